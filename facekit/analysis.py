@@ -1,0 +1,73 @@
+"""What was found in a photo, as typed results and as records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Analysis", "Box", "Face"]
+
+#: (x, y, width, height) in whole pixels.
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face of a photo.
+
+    Attributes:
+        box: (x, y, width, height) in pixels of the upright photo, inside it.
+        detection_score: How sure the detector is, in [0, 1].
+        crop: uint8 RGB array of shape (side, side, 3), the face in the frame.
+        scores: {label: score} by head; probabilities in [0, 1] where the head
+            gives such.
+        embedding: float32 array by part name.
+    """
+
+    box: tuple[int, int, int, int]
+    detection_score: float
+    crop: NDArray[np.uint8] = field(repr=False)
+    scores: dict[str, dict[str, float]]
+    embedding: Mapping[str, NDArray[np.float32]] = field(repr=False)
+
+    @property
+    def attributes(self) -> dict[str, float]:
+        """{name: probability} of the "attributes" head; empty without one."""
+        return self.scores.get("attributes", {})
+
+    def record(self) -> dict[str, Any]:
+        """The face as JSON values."""
+        return {"box": list(self.box), "detection_score": self.detection_score, **self.scores}
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What was found in one photo.
+
+    Attributes:
+        path: The photo as it was named; None for an array.
+        error: Why it could not be used in one line, else None.
+        width: Pixels of the upright photo, None when it could not be read.
+        height: As ``width``.
+        faces: Its faces, the largest first.
+    """
+
+    path: str | None
+    error: str | None = None
+    width: int | None = None
+    height: int | None = None
+    faces: tuple[Face, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """The analysis as JSON values: path, error, width, height, faces."""
+        return {
+            "path": self.path,
+            "error": self.error,
+            "width": self.width,
+            "height": self.height,
+            "faces": [face.record() for face in self.faces],
+        }

@@ -1,0 +1,1 @@
+"""Backbone families; see ``catalog`` for their names."""

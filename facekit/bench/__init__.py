@@ -1,0 +1,1 @@
+"""Benchmarks: one file each, listed in ``registry``; every one returns a plain dict."""

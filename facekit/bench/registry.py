@@ -1,0 +1,59 @@
+"""The benchmarks by name; a module is imported when its benchmark runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = ["BENCHMARKS", "Benchmark", "BenchOptions"]
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """What every benchmark may be told; each uses what it needs.
+
+    Attributes:
+        data: Folder with the data sets, or None for drawn faces.
+        model: Bundle name or folder, or None for the default.
+        limit: Images at most, or None for the benchmark's own number.
+        seed: Seed of everything drawn.
+    """
+
+    data: Path | None = None
+    model: str | None = None
+    limit: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One benchmark.
+
+    Attributes:
+        module: Where it lives.
+        function: ``function(options: BenchOptions) -> dict`` of plain values.
+        help: One line for ``facekit bench``.
+    """
+
+    module: str
+    function: str
+    help: str
+
+    def run(self, options: BenchOptions) -> dict[str, Any]:
+        """Import and run it; the dict holds JSON values only."""
+        return self._load(self.function)(options)  # type: ignore[no-any-return]
+
+    def render(self, record: dict[str, Any]) -> str | None:
+        """Lines for people from the module's ``render``; None where it has none."""
+        text = getattr(import_module(self.module), "render", None)
+        return None if text is None else str(text(record))
+
+    def _load(self, name: str) -> Callable[..., Any]:
+        return getattr(import_module(self.module), name)  # type: ignore[no-any-return]
+
+
+#: Every benchmark there is.
+BENCHMARKS: Final[dict[str, Benchmark]] = {}

@@ -1,0 +1,1 @@
+"""Bundles: what is shipped and loaded, and where each part came from."""

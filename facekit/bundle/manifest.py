@@ -1,0 +1,171 @@
+"""manifest.json: what a bundle holds and where it came from, format 1."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from facekit.errors import BundleError
+from facekit.frame import FaceFrame
+
+__all__ = [
+    "MANIFEST",
+    "BackboneEntry",
+    "FileEntry",
+    "FrameEntry",
+    "HeadEntry",
+    "Manifest",
+    "Preprocessing",
+    "read_manifest",
+    "render",
+]
+
+#: The file's name inside a bundle.
+MANIFEST: Final = "manifest.json"
+#: Stands for the hash of the manifest while that hash is computed.
+_BLANK: Final = "0" * 64
+
+#: No separators and no leading dot: an entry cannot point out of its folder.
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FrameEntry(_Entry):
+    """The face frame the backbone was trained in."""
+
+    side: Annotated[int, Field(ge=16, le=1024)]
+    eye_y: float
+    eye_distance: float
+
+    def build(self) -> FaceFrame:
+        """The frame these numbers describe."""
+        return FaceFrame(self.side, self.eye_y, self.eye_distance)
+
+
+class Preprocessing(_Entry):
+    """What the graph takes; scaling and centring are inside the graph."""
+
+    input: Literal["crops"] = "crops"
+    dtype: Literal["uint8"] = "uint8"
+    layout: Literal["NHWC"] = "NHWC"
+    colour: Literal["RGB"] = "RGB"
+
+
+class FileEntry(_Entry):
+    """A file of the bundle and the hash of its bytes."""
+
+    file: FileName
+    sha256: Sha256
+
+
+class BackboneEntry(FileEntry):
+    """The network: its ONNX file, and what rebuilds it for fine-tuning."""
+
+    family: str
+    config: dict[str, Any]
+    parameters: Annotated[int, Field(ge=0)]
+    macs: Annotated[int, Field(ge=0)]
+    weights: FileEntry | None = None
+
+
+class HeadEntry(FileEntry):
+    """A head, the parts it reads and how well it did."""
+
+    kind: str
+    parts: tuple[str, ...]
+    metrics: dict[str, Any] = Field(default_factory=dict)
+
+
+class Manifest(_Entry):
+    """Everything a bundle says about itself."""
+
+    format: Literal[1] = 1
+    name: Name
+    version: str
+    created: str
+    frame: FrameEntry
+    preprocessing: Preprocessing = Preprocessing()
+    parts: dict[str, tuple[int, ...]]
+    backbone: BackboneEntry
+    mirror: bool = False  # scores are those of the crop and its mirror image, averaged
+    heads: dict[Name, HeadEntry]
+    training: dict[str, Any] = Field(default_factory=dict)
+    data_licences: dict[str, str] = Field(default_factory=dict)
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    others: tuple[FileEntry, ...] = ()
+
+    def files(self) -> Iterator[FileEntry]:
+        """Every file of the bundle but the manifest."""
+        yield self.backbone
+        if self.backbone.weights is not None:
+            yield self.backbone.weights
+        yield from self.heads.values()
+        yield from self.others
+
+
+def render(manifest: Manifest) -> str:
+    """The text of manifest.json; its last key is the hash of all the rest.
+
+    Args:
+        manifest: What to write.
+
+    Returns:
+        JSON, UTF-8, ending with a line break.
+    """
+    record = {**manifest.model_dump(mode="json"), "sha256": _BLANK}
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f"{digest}".join(text.rsplit(_BLANK, 1))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check manifest.json; the other files are not touched.
+
+    Args:
+        folder: A bundle.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        BundleError: It is missing, altered, or of another format.
+    """
+    path = folder / MANIFEST
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise BundleError(f"{folder} is no model: {MANIFEST} cannot be read ({reason})") from error
+    try:
+        record = json.loads(data)
+        digest, found_format = record.pop("sha256", ""), record.get("format")
+        plain = data.decode()
+    except (ValueError, AttributeError) as error:
+        raise BundleError(_altered(path)) from error
+    if found_format != 1:
+        raise BundleError(
+            f"{path} has format {found_format!r}, this version reads format 1: upgrade facekit"
+        )
+    blank = _BLANK.join(plain.rsplit(str(digest), 1)) if digest else plain
+    if hashlib.sha256(blank.encode()).hexdigest() != digest:
+        raise BundleError(_altered(path))
+    try:
+        return Manifest.model_validate(record)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise BundleError(f"{path}: {where}: {first['msg']}: install the model again") from error
+
+
+def _altered(path: Path) -> str:
+    return f"{path} has been altered since it was made: install the model again"

@@ -1,0 +1,205 @@
+"""Writing a bundle: in one step, and only when it loads and runs."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facekit.bundle.manifest import (
+    MANIFEST,
+    BackboneEntry,
+    FileEntry,
+    FrameEntry,
+    HeadEntry,
+    Manifest,
+    render,
+)
+from facekit.bundle.session import OnnxBackbone
+from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.errors import BundleError, UsageError
+from facekit.frame import FaceFrame
+from facekit.heads.head import Head
+
+__all__ = ["BundleContents", "add_head", "write_bundle"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleContents:
+    """What goes into a bundle.
+
+    Attributes:
+        name: Lower-case letters, digits, dots, hyphens; at most 64 characters.
+        version: Such as "1".
+        frame: The face frame the backbone was trained in.
+        onnx: The exported graph, input "crops", outputs named after the parts.
+        family: A name of the backbone catalog.
+        config: What rebuilds the backbone in that family.
+        parameters: Number of learnt numbers, in [0, inf).
+        macs: Multiply-adds a crop, in [0, inf).
+        weights: The file that Keras loads for fine-tuning, or None.
+        heads: Heads by name.
+        head_metrics: Measured numbers by head name.
+        half: Store the heads' weights as float16.
+        mirror: Average every head's logits over the crop and its mirror image.
+        training: Data, teachers, recipe and length of the training.
+        data_licences: Licence note by data source.
+        metrics: Measured numbers of the whole.
+        card: The text of card.md.
+    """
+
+    name: str
+    version: str
+    frame: FaceFrame
+    onnx: bytes
+    family: str
+    config: Mapping[str, Any]
+    parameters: int
+    macs: int
+    weights: Path | None = None
+    heads: Mapping[str, Head] = field(default_factory=dict)
+    head_metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    half: bool = False
+    mirror: bool = False
+    training: Mapping[str, Any] = field(default_factory=dict)
+    data_licences: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    card: str = ""
+
+
+def write_bundle(folder: Path, contents: BundleContents) -> Bundle:
+    """Write a bundle, load it, run it once, and only then give it its name.
+
+    Args:
+        folder: Where it goes; a bundle that is there already is replaced.
+        contents: What it holds.
+
+    Returns:
+        The bundle, read back from ``folder``.
+
+    Raises:
+        UsageError: The folder holds something else.
+        BundleError: The parts do not fit together.
+    """
+    if folder.exists() and not (folder / MANIFEST).is_file() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty and no model: name a new folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    draft.mkdir()
+    try:
+        manifest = _write_files(draft, contents)
+        (draft / MANIFEST).write_bytes(render(manifest).encode())
+        _try_out(load_bundle(draft))
+        _put_in_place(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return load_bundle(folder)
+
+
+def _write_files(draft: Path, contents: BundleContents) -> Manifest:
+    """Write everything but the manifest, and describe it."""
+    weights = None
+    if contents.weights is not None:
+        name = f"backbone{''.join(contents.weights.suffixes)}"
+        weights = _write(draft, name, contents.weights.read_bytes())
+    heads = {}
+    for name, head in contents.heads.items():
+        entry = _write(draft, f"head-{name}.npz", head.to_bytes(half=contents.half))
+        metrics = dict(contents.head_metrics.get(name, {}))
+        heads[name] = HeadEntry(
+            **entry.model_dump(), kind=head.kind, parts=head.parts, metrics=metrics
+        )
+    onnx = _write(draft, "backbone.onnx", contents.onnx)
+    backbone = BackboneEntry(
+        **onnx.model_dump(),
+        family=contents.family,
+        config=dict(contents.config),
+        parameters=contents.parameters,
+        macs=contents.macs,
+        weights=weights,
+    )
+    frame = contents.frame
+    return Manifest(
+        name=contents.name,
+        version=contents.version,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        frame=FrameEntry(side=frame.side, eye_y=frame.eye_y, eye_distance=frame.eye_distance),
+        parts=OnnxBackbone(contents.onnx).parts,
+        backbone=backbone,
+        mirror=contents.mirror,
+        heads=heads,
+        training=dict(contents.training),
+        data_licences=dict(contents.data_licences),
+        metrics=dict(contents.metrics),
+        others=(_write(draft, "card.md", contents.card.encode()),),
+    )
+
+
+def add_head(
+    folder: Path, name: str, head: Head, *, metrics: Mapping[str, Any] | None = None
+) -> Bundle:
+    """Add a head to a bundle, or replace the one of that name.
+
+    Args:
+        folder: A bundle that can be written to.
+        name: Of the head; its key in the records of ``facekit predict``.
+        head: Reads parts of this bundle's backbone.
+        metrics: Measured numbers of the head.
+
+    Returns:
+        The bundle, read back.
+
+    Raises:
+        BundleError: The bundle is damaged or the head does not fit it.
+    """
+    manifest = load_bundle(folder).manifest
+    draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    shutil.copytree(folder, draft)
+    try:
+        entry = _write(draft, f"head-{name}.npz", head.to_bytes())
+        described = HeadEntry(
+            **entry.model_dump(), kind=head.kind, parts=head.parts, metrics=dict(metrics or {})
+        )
+        changed = manifest.model_copy(update={"heads": {**manifest.heads, name: described}})
+        (draft / MANIFEST).write_bytes(render(changed).encode())
+        _try_out(load_bundle(draft))
+        _put_in_place(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return load_bundle(folder)
+
+
+def _write(folder: Path, name: str, data: bytes) -> FileEntry:
+    (folder / name).write_bytes(data)
+    return FileEntry(file=name, sha256=hashlib.sha256(data).hexdigest())
+
+
+def _try_out(bundle: Bundle) -> None:
+    """Embed two blank crops and read every head: nothing may be missing or NaN."""
+    side = bundle.backbone.side
+    embedding = bundle.embed(np.zeros((2, side, side, 3), np.uint8))
+    for name, head in bundle.heads.items():
+        if not np.isfinite(head.scores(embedding)).all():
+            raise BundleError(f"head {name!r} gives numbers that are not finite for a black crop")
+
+
+def _put_in_place(draft: Path, folder: Path) -> None:
+    """Give the finished draft its name; an older bundle steps aside first."""
+    old = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.old")
+    replaced = folder.exists()
+    if replaced:
+        folder.rename(old)
+    try:
+        draft.rename(folder)
+    except OSError:
+        if replaced:
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,65 @@
+"""The ``facekit`` command: its verbs, and how errors reach the user.
+
+Exit codes: 0 done, 1 done but something in the answer is wrong (each verb says
+what), 2 an argument, recipe, dataset or model that cannot be used.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from facekit import __version__
+from facekit.cli import bench, data, demo, doctor, evaluate, models, predict, pretrain, recipes
+from facekit.errors import FacekitError
+
+__all__ = ["app", "main"]
+
+# Plain help and plain errors: rich would double the time that --help takes.
+app = typer.Typer(
+    name="facekit",
+    help="Teach a computer about faces from your own data: "
+    "one backbone, small heads, offline. FACEKIT_HOME names the folder for models and caches.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("predict")(predict.predict)
+app.command("demo")(demo.demo)
+app.command("pretrain")(pretrain.pretrain)
+app.command("evaluate")(evaluate.evaluate)
+app.add_typer(recipes.app, name="recipes")
+app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")
+app.command("doctor")(doctor.doctor)
+app.command("bench")(bench.bench)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"facekit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+        ),
+    ] = False,
+) -> None:
+    """Hold the options that every verb shares."""
+
+
+def main() -> None:
+    """Run the command line; a FacekitError becomes one line and exit code 2."""
+    try:
+        app()
+    except FacekitError as error:
+        typer.echo(f"facekit: {' '.join(str(error).splitlines())}", err=True)
+        sys.exit(2)

@@ -1,0 +1,74 @@
+"""``facekit models``: what is shipped, what was added, where it came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="List, show, add and fetch models.", rich_markup_mode=None, invoke_without_command=True
+)
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+@app.callback()
+def _default(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_()
+
+
+@app.command("list")
+def list_(as_json: _Json = False) -> None:
+    """List bundles and detector files with their provenance."""
+    from facekit.cli.tables import print_json, print_pairs, print_table
+    from facekit.home import home
+    from facekit.workflows.models import cache_sizes, model_rows
+
+    rows = model_rows()
+    if as_json:
+        print_json([row.record() for row in rows])
+        return
+    columns = ("name", "kind", "where", "version", "origin", "licence", "state")
+    print_table(columns, [[getattr(row, column) for column in columns] for row in rows])
+    sizes = {f"cache {name}": f"{size / 1e6:.1f} MB" for name, size in cache_sizes().items()}
+    print_pairs({"folder": home(), **sizes})
+
+
+@app.command("show")
+def show(
+    model: Annotated[
+        str | None, typer.Argument(help="Name or folder; none shows the default.")
+    ] = None,
+    card: Annotated[
+        bool, typer.Option("--card", help="Print the card for people instead.")
+    ] = False,
+) -> None:
+    """Check a bundle's hashes and print its manifest, or its card."""
+    from facekit.bundle.manifest import MANIFEST
+    from facekit.bundle.zoo import load_bundle
+
+    folder = load_bundle(model).folder
+    text = (folder / ("card.md" if card else MANIFEST)).read_text(encoding="utf-8")
+    typer.echo(text.rstrip("\n"))
+
+
+@app.command("add")
+def add(
+    source: Annotated[Path, typer.Argument(help="Folder of a bundle, or a detector's file.")],
+) -> None:
+    """Copy a bundle or a known detector file into facekit's models folder."""
+    from facekit.workflows.models import add_model
+
+    typer.echo(add_model(source))
+
+
+@app.command("fetch")
+def fetch(name: Annotated[str, typer.Argument(help="yunet.")]) -> None:
+    """Download a detector from its public home; its sha256 is pinned."""
+    from facekit.workflows.models import fetch_model
+
+    typer.echo(fetch_model(name))

@@ -1,0 +1,106 @@
+"""Where the records of ``facekit predict`` go; each sink takes one at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from facekit.errors import UsageError
+
+__all__ = ["JsonLines", "JsonList", "PeopleTable"]
+
+Record = Mapping[str, Any]
+
+
+class JsonList:
+    """One JSON list on standard output, a record a line, never held in memory."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._before = "[\n"
+
+    def write(self, record: Record) -> None:
+        """Add one record."""
+        self._stream.write(self._before + json.dumps(record))
+        self._before = ",\n"
+
+    def close(self) -> None:
+        """End the list."""
+        self._stream.write("[]\n" if self._before == "[\n" else "\n]\n")
+        self._stream.flush()
+
+
+class JsonLines:
+    """A JSON Lines file that appears under its name when it is whole."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Iterator[JsonLines]:
+        """Open the file; an error in the block leaves what was there before.
+
+        Args:
+            path: The file; its folder must exist.
+
+        Raises:
+            UsageError: The file cannot be written.
+        """
+        if path.is_dir():
+            raise UsageError(f"--jsonl {path} is a folder: give a file name")
+        try:
+            number, part = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".jsonl.part")
+        except OSError as error:
+            raise UsageError(f"cannot write --jsonl {path}: {error.strerror}") from None
+        try:
+            with open(number, "w", encoding="utf-8") as stream:
+                yield cls(stream)
+            os.chmod(part, 0o666 & ~_umask())
+            os.replace(part, path)
+        except BaseException:
+            Path(part).unlink(missing_ok=True)
+            raise
+
+    def write(self, record: Record) -> None:
+        """Add one record."""
+        self._stream.write(json.dumps(record) + "\n")
+
+
+class PeopleTable:
+    """A table on standard output, printed when all records are in."""
+
+    def __init__(self, most: int = 6) -> None:
+        self._most = most
+        self._rows: list[tuple[object, ...]] = []
+
+    def write(self, record: Record) -> None:
+        """Add one record: a row for every face, or one that says why there is none."""
+        if record["error"] is not None:
+            self._rows.append((record["path"], "", "", f"error: {record['error']}"))
+        elif not record["faces"]:
+            self._rows.append((record["path"], "", "", "no face found"))
+        for face in record["faces"]:
+            from facekit.report.annotate import labels_of  # late: OpenCV
+
+            box = " ".join(f"{v:.0f}" for v in face["box"])
+            score = f"{face['detection_score']:.2f}"
+            self._rows.append((record["path"], box, score, ", ".join(labels_of(face, self._most))))
+
+    def close(self) -> None:
+        """Print the table."""
+        from facekit.cli.tables import print_table
+
+        print_table(("photo", "box x y w h", "score", "seen"), self._rows)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,120 @@
+"""``facekit predict``: photos to faces and what every head says about them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facekit.cli.inputs import Failure, expand
+
+if TYPE_CHECKING:
+    from facekit.predict import FaceModel
+
+__all__ = ["predict"]
+
+Record = dict[str, Any]
+
+
+def predict(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="PHOTO|FOLDER|GLOB...", help="What to look at.")
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="Bundle: a name (see `facekit models`) or a folder.")
+    ] = None,
+    detector: Annotated[
+        str, typer.Option(help="auto, yunet, haar, none (the photo is one face) or a model file.")
+    ] = "auto",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON list of records and nothing else.")
+    ] = False,
+    jsonl: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write one JSON record a line.")
+    ] = None,
+    annotate: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Save pictures with boxes and labels; replaces no file."),
+    ] = None,
+) -> None:
+    """Find faces in photos and say what is in them.
+
+    One record for every input, always.
+
+    Exit code: 0 when every input gave a record without an error, 1 when some
+    record carries an error, 2 when an option or the model cannot be used.
+    """
+    from facekit.predict import load
+
+    items = list(expand(inputs))
+    failed = 0
+    with ExitStack() as stack:
+        sinks = _sinks(stack, as_json, jsonl, annotate)
+        for record in _records(load(model, detector=detector), items):
+            failed += record["error"] is not None
+            for sink in sinks:
+                sink(record)
+    if failed:
+        typer.echo(f"facekit: {failed} of {len(items)} inputs gave an error", err=True)
+        raise typer.Exit(1)
+
+
+def _sinks(
+    stack: ExitStack, as_json: bool, jsonl: Path | None, annotate: Path | None
+) -> list[Callable[[Record], None]]:
+    from facekit.cli.outputs import JsonLines, JsonList, PeopleTable
+
+    sinks: list[Callable[[Record], None]] = []
+    if jsonl:
+        sinks.append(stack.enter_context(JsonLines.open(jsonl)).write)
+    if annotate:
+        sinks.append(lambda record: _annotate(record, annotate))
+    if as_json or not jsonl:
+        shown = JsonList() if as_json else PeopleTable()
+        sinks.append(shown.write)
+        stack.push(lambda kind, *_: None if kind else shown.close())
+    return sinks
+
+
+def _records(model: FaceModel, items: Iterable[Path | Failure]) -> Iterator[Record]:
+    """One record for every item, in order; the model sees the files alone."""
+    waiting: deque[Path | Failure] = deque()
+
+    def files() -> Iterator[Path]:
+        for item in items:
+            waiting.append(item)
+            if isinstance(item, Path):
+                yield item
+
+    def failures() -> Iterator[Record]:
+        while waiting and isinstance(waiting[0], Failure):
+            yield _failure(waiting.popleft())  # type: ignore[arg-type]
+
+    for analysis in model.analyze_many(files()):
+        yield from failures()
+        waiting.popleft()
+        yield analysis.record()
+    yield from failures()
+
+
+def _failure(failure: Failure) -> Record:
+    from facekit.analysis import Analysis
+
+    return Analysis(failure.path, failure.error).record()
+
+
+def _annotate(record: Record, folder: Path) -> None:
+    """Save the picture of a record with its boxes; a record with an error has none."""
+    if record["error"] is not None:
+        return
+    from facekit.crops.decode import read_picture
+    from facekit.report.annotate import draw_faces, save_beside
+
+    path = Path(record["path"])
+    image = read_picture(path).rgb
+    scale = image.shape[1] / record["width"]
+    save_beside(draw_faces(image, record["faces"], scale), folder, path.name)

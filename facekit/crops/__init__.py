@@ -1,0 +1,1 @@
+"""From pictures to crops in the face frame, and the cache that keeps them."""

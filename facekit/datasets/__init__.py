@@ -1,0 +1,1 @@
+"""Sources of labelled faces, each read into a Table."""

@@ -1,0 +1,210 @@
+"""CelebA from a folder, in its official layout or as the Kaggle csv copy.
+
+Official, flat or in the ``Anno``, ``Eval`` and ``Img`` folders of the download::
+
+    img_align_celeba/000001.jpg …   list_attr_celeba.txt
+    list_eval_partition.txt (optional)   identity_CelebA.txt (optional)
+
+Kaggle::
+
+    img_align_celeba/img_align_celeba/000001.jpg …   list_attr_celeba.csv
+    list_eval_partition.csv (optional)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.datasets.celeba_lists import read_attributes, read_identities, read_partitions
+from facekit.datasets.issues import issues_line
+from facekit.datasets.table import Issues, Table
+from facekit.errors import DataError, UsageError
+from facekit.labels import ATTRIBUTES
+
+__all__ = ["SPLITS", "read_celeba"]
+
+#: Names of the three partitions.
+SPLITS: tuple[str, ...] = ("train", "val", "test")
+
+_log = logging.getLogger(__name__)
+_PLACES = ("", "Anno", "Eval", "Img")
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+#: First bytes of JPEG, PNG, RIFF (WebP), BMP, GIF and TIFF files.
+_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
+
+
+def read_celeba(
+    folder: Path | str,
+    *,
+    splits: tuple[str, ...] = SPLITS,
+    allow_missing: bool = False,
+) -> Table:
+    """Read the lists of CelebA and check the images of the asked splits.
+
+    Images of other splits are neither opened nor required. Without a partition
+    list people are split 80/10/10 by a hash of their number, and without an
+    identity list images are, by a hash of their name; a logged warning says so.
+
+    Args:
+        folder: Holds the lists and ``img_align_celeba``.
+        splits: Which of "train", "val" and "test" to return.
+        allow_missing: Leave out images that are missing, unreadable or in no
+            partition, instead of refusing the folder.
+
+    Returns:
+        Table with int8 labels of shape (n, 40), sorted as in the list;
+        ``person`` is None without an identity list. A person whose image is in
+        no identity list is a person of their own.
+
+    Raises:
+        DataError: A list or the image folder is missing or damaged, an image
+            cannot be used, or no image is left.
+        UsageError: ``splits`` names something else.
+    """
+    folder = Path(folder).expanduser()
+    wrong = [name for name in splits if name not in SPLITS]
+    if wrong or not splits:
+        raise UsageError(f"splits: {wrong or splits} is not among {', '.join(SPLITS)}")
+    attributes = _find_list(folder, "list_attr_celeba")
+    if attributes is None:
+        raise DataError(_no_lists(folder))
+    images = _find_images(folder)
+    listed, labels = read_attributes(attributes, allow_short=allow_missing)
+    names = np.array(listed, dtype=np.str_)
+    person = _persons(folder, listed)
+    split = _splits(folder, listed, person, allow_missing)
+
+    rows = np.flatnonzero(np.isin(split, splits))
+    if len(rows) == 0:
+        raise DataError(
+            f"{folder}: none of its {len(listed):,} listed images is in "
+            f"{' or '.join(splits)}; ask for a split that it has"
+        )
+    issues, good = _check(images, names[rows], listed)
+    if issues.blocking and not allow_missing:
+        raise DataError(
+            f"{folder}: {issues_line(issues, len(rows))}; complete the download, "
+            "or pass --allow-missing to go on without them"
+        )
+    rows = rows[good]
+    if len(rows) == 0:
+        raise DataError(f"{folder}: no usable image of {', '.join(splits)} in {images}")
+    ids = names[rows]
+    return Table(
+        name="celeba",
+        ids=ids,
+        images=[images / name for name in ids.tolist()],
+        labels=labels[rows],
+        label_names=ATTRIBUTES,
+        split=split[rows],
+        person=None if person is None else person[rows],
+        aligned="celeba",
+        issues=issues,
+    )
+
+
+def _find_list(folder: Path, stem: str) -> Path | None:
+    for place in _PLACES:
+        for suffix in (".txt", ".csv"):
+            path = folder / place / f"{stem}{suffix}"
+            if path.is_file():
+                return path
+    return None
+
+
+def _no_lists(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"{folder}: no such folder; name the one that holds list_attr_celeba.txt"
+    return (
+        f"{folder}: neither list_attr_celeba.txt nor list_attr_celeba.csv is in it; "
+        "name the folder that holds one of them and img_align_celeba"
+    )
+
+
+def _find_images(folder: Path) -> Path:
+    for place in _PLACES:
+        outer = folder / place / "img_align_celeba"
+        for path in (outer / "img_align_celeba", outer):
+            if path.is_dir():
+                return path
+    packed = any((folder / place / "img_align_celeba.zip").is_file() for place in _PLACES)
+    what = "unpack img_align_celeba.zip there" if packed else "put the aligned images there"
+    raise DataError(f"{folder}: it has no folder img_align_celeba; {what}")
+
+
+def _persons(folder: Path, names: list[str]) -> NDArray[np.str_] | None:
+    path = _find_list(folder, "identity_CelebA")
+    if path is None:
+        return None
+    known = read_identities(path)
+    return np.array([known.get(name, f"of {name}") for name in names], dtype=np.str_)
+
+
+def _splits(
+    folder: Path, names: list[str], person: NDArray[np.str_] | None, allow_missing: bool
+) -> NDArray[np.str_]:
+    """Split of every listed image; "" for one that is in no partition."""
+    path = _find_list(folder, "list_eval_partition")
+    if path is None:
+        by = "a hash of the image name" if person is None else "person"
+        _log.warning("%s has no list_eval_partition: split 80/10/10 by %s", folder, by)
+        return _hashed(names if person is None else person.tolist())
+    known = read_partitions(path)
+    outside = [name for name in names if name not in known]
+    if outside and not allow_missing:
+        raise DataError(
+            f"{path}: {len(outside):,} of {len(names):,} listed images are in no partition "
+            f"({', '.join(outside[:3])}); complete it, or pass --allow-missing to leave them out"
+        )
+    return np.array([known.get(name, "") for name in names], dtype="<U5")
+
+
+def _hashed(keys: list[str]) -> NDArray[np.str_]:
+    """About 80/10/10 by SHA-256: the same on every machine and for any subset."""
+    cache: dict[str, str] = {}
+    for key in keys:
+        if key not in cache:
+            share = hashlib.sha256(key.encode()).digest()[0] / 256
+            cache[key] = "train" if share < 0.8 else "val" if share < 0.9 else "test"
+    return np.array([cache[key] for key in keys], dtype="<U5")
+
+
+def _check(
+    images: Path, wanted: NDArray[np.str_], listed: Iterable[str]
+) -> tuple[Issues, NDArray[np.bool_]]:
+    """One directory listing, then the first bytes of the wanted images."""
+    with os.scandir(images) as entries:
+        present = {entry.name for entry in entries}
+    missing, unreadable = [], []
+    good = np.ones(len(wanted), dtype=bool)
+    for i, name in enumerate(wanted.tolist()):
+        if name not in present:
+            missing.append(name)
+        elif not _looks_like_picture(images / name):
+            unreadable.append(name)
+        else:
+            continue
+        good[i] = False
+    extra = present.difference(listed)
+    unlisted = sorted(name for name in extra if name.lower().endswith(_SUFFIXES))
+    return Issues(tuple(missing), tuple(unreadable), tuple(unlisted)), good
+
+
+def _looks_like_picture(path: Path) -> bool:
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return os.read(handle, 8).startswith(_MAGIC)
+    except OSError:  # a folder of that name
+        return False
+    finally:
+        os.close(handle)

@@ -1,0 +1,113 @@
+"""Table: what every source is read into before anything is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ByteStream", "Issues", "Table"]
+
+
+class ByteStream(Protocol):
+    """Encoded images that can only be read in order (a TFDS source, say)."""
+
+    def __len__(self) -> int: ...
+
+    def stream(self, rows: NDArray[np.int64]) -> Iterator[bytes]:
+        """Yield the encoded images of the given rows (ascending)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Issues:
+    """What is wrong with a source; ids are file names, never absolute paths.
+
+    Attributes:
+        missing: Listed in the label file, not on disk.
+        unreadable: On disk but empty, or no picture by its first bytes.
+        unlisted: On disk, not listed.
+    """
+
+    missing: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    unlisted: tuple[str, ...] = ()
+
+    @property
+    def blocking(self) -> int:
+        """How many listed images cannot be used."""
+        return len(self.missing) + len(self.unreadable)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Images of one source with their labels; nothing is decoded yet.
+
+    Attributes:
+        name: Source name, such as ``"celeba"``.
+        ids: str array of shape (n,), unique within the source (file names).
+        images: n paths, or a ByteStream.
+        labels: int8 array of shape (n, k) with 1, 0 and -1 for unknown
+            (multi-label), or int64 array of shape (n,) with -1 for unknown.
+        label_names: The k names, in the order of ``facekit.labels``.
+        split: str array of shape (n,) with "train", "val" or "test".
+        person: str array of shape (n,), or None when nobody says who it is.
+        aligned: Key of ``frame.ALIGNED_EYES`` when the images come aligned,
+            None when faces must be detected.
+        issues: What was found wrong while reading.
+    """
+
+    name: str
+    ids: NDArray[np.str_]
+    images: Sequence[Path] | ByteStream
+    labels: NDArray[np.int8] | NDArray[np.int64]
+    label_names: tuple[str, ...]
+    split: NDArray[np.str_]
+    person: NDArray[np.str_] | None = None
+    aligned: str | None = None
+    issues: Issues = field(default_factory=Issues)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def select(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Table:
+        """The given rows, in the given order (ascending for a ByteStream).
+
+        Args:
+            rows: Boolean mask of shape (n,) or integer positions.
+
+        Returns:
+            A Table of those rows.
+        """
+        index = np.arange(len(self))[rows]
+        images: Sequence[Path] | ByteStream
+        if isinstance(self.images, Sequence):
+            images = [self.images[i] for i in index]
+        else:
+            images = _Rows(self.images, index)
+        return replace(
+            self,
+            ids=self.ids[index],
+            images=images,
+            labels=self.labels[index],
+            split=self.split[index],
+            person=None if self.person is None else self.person[index],
+        )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A selection of a ByteStream."""
+
+    base: ByteStream
+    index: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def stream(self, rows: NDArray[np.int64]) -> Iterator[bytes]:
+        return self.base.stream(self.index[rows])

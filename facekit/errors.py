@@ -1,0 +1,70 @@
+"""Every error that facekit raises on purpose.
+
+    FacekitError                 one clear line; the command line exits with 2
+    |-- UsageError               an argument or option that cannot be used
+    |-- RecipeError              a recipe that does not fit its schema
+    |-- DataError                a dataset or input that cannot be used
+    |   `-- ImageError           one picture that cannot be decoded
+    |-- BundleError              a model bundle that is missing, altered or foreign
+    |-- MissingExtraError        an optional dependency that is not installed
+    `-- InterruptedRunError      a run folder that cannot be started or resumed
+
+A message says what was received, what is allowed and what to do.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BundleError",
+    "DataError",
+    "FacekitError",
+    "ImageError",
+    "InterruptedRunError",
+    "MissingExtraError",
+    "RecipeError",
+    "UsageError",
+]
+
+
+class FacekitError(Exception):
+    """Base of all errors whose message is written for the user."""
+
+
+class UsageError(FacekitError):
+    """An argument or option that cannot be used."""
+
+
+class RecipeError(FacekitError):
+    """A recipe that does not fit its schema."""
+
+
+class DataError(FacekitError):
+    """A dataset or input that cannot be used."""
+
+
+class ImageError(DataError):
+    """One picture that cannot be decoded; a batch records it and goes on."""
+
+
+class BundleError(FacekitError):
+    """A model bundle that is missing, altered or made for something else."""
+
+
+class MissingExtraError(FacekitError):
+    """An optional dependency is not installed.
+
+    Args:
+        package: The module that could not be imported.
+        extra: The facekit extra that carries it.
+        instead: What the user may do without it.
+    """
+
+    def __init__(self, package: str, extra: str, instead: str = "") -> None:
+        hint = f"; {instead}" if instead else ""
+        super().__init__(
+            f"{package} is not installed: run `pip install 'facekit[{extra}]'`{hint}"
+        )
+
+
+class InterruptedRunError(FacekitError):
+    """A run folder that cannot be started or resumed."""

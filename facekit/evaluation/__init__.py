@@ -1,0 +1,1 @@
+"""Measures of attributes, of verification and of calibration, with their uncertainty."""

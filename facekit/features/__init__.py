@@ -1,0 +1,1 @@
+"""Features: crops through a frozen backbone, once."""

@@ -1,0 +1,1 @@
+"""Heads: small functions from an embedding to scores."""

@@ -1,0 +1,1 @@
+"""Recipes: declarative TOML files with a closed vocabulary."""

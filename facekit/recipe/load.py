@@ -1,0 +1,157 @@
+"""Find, read, override and write recipes (TOML).
+
+Recipes ship inside the wheel; an editable install reads the repository folder.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import tomli_w
+from pydantic import ValidationError
+
+from facekit.errors import RecipeError
+from facekit.recipe.explain import explain, nearest
+from facekit.recipe.schema import PretrainRecipe
+
+__all__ = ["RecipeInfo", "find_recipe", "list_recipes", "load_recipe", "recipes_folder", "to_toml"]
+
+#: Folder of recipes -> schema of the recipes in it.
+_KINDS: Final[dict[str, type[PretrainRecipe]]] = {"pretrain": PretrainRecipe}
+
+
+@dataclass(frozen=True)
+class RecipeInfo:
+    """One shipped recipe.
+
+    Attributes:
+        name: What ``load_recipe`` takes.
+        kind: What it is for, such as ``"pretrain"``.
+        summary: One line of text; empty when the file has none.
+        path: The file.
+    """
+
+    name: str
+    kind: str
+    summary: str
+    path: Path
+
+
+def recipes_folder() -> Path:
+    """Where the shipped recipes lie.
+
+    Returns:
+        The folder inside the wheel, else the repository's ``recipes``.
+    """
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "_recipes"
+    return inside if inside.is_dir() else package.parent / "recipes"
+
+
+def list_recipes() -> list[RecipeInfo]:
+    """All shipped recipes, by kind and name.
+
+    Raises:
+        RecipeError: A file is no TOML.
+    """
+    found = []
+    for kind in _KINDS:
+        for path in sorted((recipes_folder() / kind).glob("*.toml")):
+            summary = str(_read(path).get("summary", ""))
+            found.append(RecipeInfo(path.stem, kind, summary, path))
+    return found
+
+
+def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> PretrainRecipe:
+    """Read a recipe and put overrides on top of it.
+
+    Args:
+        name_or_path: A name from ``list_recipes`` or the path of a TOML file.
+        overrides: Strings ``key.key=value``. The value is read as TOML and, where
+            it is none, taken as a bare string.
+
+    Returns:
+        The checked recipe.
+
+    Raises:
+        RecipeError: No such recipe, no TOML, an unknown key, or a value outside
+            its range; the message has one line and names the nearest key.
+    """
+    path = find_recipe(name_or_path)
+    content = _read(path)
+    for text in overrides:
+        _override(content, text)
+    content.setdefault("name", path.stem)
+    kind = content.get("kind", "pretrain")
+    if kind not in _KINDS:
+        raise RecipeError(f"recipe {path.name}: kind={kind!r} is not one of {', '.join(_KINDS)}")
+    schema = _KINDS[kind]
+    try:
+        return schema.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(f"recipe {path.name}: {explain(error, schema)}") from None
+
+
+def find_recipe(name_or_path: str | Path) -> Path:
+    """The file of a recipe.
+
+    Args:
+        name_or_path: A shipped name or a path that ends in ``.toml``.
+
+    Raises:
+        RecipeError: There is none; the message names the nearest one.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".toml":
+        if path.is_file():
+            return path
+        raise RecipeError(f"recipe file {path} does not exist: check the path")
+    files = {item.name: item.path for item in list_recipes()}
+    if str(name_or_path) in files:
+        return files[str(name_or_path)]
+    raise RecipeError(f"no recipe is called {str(name_or_path)!r}{nearest(name_or_path, files)}")
+
+
+def to_toml(recipe: PretrainRecipe) -> str:
+    """The whole recipe, defaults included, as TOML that ``load_recipe`` reads back."""
+    return tomli_w.dumps(recipe.model_dump(mode="json"))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"recipe {path} is not valid TOML: {error}") from None
+    except OSError as error:
+        raise RecipeError(f"recipe {path} cannot be read: {error.strerror}") from None
+
+
+def _override(content: dict[str, Any], text: str) -> None:
+    """Put one ``key.key=value`` into the nested content."""
+    dotted, equals, value = text.partition("=")
+    keys = [key.strip() for key in dotted.split(".")]
+    if not equals or not all(keys):
+        raise RecipeError(
+            f"cannot read {text!r}: write key=value, such as optimizer.learning_rate=0.001"
+        )
+    place = content
+    for depth, key in enumerate(keys[:-1]):
+        inner = place.setdefault(key, {})
+        if not isinstance(inner, dict):
+            parent = ".".join(keys[: depth + 1])
+            raise RecipeError(f"cannot set {dotted.strip()}: {parent} is a value, not a table")
+        place = inner
+    place[keys[-1]] = _value(value.strip())
+
+
+def _value(text: str) -> object:
+    """A TOML value, else the text itself, so that ``kind=cosine`` needs no quotes."""
+    try:
+        parsed: Mapping[str, object] = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return parsed["value"] if set(parsed) == {"value"} else text

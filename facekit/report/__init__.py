@@ -1,0 +1,1 @@
+"""What a run leaves to read: JSON records, HTML pages, model cards, pictures."""

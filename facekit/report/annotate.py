@@ -1,0 +1,121 @@
+"""Pictures with boxes and labels drawn on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.atomic import write_atomically
+from facekit.errors import UsageError
+
+__all__ = ["draw_faces", "labels_of", "save_beside"]
+
+Image = NDArray[np.uint8]
+
+#: Box colours (RGB), one a face in turn: Okabe and Ito's palette, which people
+#: with colour-blindness can tell apart.
+_COLOURS: Final = ((0, 158, 115), (230, 159, 0), (86, 180, 233), (204, 121, 167), (213, 94, 0))
+_FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def labels_of(face: Mapping[str, Any], most: int = 4) -> list[str]:
+    """What to write beside a face: the best label of a choice, the likeliest of many.
+
+    Args:
+        face: One face of a record: besides box and score, a mapping from label
+            to probability under every head's name.
+        most: How many labels of a head such as "attributes" are shown at most.
+
+    Returns:
+        Lines such as ``"Smiling 97%"``, likeliest first.
+    """
+    lines: list[str] = []
+    for scores in face.values():
+        if not isinstance(scores, Mapping):
+            continue
+        ranked = sorted(scores.items(), key=lambda item: -item[1])
+        lines += [f"{name.replace('_', ' ')} {p:.0%}" for name, p in ranked[:most] if p >= 0.5]
+    return lines
+
+
+def draw_faces(image: Image, faces: Sequence[Mapping[str, Any]], scale: float = 1.0) -> Image:
+    """A copy of the picture with every face boxed and labelled.
+
+    Args:
+        image: uint8 RGB array of shape (height, width, 3).
+        faces: Faces of a record; ``box`` is (x, y, width, height) in pixels.
+        scale: Pixels of ``image`` for each pixel the boxes are given in.
+
+    Returns:
+        uint8 RGB array of the same shape.
+    """
+    out = np.ascontiguousarray(image).copy()
+    # Line and letters grow with the picture, so that both read at any size.
+    line = max(1, round(max(out.shape[:2]) / 500))
+    for number, face in enumerate(faces):
+        colour = _COLOURS[number % len(_COLOURS)]
+        x, y, width, height = (round(float(v) * scale) for v in face["box"])
+        cv2.rectangle(out, (x, y), (x + width, y + height), colour, line, cv2.LINE_AA)
+        _write(out, labels_of(face), (x, y + height), colour, line)
+    return out
+
+
+def _write(out: Image, lines: list[str], corner: tuple[int, int], colour: Any, line: int) -> None:
+    """Text on filled bars below a box, moved inward where it would leave the picture."""
+    size = 0.45 * line
+    sizes = [cv2.getTextSize(text, _FONT, size, line)[0] for text in lines]
+    if not lines:
+        return
+    step = max(h for _, h in sizes) + 4 * line
+    width = max(w for w, _ in sizes) + 4 * line
+    x = max(0, min(corner[0], out.shape[1] - width))
+    y = max(0, min(corner[1] + line, out.shape[0] - step * len(lines)))
+    cv2.rectangle(out, (x, y), (x + width, y + step * len(lines)), colour, cv2.FILLED)
+    for row, text in enumerate(lines):
+        spot = (x + 2 * line, y + step * (row + 1) - 2 * line)
+        cv2.putText(out, text, spot, _FONT, size, (0, 0, 0), line, cv2.LINE_AA)
+
+
+def save_beside(image: Image, folder: Path, name: str) -> Path:
+    """Write a picture under a name that nothing has yet; no file is ever replaced.
+
+    Args:
+        image: uint8 RGB array of shape (height, width, 3).
+        folder: Where to; made when it does not exist.
+        name: File name of the photo; ``.faces.jpg`` takes the place of its ending,
+            with a number where that name is taken.
+
+    Returns:
+        The file written.
+
+    Raises:
+        UsageError: The folder cannot be made or written.
+    """
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise UsageError(f"{name}: the picture with its boxes cannot be encoded as JPEG")
+    stem = Path(name).stem
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path, number = folder / f"{stem}.faces.jpg", 1
+        while not _reserve(path):
+            number += 1
+            path = folder / f"{stem}.faces-{number}.jpg"
+        write_atomically(path, data.tobytes())
+    except OSError as error:
+        raise UsageError(f"cannot write into {folder}: {error.strerror}") from None
+    return path
+
+
+def _reserve(path: Path) -> bool:
+    """Claim a file name; False when somebody has it."""
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True

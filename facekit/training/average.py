@@ -1,0 +1,56 @@
+"""Exponential moving average of the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+__all__ = ["Average"]
+
+_EVERY = 4  # steps between updates: the copy out of the backend costs milliseconds
+
+
+class Average:
+    """Averages weights over steps; with decay 0 it does nothing.
+
+    Args:
+        decay: Share of the old average kept at every step, in [0, 1).
+    """
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay**_EVERY if decay else 0.0
+        self.values: list[NDArray[np.float32]] = []
+
+    def update(self, weights: Sequence[Any], step: int) -> None:
+        """Take in the weights after a step, counted from the run's beginning."""
+        if not self.decay or step % _EVERY:
+            return
+        current = [ops.convert_to_numpy(w) for w in weights]
+        if not self.values:
+            self.values = [np.array(value) for value in current]
+            return
+        for mean, value in zip(self.values, current, strict=True):
+            mean += (1 - self.decay) * (value - mean)
+
+    @contextmanager
+    def applied(self, weights: Sequence[Any]) -> Iterator[None]:
+        """Within the block, the model has the averaged weights."""
+        if not self.values:
+            yield
+            return
+        kept = [np.array(ops.convert_to_numpy(w)) for w in weights]
+        _assign(weights, self.values)
+        try:
+            yield
+        finally:
+            _assign(weights, kept)
+
+
+def _assign(weights: Sequence[Any], values: Sequence[NDArray[np.float32]]) -> None:
+    for weight, value in zip(weights, values, strict=True):
+        weight.assign(value)

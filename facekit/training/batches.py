@@ -1,0 +1,99 @@
+"""Training batches, prepared in the background and the same after a resume."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.augment.batches import augment_batch
+from facekit.recipe.schema import AugmentSpec
+from facekit.training.multitask import Targets
+
+__all__ = ["Batch", "Batches"]
+
+Batch = tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]]]
+
+_AHEAD = 4  # batches kept ready; bounds the memory
+
+
+class Batches:
+    """All batches of a run; a batch follows from seed, epoch and step alone.
+
+    Args:
+        crops: uint8 RGB array of shape (n, side, side, 3), memory-mapped or not.
+        rows: Positions in ``crops`` that may be trained on.
+        targets: Rows beside ``crops``.
+        spec: Augmentation.
+        size: Rows a batch; the last incomplete batch of an epoch is left out.
+        seed: The recipe's seed.
+    """
+
+    def __init__(
+        self,
+        crops: NDArray[np.uint8],
+        rows: NDArray[np.int64],
+        targets: Targets,
+        spec: AugmentSpec,
+        size: int,
+        seed: int,
+    ) -> None:
+        self.crops, self.rows, self.targets, self.spec = crops, rows, targets, spec
+        self.size = min(size, len(rows))
+        self.seed = seed
+        self.per_epoch = len(rows) // self.size
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """Rows of an epoch in training order."""
+        return np.random.default_rng([self.seed, epoch]).permutation(self.rows)
+
+    def make(self, order: NDArray[np.int64], epoch: int, step: int) -> Batch:
+        """One batch; ``step`` counts from 0 within the epoch."""
+        rows = order[step * self.size : (step + 1) * self.size]
+        rng = np.random.default_rng([self.seed, epoch, step, 1])
+        by_place = np.sort(rows)  # a memory map is read in order of place
+        return augment_batch(self.crops[by_place], self.spec, rng), self.targets.rows(by_place)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch from step ``start`` on.
+
+        A thread prepares them: OpenCV releases the interpreter while it works.
+        """
+        ready: queue.Queue[Batch | BaseException | None] = queue.Queue(_AHEAD)
+        stopped = threading.Event()
+
+        def produce() -> None:
+            try:
+                order = self.order(epoch)
+                for step in range(start, self.per_epoch):
+                    _offer(ready, self.make(order, epoch, step), stopped)
+                _offer(ready, None, stopped)
+            except BaseException as error:  # handed to the consumer, who raises it
+                _offer(ready, error, stopped)
+
+        thread = threading.Thread(target=produce, name="facekit-batches", daemon=True)
+        thread.start()
+        try:
+            while (item := ready.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            stopped.set()
+            thread.join()
+
+
+def _offer(
+    ready: queue.Queue[Batch | BaseException | None],
+    item: Batch | BaseException | None,
+    stopped: threading.Event,
+) -> None:
+    """Put an item unless the consumer has gone."""
+    while not stopped.is_set():
+        try:
+            return ready.put(item, timeout=0.1)
+        except queue.Full:
+            continue

@@ -1,0 +1,265 @@
+"""Train in sittings: steps, checkpoints, validation, early stopping."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from facekit.errors import InterruptedRunError
+from facekit.recipe.schema import PretrainRecipe
+from facekit.training.average import Average
+from facekit.training.batches import Batches
+from facekit.training.checkpoint import (
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+    save_weights,
+)
+from facekit.training.multitask import Targets
+from facekit.training.schedule import Plateau, learning_rate
+
+__all__ = ["Sitting", "TrainingRun", "validate"]
+
+Report = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """What one call of ``TrainingRun.sit`` did.
+
+    Attributes:
+        epoch: Epochs finished since the run began.
+        finished: Whether the recipe's length or early stopping was reached.
+        history: One row an epoch of this sitting, as in ``metrics.jsonl``.
+    """
+
+    epoch: int
+    finished: bool
+    history: list[dict[str, Any]]
+
+
+@dataclass
+class TrainingRun:
+    """A training in a run folder.
+
+    Attributes:
+        folder: Run folder; holds ``checkpoint.npz``, ``best.npz``, ``metrics.jsonl``.
+        recipe: The resolved recipe.
+        model: Compiled trainer.
+        batches: Training batches.
+        crops: All crops; validation rows are read from it.
+        targets: Rows beside ``crops``.
+        validation: Positions to validate on.
+        report: Called with every epoch's row.
+        progress: Called with (epoch, step, steps, rows a second) during an epoch.
+    """
+
+    folder: Path
+    recipe: PretrainRecipe
+    model: keras.Model
+    batches: Batches
+    crops: NDArray[np.uint8]
+    targets: Targets
+    validation: NDArray[np.int64]
+    report: Report = lambda row: None
+    progress: Callable[[int, int, int, float], None] = lambda *state: None
+    _plateau: Plateau = field(default_factory=Plateau)
+    _epoch: int = 0
+    _step: int = 0  # within the epoch
+    _sums: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the state of the run is kept."""
+        return self.folder / "checkpoint.npz"
+
+    @property
+    def best(self) -> Path:
+        """Weights of the epoch with the lowest validation loss."""
+        return self.folder / "best.npz"
+
+    def __post_init__(self) -> None:
+        self._average = Average(self.recipe.training.average)
+
+    def resume(self) -> int:
+        """Load the last checkpoint.
+
+        Returns:
+            Epochs finished before.
+
+        Raises:
+            InterruptedRunError: There is none, or it does not fit.
+        """
+        if not self.checkpoint.exists():
+            raise InterruptedRunError(
+                f"{self.folder} has no checkpoint to resume: leave --resume out to start there"
+            )
+        note = load_checkpoint(self.checkpoint, self.model)
+        self._epoch, self._step = note["epoch"], note["step"]
+        self._sums = note["sums"]
+        self._plateau = Plateau(**note["plateau"])
+        self._average.values = note["averaged"]
+        _cut_history(self.folder / "metrics.jsonl", self._epoch)
+        return self._epoch
+
+    def sit(self, epochs: int | None = None) -> Sitting:
+        """Train until the recipe's end, or for some epochs more.
+
+        Args:
+            epochs: How many more in this sitting; None trains to the end.
+
+        Returns:
+            What was done; everything is saved when this returns.
+        """
+        last = self.recipe.training.epochs
+        if epochs is not None:
+            last = min(last, self._epoch + epochs)
+        history = []
+        while self._epoch < last and not self._stopped_early():
+            history.append(self._train_epoch())
+        done = self._epoch >= self.recipe.training.epochs or self._stopped_early()
+        return Sitting(self._epoch, done, history)
+
+    def restore_best(self) -> None:
+        """Put the weights of the best epoch into the model."""
+        for variable, value in zip(self.model.weights, load_weights(self.best), strict=True):
+            variable.assign(value)
+
+    def _stopped_early(self) -> bool:
+        patience = self.recipe.training.patience
+        return bool(patience) and self._plateau.waited >= patience
+
+    def _train_epoch(self) -> dict[str, Any]:
+        begun, saved, first = time.monotonic(), time.monotonic(), self._step
+        for inputs, wanted in self.batches.epoch(self._epoch, self._step):
+            self._train_step(inputs, wanted)
+            now = time.monotonic()
+            rate = (self._step - first) * self.batches.size / max(now - begun, 1e-9)
+            self.progress(self._epoch + 1, self._step, self.batches.per_epoch, rate)
+            minutes = self.recipe.training.checkpoint_minutes
+            if minutes and now - saved > 60 * minutes and self._step < self.batches.per_epoch:
+                self._save()
+                saved = now
+        return self._finish_epoch(time.monotonic() - begun, first)
+
+    def _train_step(self, inputs: Any, wanted: Any) -> None:
+        done = self._epoch * self.batches.per_epoch + self._step
+        self.model.optimizer.learning_rate = learning_rate(
+            self.recipe.optimizer.learning_rate,
+            self.recipe.schedule,
+            done,
+            self.batches.per_epoch,
+            self.recipe.training.epochs,
+            self._plateau.scale,
+        )
+        self.model.reset_metrics()  # Keras would give a running mean, lost on a resume
+        losses = self.model.train_on_batch(inputs, wanted, return_dict=True)
+        for name, value in losses.items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(value)
+        if not math.isfinite(self._sums["loss"]):
+            raise InterruptedRunError(
+                f"the loss is no longer finite in epoch {self._epoch + 1}: "
+                "resume with a lower learning rate, --set optimizer.learning_rate=..."
+            )
+        self._average.update(self.model.weights, done)
+        self._step += 1
+
+    def _finish_epoch(self, seconds: float, first: int) -> dict[str, Any]:
+        rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        with self._average.applied(self.model.weights):
+            measured = validate(
+                self.model, self.recipe, self.crops, self.targets, self.validation
+            )
+            if self._plateau.observe(measured["val_loss"], self.recipe.schedule):
+                weights = [ops.convert_to_numpy(w) for w in self.model.weights]
+                save_weights(self.best, weights)
+        made = (self._step - first) * self.batches.size
+        means = {name: value / self._step for name, value in self._sums.items()}
+        row = {"epoch": self._epoch + 1, "lr": rate, **means, **measured}
+        row |= {"seconds": round(seconds, 2), "images_per_second": round(made / seconds, 1)}
+        self._epoch, self._step, self._sums = self._epoch + 1, 0, {}
+        with (self.folder / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        self._save()
+        self.report(row)
+        return row
+
+    def _save(self) -> None:
+        note = {
+            "epoch": self._epoch,
+            "step": self._step,
+            "sums": self._sums,
+            "plateau": vars(self._plateau),
+            "averaged": self._average.values,
+        }
+        save_checkpoint(self.checkpoint, self.model, note)
+
+
+def validate(
+    model: keras.Model,
+    recipe: PretrainRecipe,
+    crops: NDArray[np.uint8],
+    targets: Targets,
+    rows: NDArray[np.int64],
+) -> dict[str, float]:
+    """Losses and headline numbers on rows, without augmentation.
+
+    Args:
+        model: Trainer from ``build_trainer``.
+        recipe: Weights of the targets.
+        crops: uint8 RGB array of shape (n, side, side, 3).
+        targets: Rows beside ``crops``.
+        rows: Positions to use.
+
+    Returns:
+        ``val_loss`` (weighted), ``mean_accuracy`` at threshold 0.5 in [0, 1] and,
+        with an identity target, ``identity_cosine`` in [-1, 1].
+    """
+    predicted = predict_rows(model, crops, rows)
+    wanted = targets.rows(rows)
+    losses: dict[str, float] = {}
+    for name, loss in model.loss.items():
+        values = loss(ops.convert_to_tensor(wanted[name]), ops.convert_to_tensor(predicted[name]))
+        losses[name] = float(ops.convert_to_numpy(ops.mean(values)))
+    out = {"val_loss": sum(recipe.targets[n].weight * v for n, v in losses.items())}  # type: ignore[index]
+    out |= {f"val_{name}_loss": value for name, value in losses.items()}
+    known = wanted["attributes"] >= 0
+    right = (predicted["attributes"] > 0) == (wanted["attributes"] > 0.5)
+    out["mean_accuracy"] = float(right[known].mean())
+    if "identity" in predicted:
+        vectors = predicted["identity"]
+        norms = np.linalg.norm(vectors, axis=1)
+        cosine = (vectors * wanted["identity"]).sum(1) / np.maximum(norms, 1e-12)
+        seen = (wanted["identity"] ** 2).sum(1) > 0.5
+        out["identity_cosine"] = float(cosine[seen].mean())
+    return out
+
+
+def predict_rows(
+    model: keras.Model, crops: NDArray[np.uint8], rows: NDArray[np.int64], size: int = 256
+) -> dict[str, NDArray[np.float32]]:
+    """Outputs of a model for some rows, in blocks of bounded size."""
+    blocks = [
+        model.predict_on_batch(crops[rows[i : i + size]]) for i in range(0, len(rows), size)
+    ]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
+def _cut_history(path: Path, epochs: int) -> None:
+    """Drop rows of epochs that the checkpoint has not finished."""
+    if not path.exists():
+        return
+    rows = [line for line in path.read_text().splitlines() if line.strip()]
+    kept = [line for line in rows if json.loads(line)["epoch"] <= epochs]
+    if len(kept) != len(rows):
+        path.write_text("".join(line + "\n" for line in kept))

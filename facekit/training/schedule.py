@@ -1,0 +1,69 @@
+"""Learning rate of every step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from facekit.recipe.schema import ScheduleSpec
+
+__all__ = ["Plateau", "learning_rate"]
+
+
+def learning_rate(
+    base: float, spec: ScheduleSpec, step: int, steps_per_epoch: int, epochs: int, plateau: float
+) -> float:
+    """Learning rate of a step.
+
+    Args:
+        base: The recipe's learning rate.
+        spec: Kind of schedule and length of the warm-up.
+        step: Steps already made, from 0.
+        steps_per_epoch: Steps of one epoch.
+        epochs: Epochs of the whole run.
+        plateau: Factor that ``Plateau`` has reached; 1 for other kinds.
+
+    Returns:
+        A positive number.
+    """
+    warmup = spec.warmup_epochs * steps_per_epoch
+    rise = min(1.0, (step + 1) / warmup) if warmup > 0 else 1.0
+    if spec.kind == "constant":
+        return base * rise
+    if spec.kind == "plateau":
+        return base * rise * plateau
+    share = min(1.0, step / max(1, epochs * steps_per_epoch))
+    return base * rise * max(1e-3, 0.5 * (1 + math.cos(math.pi * share)))
+
+
+@dataclass
+class Plateau:
+    """Counts epochs without a better validation loss.
+
+    Attributes:
+        best: Lowest validation loss so far.
+        waited: Epochs since then.
+        scale: Product of all reductions so far.
+    """
+
+    best: float = math.inf
+    waited: int = 0
+    scale: float = 1.0
+
+    def observe(self, loss: float, spec: ScheduleSpec) -> bool:
+        """Take in an epoch's validation loss.
+
+        Args:
+            loss: Total validation loss.
+            spec: Patience and factor of the reduction.
+
+        Returns:
+            Whether this is the best epoch so far.
+        """
+        if loss < self.best:
+            self.best, self.waited = loss, 0
+            return True
+        self.waited += 1
+        if spec.kind == "plateau" and self.waited % spec.patience == 0:
+            self.scale *= spec.factor
+        return False

@@ -1,0 +1,1 @@
+"""Workflows: read top to bottom like the flow; the only files that see every stage."""

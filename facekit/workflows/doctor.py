@@ -1,0 +1,144 @@
+"""What is installed, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from facekit import __version__
+from facekit.bundle.zoo import DEFAULT, load_bundle
+from facekit.crops.detector_file import yunet_path
+from facekit.errors import BundleError, FacekitError
+from facekit.home import home
+from facekit.workflows.models import yunet_state
+
+__all__ = ["Check", "examine"]
+
+#: Distributions that predict needs, and those of each extra.
+_BASE: Final = (
+    "numpy", "opencv-python-headless", "onnxruntime", "scikit-learn", "albumentations",
+    "pydantic", "typer", "rich",
+)  # fmt: skip
+_EXTRAS: Final = {
+    "train": ("tensorflow", "keras", "tensorflow-datasets", "keras-cv", "matplotlib"),
+    "teachers": ("dlib-bin",),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the examination.
+
+    Attributes:
+        name: What was looked at.
+        state: "ok", "absent" (only some verbs need it) or "broken".
+        detail: Version, place, or what to do.
+    """
+
+    name: str
+    state: str
+    detail: str
+
+
+def examine() -> list[Check]:
+    """Look at everything; nothing is changed and no network is touched.
+
+    Returns:
+        Checks in the order to show them. TensorFlow is found, not imported.
+    """
+    return [
+        Check("facekit", "ok", f"{__version__}, {Path(__file__).resolve().parents[1]}"),
+        Check("python", "ok", f"{platform.python_version()}, {sys.platform} {platform.machine()}"),
+        Check("cpu", "ok", f"{_cores()} cores"),
+        *(_package(name, "broken", "pip install facekit") for name in _BASE),
+        *(
+            _package(name, "absent", f"pip install 'facekit[{extra}]'")
+            for extra, names in _EXTRAS.items()
+            for name in names
+        ),
+        _keras_backend(),
+        *_opencv(),
+        *_detectors(),
+        _default_model(),
+        _writable("FACEKIT_HOME", home()),
+    ]
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _package(name: str, if_missing: str, advice: str) -> Check:
+    try:
+        return Check(name, "ok", metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Check(name, if_missing, advice)
+
+
+def _keras_backend() -> Check:
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if importlib.util.find_spec(backend) is None:
+        return Check("training backend", "absent", f"{backend}: pip install 'facekit[train]'")
+    return Check("training backend", "ok", backend)
+
+
+def _opencv() -> Iterator[Check]:
+    """Two builds of OpenCV overwrite each other's files."""
+    builds = [
+        name
+        for name in ("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")
+        if _package(name, "absent", "").state == "ok"
+    ]
+    if builds:
+        advice = f"pip uninstall {' '.join(builds)}, then reinstall opencv-python-headless"
+        yield Check("opencv builds", "broken", advice)
+
+
+def _detectors() -> Iterator[Check]:
+    from facekit.crops.detect import find_detector
+
+    try:
+        find_detector("haar")
+    except (FacekitError, OSError) as error:
+        advice = f"{error}: pip install 'opencv-python-headless>=4.12,<5'"
+        yield Check("detector haar", "broken", advice)
+    else:
+        yield Check("detector haar", "ok", "ships with OpenCV")
+    state = yunet_state()
+    if state == "ok":
+        yield Check("detector yunet", "ok", str(yunet_path()))
+    elif state == "absent":
+        advice = "facekit models fetch yunet, or facekit models add FILE"
+        yield Check("detector yunet", "absent", advice)
+    else:
+        yield Check("detector yunet", "broken", state)
+
+
+def _default_model() -> Check:
+    try:
+        bundle = load_bundle(None)
+    except BundleError as error:
+        return Check(f"model {DEFAULT}", "broken", str(error))
+    return Check(f"model {DEFAULT}", "ok", f"{bundle.folder}, every hash checked")
+
+
+def _writable(name: str, folder: Path) -> Check:
+    """Try to write where the folder is, or would be made."""
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        return Check(name, "broken", f"{folder} cannot be written: {error.strerror}")
+    return Check(name, "ok", f"{folder} can be written")

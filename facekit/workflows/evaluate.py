@@ -1,0 +1,161 @@
+"""Evaluate a bundle on one partition of CelebA."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.errors import BundleError
+from facekit.evaluation.metrics import attribute_intervals, attribute_metrics
+from facekit.labels import ATTRIBUTES
+from facekit.report.record import evaluation_record
+from facekit.workflows.sources import crop_source, open_table
+
+__all__ = ["AttributeAnswers", "answer", "evaluate", "evaluate_celeba", "measure"]
+
+#: Rounds of the bootstrap behind every interval.
+ROUNDS = 1000
+
+
+@dataclass(frozen=True)
+class AttributeAnswers:
+    """Labels beside a bundle's answers, row by row.
+
+    Attributes:
+        labels: int8 array of shape (n, 40): 1, 0, -1 for unknown.
+        probabilities: float array of shape (n, 40) in [0, 1].
+        thresholds: float array of shape (40,).
+        majority: The training data's majority, int8 (40,), or None if unknown.
+        persons: str array of shape (n,), or None.
+    """
+
+    labels: NDArray[np.int8]
+    probabilities: NDArray[np.float32]
+    thresholds: NDArray[np.float32]
+    majority: NDArray[np.int8] | None
+    persons: NDArray[np.str_] | None
+
+
+def evaluate(
+    dataset: str = "celeba",
+    data: Path | str | None = None,
+    *,
+    split: str = "test",
+    model: str | Path | None = None,
+    allow_missing: bool = False,
+) -> dict[str, Any]:
+    """Evaluate a bundle; the same as ``facekit evaluate DATASET --json``.
+
+    Args:
+        dataset: ``celeba``, or ``tfds`` for TensorFlow Datasets' ``celeb_a``.
+        data: The data's folder.
+        split: train, val or test.
+        model: Name or folder of a bundle; None for the shipped one.
+        allow_missing: Leave out images that are missing or unreadable.
+
+    Returns:
+        The evaluation record, in JSON's own types.
+
+    Raises:
+        FacekitError: With one line for the user.
+    """
+    return evaluate_celeba(
+        Path(data) if data is not None else None,
+        split=split,
+        model=model,
+        allow_missing=allow_missing,
+        source=dataset,
+    )
+
+
+def evaluate_celeba(
+    data: Path | None,
+    *,
+    split: str = "test",
+    model: str | Path | None = None,
+    allow_missing: bool = False,
+    source: str = "celeba",
+) -> dict[str, Any]:
+    """Measure the 40 attributes on one partition; no other is touched.
+
+    Args:
+        data: CelebA folder (TFDS data folder for source ``tfds``).
+        split: train, val or test.
+        model: Name or folder of a bundle; None for the shipped one.
+        allow_missing: Leave out images that are missing or unreadable.
+        source: ``celeba`` or ``tfds``.
+
+    Returns:
+        See ``report.record.evaluation_record``.
+
+    Raises:
+        FacekitError: The data or the bundle cannot be used.
+    """
+    bundle = load_bundle(model)
+    table = open_table(data, source, (split,), allow_missing=allow_missing)
+    opened = crop_source(table, bundle.frame)
+    answers = answer(bundle, opened.cache.crops, opened.places(split), opened.table)
+    return measure(answers, dataset=table.name, split=split, model=bundle.name)
+
+
+def answer(
+    bundle: Bundle, crops: NDArray[np.uint8], places: NDArray[np.int64], table: Any
+) -> AttributeAnswers:
+    """Read the attribute head for rows of a crop cache.
+
+    Args:
+        bundle: Must have a head ``attributes``.
+        crops: uint8 RGB array of shape (m, side, side, 3).
+        places: int array of shape (n,), the crops of the table's rows in order.
+        table: The n rows.
+
+    Returns:
+        Labels beside answers.
+
+    Raises:
+        BundleError: The bundle has no such head.
+    """
+    head = bundle.heads.get("attributes")
+    if head is None or head.labels != ATTRIBUTES:
+        raise BundleError(
+            f"{bundle.name} has no head for the 40 attributes (its heads: "
+            f"{', '.join(bundle.heads) or 'none'}): name another --model"
+        )
+    scores = [
+        bundle.scores(crops[places[i : i + 1024]], ["attributes"])["attributes"]
+        for i in range(0, len(places), 1024)
+    ]
+    known = bundle.manifest.heads["attributes"].metrics.get("train_majority")
+    return AttributeAnswers(
+        np.asarray(table.labels, np.int8),
+        np.concatenate(scores),
+        np.full(len(ATTRIBUTES), 0.5, np.float32) if head.thresholds is None else head.thresholds,
+        None if known is None else np.asarray(known, np.int8),
+        table.person,
+    )
+
+
+def measure(
+    answers: AttributeAnswers, *, dataset: str, split: str, model: str, rounds: int = ROUNDS
+) -> dict[str, Any]:
+    """Metrics and intervals of answers as one record.
+
+    Args:
+        answers: From ``answer``.
+        dataset: Name of the data.
+        split: Partition measured.
+        model: Name of the bundle.
+        rounds: Bootstrap rounds; people are resampled whole where they are known.
+
+    Returns:
+        See ``report.record.evaluation_record``.
+    """
+    given = (answers.labels, answers.probabilities, answers.thresholds, answers.majority)
+    metrics = attribute_metrics(*given)
+    intervals = attribute_intervals(*given, persons=answers.persons, rounds=rounds)
+    return evaluation_record(metrics, intervals, dataset=dataset, split=split, model=model)

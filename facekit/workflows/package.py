@@ -1,0 +1,224 @@
+"""Turn a trained trunk into a bundle, evaluated, with its report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.bundle.write import BundleContents, write_bundle
+from facekit.bundle.zoo import Bundle
+from facekit.evaluation.calibration import calibrate, fit_platt
+from facekit.heads.linear import LinearHead
+from facekit.labels import ATTRIBUTES
+from facekit.recipe.schema import PretrainRecipe
+from facekit.report.record import strict, write_json
+from facekit.workflows.evaluate import AttributeAnswers, measure
+from facekit.workflows.sources import Source
+
+__all__ = ["package"]
+
+_LICENCES: Final = {
+    "CelebA": "images for non-commercial research only; weights trained on data released "
+    "for non-commercial research",
+    "dlib_face_recognition_resnet_model_v1": "public domain (CC0); its outputs were targets",
+}
+
+
+def package(
+    run: Path,
+    recipe: PretrainRecipe,
+    trained: tuple[Any, Any],
+    source: Source,
+    targets: Any,
+    backend: str,
+) -> tuple[Path, dict[str, Any]]:
+    """Export, calibrate, evaluate on validation and write ``bundle/`` and the report.
+
+    Args:
+        run: Run folder.
+        recipe: The resolved recipe.
+        trained: The Keras backbone and the trainer around it.
+        source: Table and crops of the training and validation images.
+        targets: What the trunk learned from.
+        backend: Keras backend that trained it.
+
+    Returns:
+        The bundle's folder and the validation metrics.
+    """
+    from facekit.bundle.onnx_graph import to_onnx
+    from facekit.training.macs import count_macs
+
+    backbone, trainer = trained
+    draft = _contents(recipe, backbone, to_onnx(backbone), _plain_head(trainer), count_macs(backbone))
+    trial = write_bundle(run / "bundle", draft)
+    head, answers, mirror = _calibrated(trial, source)
+    heads = {"attributes": head}
+    notes: dict[str, Any] = {
+        "attributes": {"train_majority": _majority(source), "calibrated_on": "val"}
+    }
+    points = _points(trial, recipe, source)
+    if points is not None:
+        heads["points"], notes["points"] = points
+    record = measure(answers, dataset=source.table.name, split="val", model=recipe.name)
+    metrics = strict(
+        {
+            **{f"val_{name}": value for name, value in record["metrics"].items()},
+            **_identity_cosine(trial, source, targets),
+        }
+    )
+    training = _provenance(recipe, source, targets, backend)
+    from facekit.workflows.results import write_results
+
+    text = write_results(run, recipe, trial, record, answers, source, training, notes)
+    final = BundleContents(
+        **{
+            **vars(draft),
+            "heads": heads,
+            "head_metrics": notes,
+            "mirror": mirror,
+            "metrics": metrics,
+            "training": training,
+            "card": text,
+        }
+    )
+    bundle = write_bundle(run / "bundle", final)
+    write_json(run / "report.json", record)
+    return bundle.folder, metrics
+
+
+def _contents(
+    recipe: PretrainRecipe, backbone: Any, onnx: bytes, head: LinearHead, macs: int
+) -> BundleContents:
+    return BundleContents(
+        name=recipe.name,
+        version="1",
+        frame=recipe.frame.build(),
+        onnx=onnx,
+        family=recipe.backbone.family,
+        config=recipe.backbone.model_dump(mode="json"),
+        parameters=int(backbone.count_params()),
+        macs=macs,
+        heads={"attributes": head},
+        data_licences=_LICENCES,
+    )
+
+
+def _plain_head(trainer: Any) -> LinearHead:
+    """The trainer's last layer as arrays."""
+    from keras import ops
+
+    from facekit.training.multitask import ATTRIBUTE_PARTS
+
+    layer = trainer.get_layer("attributes")
+    weight, bias = (np.asarray(ops.convert_to_numpy(w)) for w in (layer.kernel, layer.bias))
+    return LinearHead(parts=ATTRIBUTE_PARTS, labels=ATTRIBUTES, weight=weight, bias=bias)
+
+
+def _calibrated(
+    bundle: Bundle, source: Source
+) -> tuple[LinearHead, AttributeAnswers, bool]:
+    """Calibrate on validation; the answers reported are those of the other half.
+
+    Each half of the validation people is answered with what was fitted on the
+    other half, so that the reported numbers are not those that were fitted.
+    """
+    places = source.places("val")
+    rows = np.flatnonzero(source.table.split == "val")
+    labels = np.asarray(source.table.labels[rows], np.int8)
+    plain = bundle.heads["attributes"]
+    crops = source.cache.crops[places]
+    one = plain.logits(bundle.embed(crops, plain.parts))
+    both = (one + plain.logits(bundle.embed(crops[:, :, ::-1], plain.parts))) / 2
+    mirror = bool(_cross_entropy(labels, both) < _cross_entropy(labels, one))
+    logits = both if mirror else one
+    persons = None if source.table.person is None else source.table.person[rows]
+    probabilities = np.empty(logits.shape, np.float32)
+    half = _halves(persons, len(rows))
+    for mine in (half, ~half):
+        fitted = fit_platt(labels[~mine], logits[~mine])
+        probabilities[mine] = calibrate(logits[mine], fitted)
+    head = LinearHead(
+        parts=plain.parts,
+        labels=plain.labels,
+        weight=plain.weights()["weight"],
+        bias=plain.weights()["bias"],
+        calibration=fit_platt(labels, logits).astype(np.float32),
+    )
+    majority = np.asarray(_majority(source), np.int8)
+    even = np.full(len(ATTRIBUTES), 0.5, np.float32)
+    return head, AttributeAnswers(labels, probabilities, even, majority, persons), mirror
+
+
+def _halves(persons: NDArray[np.str_] | None, n: int) -> NDArray[np.bool_]:
+    """A random half of the people (or images)."""
+    rng = np.random.default_rng(0)
+    if persons is None:
+        return rng.random(n) < 0.5
+    names, number = np.unique(persons, return_inverse=True)
+    return np.asarray((rng.random(len(names)) < 0.5)[number])
+
+
+def _cross_entropy(labels: NDArray[np.int8], logits: NDArray[np.float32]) -> float:
+    known = labels >= 0
+    loss = np.logaddexp(0, logits) - logits * (labels > 0)
+    return float(loss[known].mean())
+
+
+def _majority(source: Source) -> list[int]:
+    """The more frequent answer of every attribute among the training images."""
+    labels = source.table.labels[source.table.split == "train"]
+    return [int((column == 1).sum() * 2 > (column >= 0).sum()) for column in labels.T]
+
+
+def _points(bundle: Bundle, recipe: PretrainRecipe, source: Source) -> Any:
+    if not isinstance(source.table.images, list | tuple):
+        return None  # a stream cannot be read again in any order
+    from facekit.workflows.points import fit_points
+
+    paths = {
+        split: [source.table.images[i] for i in np.flatnonzero(source.table.split == split)]
+        for split in ("train", "val")
+    }
+    frame = recipe.frame.build()
+    return fit_points(
+        paths["train"], paths["val"], frame, bundle.embed, seed=recipe.training.seed
+    )
+
+
+def _identity_cosine(bundle: Bundle, source: Source, targets: Any) -> dict[str, float]:
+    if targets.identity is None:
+        return {}
+    places = source.places("val")
+    wanted = targets.identity[places]
+    vectors = bundle.embed(source.cache.crops[places], ["identity"])["identity"]
+    norms = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
+    seen = (wanted**2).sum(1) > 0.5
+    return {"val_identity_cosine": float(((vectors * wanted).sum(1) / norms)[seen].mean())}
+
+
+def _provenance(
+    recipe: PretrainRecipe, source: Source, targets: Any, backend: str
+) -> dict[str, Any]:
+    import platform
+
+    import keras
+
+    from facekit import __version__
+
+    teachers = {} if targets.identity is None else {"identity": recipe.targets["identity"].teacher}
+    return {
+        "recipe": recipe.name,
+        "data": source.table.name,
+        "images": {s: int((source.table.split == s).sum()) for s in ("train", "val")},
+        "teachers": teachers,
+        "epochs": recipe.training.epochs,
+        "backend": backend,
+        "keras": keras.__version__,
+        "facekit": __version__,
+        "python": platform.python_version(),
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }

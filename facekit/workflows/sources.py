@@ -1,0 +1,112 @@
+"""Open a data source: its table and its crop cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.crops.cache import CropCache, build_cache
+from facekit.datasets.table import Table
+from facekit.errors import DataError, UsageError
+from facekit.frame import FaceFrame
+from facekit.home import cache_folder
+
+__all__ = ["Source", "crop_source", "open_table"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table whose every row has a crop.
+
+    Attributes:
+        table: Rows that could be cropped.
+        cache: The crop cache of all rows.
+        rows: Position in the cache of each row of the table.
+    """
+
+    table: Table
+    cache: CropCache
+    rows: NDArray[np.int64]
+
+    def places(self, split: str) -> NDArray[np.int64]:
+        """Positions in the cache of one split.
+
+        Raises:
+            DataError: The split is empty.
+        """
+        found = self.rows[self.table.split == split]
+        if not len(found):
+            have = ", ".join(sorted(set(self.table.split.tolist()))) or "none"
+            raise DataError(
+                f"{self.table.name} has no images in split {split!r} (it has: {have}); "
+                "name another folder or another split"
+            )
+        return found
+
+
+def open_table(
+    data: Path | None,
+    source: str,
+    splits: tuple[str, ...],
+    *,
+    allow_missing: bool = False,
+    limit: int = 0,
+) -> Table:
+    """Read the rows of some splits; no other split is touched.
+
+    Args:
+        data: CelebA folder, or TFDS data folder for source ``tfds``.
+        source: ``celeba`` or ``tfds``.
+        splits: Which of train, val and test.
+        allow_missing: Leave out images that are missing or unreadable.
+        limit: Keep the first images of each split only; 0 keeps all.
+
+    Returns:
+        The table.
+
+    Raises:
+        UsageError: A folder is needed and none is given.
+        DataError: The source cannot be used.
+    """
+    if source == "tfds":
+        from facekit.datasets.tfds_celeba import read_tfds
+
+        table = read_tfds(data, splits=splits)
+    else:
+        from facekit.datasets.celeba import read_celeba
+
+        if data is None:
+            raise UsageError(
+                "--data is missing: name the CelebA folder (with list_attr_celeba.txt and "
+                "img_align_celeba), or take --source tfds; `facekit demo` needs no data"
+            )
+        table = read_celeba(data, splits=splits, allow_missing=allow_missing)
+    if limit:
+        kept = [np.flatnonzero(table.split == split)[:limit] for split in splits]
+        table = table.select(np.sort(np.concatenate(kept)))
+    return table
+
+
+def crop_source(table: Table, frame: FaceFrame, *, progress: bool = True) -> Source:
+    """Crop every image of a table once, or open what was cropped before.
+
+    Args:
+        table: From ``open_table``.
+        frame: The backbone's face frame.
+        progress: Show a bar.
+
+    Returns:
+        Rows that could be cropped, with the cache.
+
+    Raises:
+        DataError: No image could be cropped.
+    """
+    cache = build_cache(table, frame, root=cache_folder() / "crops", progress=progress)
+    rows = np.flatnonzero(cache.ok)
+    if not len(rows):
+        first = next(iter(cache.errors.items()), ("", "no images"))
+        raise DataError(f"none of the {len(table)} images could be read; {first[0]}: {first[1]}")
+    return Source(table.select(rows), cache, rows)

@@ -1,0 +1,90 @@
+"""The command itself: its verbs, and how errors reach the user."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import facekit
+from facekit.cli import app as module
+from facekit.errors import DataError
+
+VERBS = ("predict", "demo", "pretrain", "evaluate", "recipes", "models", "data", "doctor", "bench")
+
+
+def test_help_lists_every_verb_in_a_line(run) -> None:
+    answer = run("--help")
+    assert answer.code == 0
+    lines = answer.out.split("Commands:")[1].strip().splitlines()
+    assert [line.split()[0] for line in lines] and {line.split()[0] for line in lines} == set(VERBS)
+    assert not [line for line in lines if line.endswith("...")], "a summary is cut short"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(run, verb: str) -> None:
+    answer = run(verb, "--help")
+    assert answer.code == 0
+    assert answer.out.startswith("Usage: ")
+
+
+def test_version(run) -> None:
+    assert run("--version").out == f"facekit {facekit.__version__}\n"
+
+
+def test_an_unknown_verb_names_the_nearest(run) -> None:
+    answer = run("predct")
+    assert answer.code == 2
+    assert "predict" in answer.err
+    assert answer.out == ""
+
+
+def test_an_error_is_one_line_and_code_2(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise DataError("first\nsecond")
+
+    monkeypatch.setattr(module, "app", fail)
+    answer = run()
+    assert (answer.code, answer.out, answer.err) == (2, "", "facekit: first second\n")
+
+
+def test_a_bug_is_not_hidden(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(module, "app", fail)
+    with pytest.raises(ZeroDivisionError):
+        run()
+
+
+@pytest.mark.parametrize("verb", ["pretrain", "evaluate"])
+def test_an_unknown_data_set_names_the_nearest(run, verb: str, tmp_path: Path) -> None:
+    answer = run(verb, "celebs", "--data", tmp_path)
+    assert answer.code == 2
+    assert "did you mean celeba?" in answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_an_unknown_split_or_source_is_refused(run, tmp_path: Path) -> None:
+    answer = run("evaluate", "celeba", "--data", tmp_path, "--split", "tets")
+    assert answer.code == 2
+    assert "did you mean test?" in answer.err
+    answer = run("pretrain", "celeba", "--data", tmp_path, "--source", "tfd")
+    assert answer.code == 2
+    assert "did you mean tfds?" in answer.err
+
+
+@pytest.mark.slow
+def test_help_takes_four_tenths_of_a_second() -> None:
+    """The best of five: what the machine does beside it is not our time."""
+    command = [sys.executable, "-m", "facekit", "--help"]
+    took = []
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ)
+        took.append(time.perf_counter() - start)
+    assert min(took) <= 0.4

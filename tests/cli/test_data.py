@@ -1,0 +1,37 @@
+"""``facekit data``: the dataset cards."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from facekit.datasets.cards import card_files, read_card
+from facekit.errors import DataError
+
+
+def test_the_list_names_every_card(run) -> None:
+    answer = run("data")
+    assert answer.code == 0
+    assert set(card_files()) <= set(answer.out.split())
+    assert "celeba" in card_files()
+
+
+@pytest.mark.parametrize("name", card_files())
+def test_a_card_says_where_it_comes_from(run, name: str) -> None:
+    card = tomllib.loads(run("data", "show", name).out)
+    assert {"title", "home", "licence"} <= set(card)
+    assert str(card["home"]).startswith("https://")
+
+
+def test_an_unknown_name_is_refused_with_the_nearest(run) -> None:
+    answer = run("data", "show", "celebra")
+    assert answer.code == 2
+    assert "did you mean celeba?" in answer.err
+
+
+def test_a_card_that_is_no_toml_is_refused(tmp_path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text("a = ")
+    with pytest.raises(DataError, match=r"bad\.toml"):
+        read_card(path)

@@ -1,0 +1,160 @@
+"""Fixtures that every room uses."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from facekit.bundle.write import BundleContents
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test ever sees or changes the home of the person who runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACEKIT_HOME", str(tmp_path_factory.mktemp("facekit-home")))
+        patch.setenv("NO_ALBUMENTATIONS_UPDATE", "1")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network() -> Iterator[None]:
+    """A test that reaches for the network fails."""
+    connect = socket.socket.connect
+
+    def refuse(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else ""
+        if self.family in (socket.AF_INET, socket.AF_INET6) and host not in ("127.0.0.1", "::1"):
+            raise AssertionError(f"a test tried to connect to {address}")
+        connect(self, address)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", refuse)
+        yield
+
+
+@pytest.fixture
+def facekit_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh, empty FACEKIT_HOME."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("FACEKIT_HOME", str(home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def cartoon_celeba(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small cartoon CelebA in the official layout; read only."""
+    from facekit.datasets.cartoon import draw_celeba
+
+    return draw_celeba(tmp_path_factory.mktemp("cartoon") / "celeba", people=12, photos=5, seed=7)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the real data sets; the test is skipped where there is none."""
+    default = ROOT.parent / "shared" / "data"
+    folder = Path(os.environ.get("FACEKIT_REAL_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(f"no real data in {folder}: set FACEKIT_REAL_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_onnx() -> bytes:
+    """A small real backbone for 40 px crops, made without TensorFlow.
+
+    "grid" is the mean colour of every 10 px cell in [0, 1], "grid_mid" a random
+    1x1 convolution of it with ReLU, "pooled" the mean colour of the crop, and
+    "identity" a random projection of the grid.
+    """
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'facekit[train]'")
+    rng = np.random.default_rng(0)
+    constants = {
+        "scale": np.float32(1 / 255),
+        "kernel": rng.normal(size=(4, 3, 1, 1)).astype(np.float32),
+        "matrix": rng.normal(size=(48, 8)).astype(np.float32),
+    }
+    node = onnx.helper.make_node
+    nodes = [
+        node("Cast", ["crops"], ["float"], to=onnx.TensorProto.FLOAT),
+        node("Mul", ["float", "scale"], ["unit"]),
+        node("Transpose", ["unit"], ["planes"], perm=[0, 3, 1, 2]),
+        node("AveragePool", ["planes"], ["cells"], kernel_shape=[10, 10], strides=[10, 10]),
+        node("Transpose", ["cells"], ["grid"], perm=[0, 2, 3, 1]),
+        node("ReduceMean", ["grid"], ["pooled"], axes=[1, 2], keepdims=0),
+        node("Conv", ["cells", "kernel"], ["mixed"]),
+        node("Relu", ["mixed"], ["positive"]),
+        node("Transpose", ["positive"], ["grid_mid"], perm=[0, 2, 3, 1]),
+        node("Flatten", ["grid"], ["flat"]),
+        node("MatMul", ["flat", "matrix"], ["identity"]),
+    ]
+    shapes = {"pooled": [3], "grid": [4, 4, 3], "grid_mid": [4, 4, 4], "identity": [8]}
+    info, real = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        nodes,
+        "tiny",
+        [info("crops", onnx.TensorProto.UINT8, ["n", 40, 40, 3])],
+        [info(name, real, ["n", *shape]) for name, shape in shapes.items()],
+        [onnx.numpy_helper.from_array(np.asarray(a), k) for k, a in constants.items()],
+    )
+    opset = [onnx.helper.make_opsetid("", 17)]
+    model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=8)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+@pytest.fixture(scope="session")
+def tiny_contents(tiny_onnx: bytes) -> BundleContents:
+    """A bundle's contents with "attributes" and "points" heads on the tiny backbone.
+
+    The first attribute is likely in red crops and unlikely in blue ones; the
+    points are those of a typical face, wherever the face is.
+    """
+    from facekit.bundle.write import BundleContents
+    from facekit.frame import FaceFrame
+    from facekit.heads.linear import LinearHead
+    from facekit.labels import ATTRIBUTES
+
+    frame = FaceFrame(side=40)
+    weight = np.random.default_rng(1).normal(size=(3, 40))
+    weight[:, 0] = (8, 0, -8)
+    names = tuple(f"{axis}{i}" for i in range(5) for axis in "xy")
+    attributes = LinearHead(parts=("pooled",), labels=ATTRIBUTES, weight=weight, bias=np.zeros(40))
+    points = LinearHead(
+        parts=("pooled",),
+        labels=names,
+        weight=np.zeros((3, 10)),
+        bias=frame.points().ravel() / frame.side,
+        activation="none",
+    )
+    return BundleContents(
+        name="tiny",
+        version="1",
+        frame=frame,
+        onnx=tiny_onnx,
+        family="tiny",
+        config={"cells": 4},
+        parameters=396,
+        macs=576,
+        heads={"attributes": attributes, "points": points},
+        data_licences={"cartoon": "drawn by facekit, no licence needed"},
+        card="# tiny\n",
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tiny_contents: BundleContents, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small bundle; read only."""
+    from facekit.bundle.write import write_bundle
+
+    return write_bundle(tmp_path_factory.mktemp("bundles") / "tiny", tiny_contents).folder

@@ -1,0 +1,99 @@
+"""The light path loads no TensorFlow, Keras or JAX, and opens no socket.
+
+A fresh process proves it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+HEAVY = {"tensorflow", "keras", "jax", "torch", "tensorflow_datasets", "keras_cv", "matplotlib"}
+#: Loaded by predict and by nothing that only prints help (typer itself may take pydantic).
+MIDDLE = {"numpy", "cv2", "onnxruntime", "sklearn", "scipy", "albumentations", "rich"}
+
+PROBE = """
+import atexit, json, sys
+sockets = []
+sys.addaudithook(lambda name, _: name.startswith("socket.") and sockets.append(name))
+@atexit.register
+def report():
+    modules = sorted({name.split(".")[0] for name in sys.modules})
+    print(json.dumps({"modules": modules, "sockets": sockets}), file=sys.stderr)
+"""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a fresh process did."""
+
+    code: int
+    out: str
+    modules: set[str]
+    sockets: list[str]
+
+
+def python(code: str) -> Seen:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE + code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=os.environ,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    seen = json.loads(done.stderr.strip().splitlines()[-1])
+    return Seen(done.returncode, done.stdout, set(seen["modules"]), seen["sockets"])
+
+
+def facekit(*args: object) -> Seen:
+    words = ["facekit", *map(str, args)]
+    return python(f"sys.argv = {words!r}\nfrom facekit.cli.app import main\nmain()")
+
+
+def test_the_probe_sees_modules_and_sockets() -> None:
+    seen = python("import numpy, socket; socket.socket().close()")
+    assert "numpy" in seen.modules
+    assert seen.sockets
+
+
+def test_import_loads_next_to_nothing() -> None:
+    assert not python("import facekit; assert facekit.ATTRIBUTES").modules & (HEAVY | MIDDLE)
+
+
+@pytest.mark.parametrize("args", [("--help",), ("--version",), ("predict", "--help")])
+def test_help_loads_next_to_nothing(args: tuple[str, ...]) -> None:
+    seen = facekit(*args)
+    assert seen.code == 0
+    assert not seen.modules & (HEAVY | MIDDLE)
+
+
+@pytest.mark.parametrize("verb", ["recipes", "models", "doctor", "data", "bench"])
+def test_the_small_verbs_load_nothing_heavy(verb: str) -> None:
+    seen = facekit(verb)
+    assert seen.code in ((0, 1) if verb == "doctor" else (0,))
+    assert not seen.modules & HEAVY
+    assert not seen.sockets
+
+
+@pytest.mark.parametrize("detector", ["none", "haar"])
+def test_predict_loads_nothing_heavy_and_opens_no_socket(
+    tiny_bundle: Path, tmp_path: Path, detector: str
+) -> None:
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(cv2.imencode(".png", np.full((90, 120, 3), 99, np.uint8))[1].tobytes())
+    options = ("--model", tiny_bundle, "--detector", detector, "--json")
+    seen = facekit("predict", photo, *options, "--annotate", tmp_path / "out")
+    assert seen.code == 0
+    assert json.loads(seen.out)[0]["width"] == 120
+    assert not seen.modules & (HEAVY | {"sklearn", "albumentations"})
+    assert not seen.sockets
