@@ -61,9 +61,7 @@ class MissingExtraError(FacekitError):
 
     def __init__(self, package: str, extra: str, instead: str = "") -> None:
         hint = f"; {instead}" if instead else ""
-        super().__init__(
-            f"{package} is not installed: run `pip install 'facekit[{extra}]'`{hint}"
-        )
+        super().__init__(f"{package} is not installed: run `pip install 'facekit[{extra}]'`{hint}")
 
 
 class InterruptedRunError(FacekitError):

@@ -7,7 +7,7 @@ import pytest
 import facekit
 
 
-@pytest.mark.parametrize("name", [n for n in facekit.__all__])
+@pytest.mark.parametrize("name", list(facekit.__all__))
 def test_every_public_name_loads(name: str) -> None:
     assert getattr(facekit, name) is not None
     assert name in dir(facekit)

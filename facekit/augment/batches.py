@@ -79,7 +79,9 @@ def _geometry(side: int, spec: AugmentSpec, rng: Generator) -> NDArray[np.float6
     stretch = np.exp(rng.uniform(-1, 1) * np.log1p(spec.stretch) / 2)
     flip = -1.0 if rng.random() < spec.mirror else 1.0
     cos, sin = np.cos(angle) * zoom, np.sin(angle) * zoom
-    linear = np.array([[cos * stretch * flip, -sin / stretch], [sin * stretch * flip, cos / stretch]])
+    linear = np.array(
+        [[cos * stretch * flip, -sin / stretch], [sin * stretch * flip, cos / stretch]]
+    )
     middle = np.full(2, (side - 1) / 2)
     shift = rng.uniform(-spec.shift, spec.shift, 2) * side
     return np.column_stack([linear, middle - linear @ middle + shift])

@@ -86,9 +86,7 @@ def build_backbone(spec: BackboneSpec, side: int) -> keras.Model:
     return keras.Model(inputs, outputs, name="backbone")
 
 
-def _compact_parts(
-    inputs: keras.KerasTensor, spec: BackboneSpec
-) -> dict[str, keras.KerasTensor]:
+def _compact_parts(inputs: keras.KerasTensor, spec: BackboneSpec) -> dict[str, keras.KerasTensor]:
     from keras import layers
 
     from facekit.backbones.compact import build_stages
@@ -116,8 +114,6 @@ def _application_parts(
         x = layers.Rescaling(1 / 127.5, offset=-1.0, name="to_signed")(inputs)
     else:
         x = layers.Rescaling(1.0, name="to_float")(inputs)
-    body = getattr(keras.applications, builder)(
-        include_top=False, weights=None, input_tensor=x
-    )
+    body = getattr(keras.applications, builder)(include_top=False, weights=None, input_tensor=x)
     grid = body.output
     return {"pooled": layers.GlobalAveragePooling2D(name="average")(grid), "grid": grid}

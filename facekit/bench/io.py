@@ -143,7 +143,10 @@ def measure_training(
     from facekit.training.multitask import Targets, build_trainer
 
     rng = np.random.default_rng(0)
-    vectors = rng.normal(size=(len(crops), recipe.backbone.identity_size)).astype(np.float32)
+    identity = recipe.targets.get("identity")
+    vectors = None
+    if identity is not None and identity.weight:
+        vectors = rng.normal(size=(len(crops), recipe.backbone.identity_size)).astype(np.float32)
     targets = Targets(rng.integers(0, 2, size=(len(crops), 40), dtype=np.int8), vectors)
     trainer = build_trainer(build_backbone(recipe.backbone, crops.shape[1]), recipe, targets)
     size = recipe.training.batch_size

@@ -105,16 +105,15 @@ def render(record: dict[str, Any]) -> str:
         record: From ``run``.
     """
     runs = record["cold_start_runs"]
-    return "\n".join(
-        [
-            f"model {record['model']}, detector {record['detector']}, {record['cores']} cores",
-            f"cold start, one photo {record['cold_start_seconds']:8.2f} s "
-            f"(median of {len(runs)}, {min(runs):.2f} to {max(runs):.2f})",
-            f"warm, {record['photos']} photos      {record['photos_per_second']:8.1f} photos/s",
-            f"      {record['faces']} faces       {record['faces_per_second']:8.1f} faces/s",
-            f"backbone and heads    {record['crops_per_second']:8.1f} crops/s",
-        ]
-    )
+    spread = f"median of {len(runs)}, {min(runs):.2f} to {max(runs):.2f}"
+    lines = [
+        f"model {record['model']}, detector {record['detector']}, {record['cores']} cores",
+        f"cold start, one photo {record['cold_start_seconds']:8.2f} s  ({spread})",
+        f"then {record['photos']:>4} photos      {record['photos_per_second']:8.1f} a second",
+        f"with {record['faces']:>4} faces       {record['faces_per_second']:8.1f} a second",
+        f"backbone and heads    {record['crops_per_second']:8.1f} crops a second",
+    ]
+    return "\n".join(lines)
 
 
 def _cold_start(photo: Path, model: str | None, detector: str) -> float:

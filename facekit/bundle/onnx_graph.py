@@ -70,9 +70,7 @@ def read_weights(path: str, model: keras.Model) -> None:
     import onnx
     from onnx import numpy_helper
 
-    stored = {
-        item.name: numpy_helper.to_array(item) for item in onnx.load(path).graph.initializer
-    }
+    stored = {item.name: numpy_helper.to_array(item) for item in onnx.load(path).graph.initializer}
     for layer in model.layers:
         for variable in layer.weights:
             name = _variable_name(layer, variable)
@@ -92,8 +90,10 @@ def _variable_name(layer: keras.layers.Layer, variable: Any) -> str:
 def _to_onnx_layout(layer: Any, variable: Any, value: NDArray[np.float32]) -> NDArray[np.float32]:
     kind = type(layer).__name__
     if value.ndim == 4:  # (h, w, in, out) to (out, in, h, w); depthwise: (in * k, 1, h, w)
-        value = value.transpose(2, 3, 0, 1) if kind == "DepthwiseConv2D" else value.transpose(
-            3, 2, 0, 1
+        value = (
+            value.transpose(2, 3, 0, 1)
+            if kind == "DepthwiseConv2D"
+            else value.transpose(3, 2, 0, 1)
         )
         if kind == "DepthwiseConv2D":
             value = value.reshape(-1, 1, *value.shape[2:])
@@ -150,9 +150,8 @@ class _Writer:
 
     def weight(self, layer: Any, variable: Any) -> str:
         """Add a layer's variable under its own name; returns a float32 tensor's name."""
-        from keras import ops
-
-        value = np.asarray(ops.convert_to_numpy(variable), np.float32)
+        raw = variable.value
+        value = np.array(raw.numpy() if hasattr(raw, "numpy") else raw, np.float32)
         # Variances may lie below float16's range and cost nothing: keep them whole.
         half = self.half and value.ndim > 1
         name = _variable_name(layer, variable)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 import shutil
 import uuid
@@ -129,7 +129,7 @@ def _write_files(draft: Path, contents: BundleContents) -> Manifest:
     return Manifest(
         name=contents.name,
         version=contents.version,
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         frame=FrameEntry(side=frame.side, eye_y=frame.eye_y, eye_distance=frame.eye_distance),
         parts=OnnxBackbone(contents.onnx).parts,
         backbone=backbone,

@@ -108,7 +108,7 @@ class Bundle:
             parts = sorted({part for name in heads for part in self.heads[name].parts})
             mirrored = self.embed(crops[:, :, ::-1], parts)
             logits = {
-                name: (value + self.heads[name].logits(mirrored)) / 2
+                name: (value + self.heads[name].logits(mirrored)) * np.float32(0.5)
                 for name, value in logits.items()
             }
         return embedding, {

@@ -23,7 +23,7 @@ def demo(
     from facekit.cli.tables import print_pairs
     from facekit.workflows.demo import demo as run
 
-    result = run(out)
+    result = run(out, say=lambda line: typer.echo(line, err=True))
     print_pairs(
         {
             "report": result.report,

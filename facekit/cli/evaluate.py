@@ -6,11 +6,18 @@ import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 __all__ = ["evaluate"]
+
+#: Column heads that let the table of attributes fit 80 characters.
+_SHORT: Final = {
+    "balanced_accuracy": "balanced",
+    "average_precision": "av. prec.",
+    "majority_accuracy": "majority",
+}
 
 
 def evaluate(
@@ -61,8 +68,9 @@ def _show(record: Mapping[str, Any]) -> None:
         shown = f"{between[0]:.4f} to {between[1]:.4f}" if between else ""
         rows.append((name, _number(value), shown))
     print_table(("metric", "value", "95 % interval"), rows, title)
+    typer.echo()
     names = record["per_attribute"]
-    columns = list(next(iter(names.values()), {}))
+    columns = [_SHORT.get(name, name) for name in next(iter(names.values()), {})]
     cells = [(name, *map(_number, row.values())) for name, row in names.items()]
     print_table(("attribute", *columns), cells)
 

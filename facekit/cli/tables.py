@@ -33,12 +33,13 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
         rows: One sequence of cells a row; floats get four digits.
         title: Line above the table.
     """
-    from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    if title:
+        typer.echo(title)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:

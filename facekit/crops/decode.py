@@ -58,7 +58,7 @@ class Picture:
     @property
     def scale(self) -> float:
         """Pixels of the picture for one pixel of ``rgb``: 1, 2, 4 or 8."""
-        return self.width / self.rgb.shape[1]
+        return self.width / int(self.rgb.shape[1])
 
 
 def decode(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:

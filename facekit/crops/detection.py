@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import cv2
 import numpy as np
@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 __all__ = ["Box", "Detection", "Detector", "View", "biggest_first"]
 
 Box = tuple[float, float, float, float]
+
+#: Views have at least so many pixels on each side: on thinner ones OpenCV's
+#: network reads memory that nobody wrote and finds faces of any size.
+THINNEST: Final = 64
 
 
 @dataclass(frozen=True)
@@ -54,56 +58,63 @@ class View:
     Attributes:
         image: The resized uint8 picture.
         scale: Pixels of the view for one pixel of the picture, (x, y).
-        margin: Pixels of margin on every side of the view.
+        margin: Pixels of margin, (left and right, top and bottom).
     """
 
     image: NDArray[np.uint8]
-    scale: tuple[float, float]
-    margin: int
+    scale: tuple[float, float] = (1.0, 1.0)
+    margin: tuple[int, int] = (0, 0)
 
     @classmethod
     def of(
         cls, image: NDArray[np.uint8], longest: int, *, smallest: int = 1, margin: float = 0.0
     ) -> View:
-        """Resize so that the longer side lies in [smallest, longest].
+        """Resize to a bounded number of pixels, and never thinner than ``THINNEST``.
 
         Args:
             image: uint8 array of shape (h, w) or (h, w, 3).
-            longest: Upper bound of the longer side in pixels.
-            smallest: Lower bound of the longer side in pixels.
+            longest: The longer side of a 4:3 picture in pixels. Others get as
+                many pixels, so that faces of a panorama stay visible.
+            smallest: Shorter pictures are enlarged to this longer side.
             margin: Width of an added border of edge pixels, as a share of the
-                longer side; the bounds hold without it.
+                longer side.
 
         Returns:
             The View.
         """
         height, width = image.shape[:2]
-        side = max(height, width)
-        factor = min(max(side, smallest), longest) / side
+        shrink = min(1.0, longest * np.sqrt(0.75 / (width * height)))
+        factor = max(shrink, smallest / max(height, width)) if shrink == 1 else shrink
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
         if size != (width, height):
             how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
             image = cv2.resize(image, size, interpolation=how)  # type: ignore[assignment]
-        edge = round(margin * max(size))
-        if edge:
+        wide, high = (
+            max(round(margin * max(size)), (THINNEST - side + 1) // 2, 0) for side in size
+        )
+        if wide or high:
             image = cv2.copyMakeBorder(  # type: ignore[assignment]
-                image, edge, edge, edge, edge, cv2.BORDER_REPLICATE
+                image, high, high, wide, wide, cv2.BORDER_REPLICATE
             )
-        return cls(image, (size[0] / width, size[1] / height), edge)
+        return cls(image, (size[0] / width, size[1] / height), (wide, high))
 
     def box(self, x: float, y: float, width: float, height: float) -> Box:
         """A box of the view in pixels of the picture."""
-        across, down = self.scale
-        return (
-            (x - self.margin) / across,
-            (y - self.margin) / down,
-            width / across,
-            height / down,
-        )
+        (across, down), (left, top) = self.scale, self.margin
+        return (x - left) / across, (y - top) / down, width / across, height / down
 
     def points(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Points (n, 2) of the view in pixels of the picture."""
-        return (np.asarray(points, np.float64) - self.margin) / np.array(self.scale)
+        shifted: NDArray[np.float64] = np.asarray(points, np.float64) - self.margin
+        return np.divide(shifted, self.scale)
+
+    def shows(self, box: Box) -> bool:
+        """Whether the middle of a box (in pixels of the picture) is in the picture."""
+        height, width = self.image.shape[:2]
+        x, y = self.margin
+        middle = np.array(box[:2]) + np.array(box[2:]) / 2
+        size = np.array([width - 2 * x, height - 2 * y]) / self.scale
+        return bool(((middle >= 0) & (middle <= size)).all())
 
 
 def biggest_first(found: list[Detection]) -> list[Detection]:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from facekit.atomic import write_atomically
 from facekit.errors import UsageError
 from facekit.home import models_folder
 
-__all__ = ["YUNET_FILE", "YUNET_SHA256", "add_detector", "fetch_yunet", "yunet_path"]
+__all__ = [
+    "YUNET_FILE",
+    "YUNET_SHA256",
+    "add_detector",
+    "fetch_yunet",
+    "read_yunet",
+    "yunet_path",
+]
 
 #: The model as opencv_zoo publishes it (MIT), and its hash.
 YUNET_FILE: Final = "face_detection_yunet_2023mar.onnx"
@@ -117,9 +123,7 @@ def _store(data: bytes) -> Path:
     target = yunet_path()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as new:
-            new.write(data)
-        os.replace(new.name, target)
+        write_atomically(target, data)
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}") from error
     return target

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,8 @@ from facekit.errors import UsageError
 
 __all__ = ["Haar", "shipped_haar"]
 
+#: Pictures are enlarged to this, in pixels of the longer side.
+SMALLEST: Final = 160
 #: Smallest face that is looked for, in pixels of the view.
 SMALLEST_FACE: Final = 24
 
@@ -34,6 +37,8 @@ class Look:
         cascade: Text of the XML file.
         longest: Longer side of the view in pixels.
         neighbours: Raw boxes that must agree on a face.
+        margin: Added border as a share of the longer side, for faces that
+            fill the picture.
         even: Weight of the last stage that is as often right as wrong, or
             None when nobody measured it.
         slope: Change of the log-odds for one unit of weight.
@@ -43,6 +48,7 @@ class Look:
     cascade: str
     longest: int
     neighbours: int
+    margin: float = 0.0
     even: float | None = None
     slope: float = 1.0
     lowest: float = 0.0
@@ -78,10 +84,11 @@ class Haar:
         """
         grey: NDArray[np.uint8] = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)  # type: ignore[assignment]
         for look, cascade in zip(self._looks, self._cascades(), strict=True):
-            view = View.of(grey, look.longest, smallest=160)
+            view = View.of(grey, look.longest, smallest=SMALLEST, margin=look.margin)
             found = [
                 Detection(view.box(*map(float, box)), score)
                 for box, score in _search(cascade, look, view.image)
+                if view.shows(view.box(*map(float, box)))
             ]
             if found:
                 return biggest_first(found)
@@ -101,7 +108,7 @@ def shipped_haar() -> Haar:
     boxes weigh 106.8 and more, faceless ones up to 107.2), ``default`` finds
     some of the faces that it misses, at the price of some false ones.
     """
-    folder = Path(cv2.data.haarcascades)
+    folder = Path(cv2.__file__).parent / "data"  # cv2.data has no types
     first, second = (
         (folder / f"haarcascade_frontalface_{kind}.xml").read_text("utf-8")
         for kind in ("alt", "default")
@@ -110,6 +117,9 @@ def shipped_haar() -> Haar:
         (
             Look(first, longest=480, neighbours=3, even=107.0, slope=3.0, lowest=106.7),
             Look(second, longest=400, neighbours=4, even=3.3, slope=1.0, lowest=3.0),
+            Look(
+                first, longest=240, neighbours=3, margin=0.25, even=107.0, slope=3.0, lowest=106.7
+            ),
         )
     )
 
@@ -129,7 +139,7 @@ def _cascade(text: str) -> cv2.CascadeClassifier:
 
 def _search(
     cascade: cv2.CascadeClassifier, look: Look, grey: NDArray[np.uint8]
-) -> list[tuple[NDArray[np.int32], float]]:
+) -> list[tuple[Sequence[int], float]]:
     """(box, score) of one cascade."""
     size = (SMALLEST_FACE, SMALLEST_FACE)
     if look.even is None:  # an unknown cascade: many agreeing boxes are a good sign

@@ -28,7 +28,7 @@ from facekit.datasets.table import Issues, Table
 from facekit.errors import DataError, UsageError
 from facekit.labels import ATTRIBUTES
 
-__all__ = ["SPLITS", "read_celeba"]
+__all__ = ["SPLITS", "read_celeba", "require_splits"]
 
 #: Names of the three partitions.
 SPLITS: tuple[str, ...] = ("train", "val", "test")
@@ -69,13 +69,8 @@ def read_celeba(
         UsageError: ``splits`` names something else.
     """
     folder = Path(folder).expanduser()
-    wrong = [name for name in splits if name not in SPLITS]
-    if wrong or not splits:
-        raise UsageError(f"splits: {wrong or splits} is not among {', '.join(SPLITS)}")
-    attributes = _find_list(folder, "list_attr_celeba")
-    if attributes is None:
-        raise DataError(_no_lists(folder))
-    images = _find_images(folder)
+    require_splits(splits)
+    attributes, images = _find_attributes(folder), _find_images(folder)
     listed, labels = read_attributes(attributes, allow_short=allow_missing)
     names = np.array(listed, dtype=np.str_)
     person = _persons(folder, listed)
@@ -95,7 +90,7 @@ def read_celeba(
         )
     rows = rows[good]
     if len(rows) == 0:
-        raise DataError(f"{folder}: no usable image of {', '.join(splits)} in {images}")
+        raise DataError(f"{images}: no usable image of {', '.join(splits)}")
     ids = names[rows]
     return Table(
         name="celeba",
@@ -110,6 +105,17 @@ def read_celeba(
     )
 
 
+def require_splits(splits: tuple[str, ...]) -> None:
+    """Refuse names that are no split.
+
+    Raises:
+        UsageError: None is named, or one that is not in ``SPLITS``.
+    """
+    wrong = [name for name in splits if name not in SPLITS]
+    if wrong or not splits:
+        raise UsageError(f"splits: {wrong or splits} is not among {', '.join(SPLITS)}")
+
+
 def _find_list(folder: Path, stem: str) -> Path | None:
     for place in _PLACES:
         for suffix in (".txt", ".csv"):
@@ -119,10 +125,13 @@ def _find_list(folder: Path, stem: str) -> Path | None:
     return None
 
 
-def _no_lists(folder: Path) -> str:
+def _find_attributes(folder: Path) -> Path:
+    path = _find_list(folder, "list_attr_celeba")
+    if path is not None:
+        return path
     if not folder.is_dir():
-        return f"{folder}: no such folder; name the one that holds list_attr_celeba.txt"
-    return (
+        raise DataError(f"{folder}: no such folder; name the one with list_attr_celeba.txt")
+    raise DataError(
         f"{folder}: neither list_attr_celeba.txt nor list_attr_celeba.csv is in it; "
         "name the folder that holds one of them and img_align_celeba"
     )

@@ -125,7 +125,7 @@ def _headlines(report: AttributeReport) -> str:
 def _attributes(report: AttributeReport) -> Section:
     values, low, high = report.metrics.values, report.intervals.low, report.intervals.high
     rows = [
-        GainRow(name, *(float(part[0, j]) for part in (values, low, high)), float(values[4, j]))
+        GainRow(name, float(values[0, j]), float(low[0, j]), float(high[0, j]), float(values[4, j]))
         for j, name in enumerate(report.metrics.names)
     ]
     rows.sort(key=lambda row: -math.inf if math.isnan(row.value) else row.value, reverse=True)

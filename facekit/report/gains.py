@@ -41,7 +41,8 @@ def gain_chart(title: str, rows: Sequence[GainRow], baseline: str) -> str:
     Returns:
         An SVG element.
     """
-    lowest = min(min(row.baseline, row.low, row.value) for row in rows if _drawable(row))
+    ends = [end for row in rows for end in (row.baseline, row.low, row.value)]
+    lowest = min((end for end in ends if math.isfinite(end)), default=0.9)
     ticks = [t for t in nice_ticks(min(lowest, 0.9), 1.0, 6) if t <= 1]
     pitch, top = 21.0, 52.0
     bottom = top + pitch * len(rows)

@@ -20,7 +20,7 @@ __all__ = [
 
 #: Line styles in order; the second is dashed, so colour is never alone.
 _STYLES: Final = ("a", "b", "c")
-_DET_TICKS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
+_DET_TICKS: Final = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from facekit.atomic import write_atomically
 from facekit.evaluation.metrics import AttributeIntervals, AttributeMetrics
 
-__all__ = ["evaluation_record", "read_history", "strict", "write_json"]
+__all__ = ["evaluation_record", "read_history", "report_record", "strict", "write_json"]
 
 
 def evaluation_record(
@@ -53,6 +53,41 @@ def evaluation_record(
         "per_attribute": metrics.per_attribute,
     }
     return dict(strict(record))
+
+
+def report_record(
+    record: Mapping[str, Any],
+    metrics: AttributeMetrics,
+    intervals: AttributeIntervals,
+    *,
+    history: Sequence[Mapping[str, Any]] = (),
+    provenance: Mapping[str, Any] | None = None,
+    command: str = "",
+) -> dict[str, Any]:
+    """What ``report.json`` of a run holds: the record and all that explains it.
+
+    Args:
+        record: From `evaluation_record`.
+        metrics: The same.
+        intervals: The same.
+        history: Rows of ``metrics.jsonl``.
+        provenance: Hashes, data, versions.
+        command: How to get these numbers again.
+
+    Returns:
+        The record with "baselines" (always answering the majority class),
+        "counted" (attributes in each mean), "bootstrap", "command",
+        "provenance" and "history".
+    """
+    more = {
+        "baselines": metrics.baselines,
+        "counted": metrics.counted,
+        "bootstrap": {"unit": intervals.unit, "rounds": intervals.rounds},
+        "command": command,
+        "provenance": provenance or {},
+        "history": history,
+    }
+    return dict(strict({**record, **more}))
 
 
 def strict(value: Any) -> Any:

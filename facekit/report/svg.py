@@ -86,7 +86,7 @@ def drawing(width: float, height: float, title: str, body: Iterable[str]) -> str
     label = escape(title, quote=True)
     return (
         f'<svg viewBox="0 0 {_n(width)} {_n(height)}" style="max-width:{_n(width)}px" '
-        f'role="img" aria-label="{label}" xmlns="http://www.w3.org/2000/svg">'
+        f'role="img" aria-label="{label}">'
         f"{''.join(body)}</svg>"
     )
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from facekit.datasets.table import Table
 from facekit.errors import DataError, FacekitError, ImageError, MissingExtraError
 
-__all__ = ["DLIB_SIZE", "teach"]
+__all__ = ["DLIB_SIZE", "model_files", "teach"]
 
 #: Length of dlib's face descriptor.
 DLIB_SIZE: Final = 128
@@ -65,10 +65,20 @@ def teach(
             "give its vectors with --teacher-table FILE"
         )
     root.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256("\n".join(table.ids.tolist()).encode()).hexdigest()[:16]
-    path = root / f"dlib-{table.name}-{digest}.npy"
+    path = root / f"dlib-{table.name}-{_digest(table)}.npy"
     with filelock.FileLock(path.with_suffix(".lock")):
         return _fill(path, table.images, read, tick)
+
+
+def _digest(table: Table) -> str:
+    """Hash of names and sizes: other pictures of the same names get other vectors.
+
+    Times of change do not count: a copied data set keeps its hours of work.
+    """
+    digest = hashlib.sha256()
+    for name, image in zip(table.ids.tolist(), table.images, strict=True):
+        digest.update(f"{name}\0{image.stat().st_size if image.exists() else -1}\n".encode())
+    return digest.hexdigest()[:16]
 
 
 def _fill(path: Path, images: Any, read: Any, tick: Tick) -> NDArray[np.float32]:
@@ -95,7 +105,7 @@ def _load(read: Any) -> Callable[[Path], NDArray[np.float32]]:
     """Build the function from an image to its descriptor, one network a thread."""
     import threading
 
-    folder = _models()
+    folder = model_files()
     import dlib
 
     local = threading.local()
@@ -115,7 +125,13 @@ def _load(read: Any) -> Callable[[Path], NDArray[np.float32]]:
     return describe
 
 
-def _models() -> Path:
+def model_files() -> Path:
+    """The folder of the teacher's two files.
+
+    Raises:
+        MissingExtraError: dlib or its model files are not installed.
+        FacekitError: The installed package lacks one of them.
+    """
     instead = "or give the vectors with --teacher-table FILE, or --set targets.identity.weight=0"
     if importlib.util.find_spec("dlib") is None:
         raise MissingExtraError("dlib", "teachers", instead)

@@ -27,7 +27,7 @@ def read_teacher_table(path: Path, ids: NDArray[np.str_]) -> NDArray[np.float32]
         DataError: No such table, or none of the images is in it.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             names, vectors = stored["names"].astype(str), stored["vectors"]
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(
@@ -58,8 +58,17 @@ def to_targets(
 
     Returns:
         Unit vectors (n, d), zeros where unknown, and the mean (d,).
+
+    Raises:
+        DataError: No training image has a vector.
     """
-    mean = np.nanmean(vectors[train], axis=0)
+    known = ~np.isnan(vectors[train]).any(axis=1)
+    if not known.any():
+        raise DataError(
+            f"none of the {len(train)} training images has a teacher vector: "
+            "give a table of these images, or --set targets.identity.weight=0"
+        )
+    mean = vectors[train][known].mean(axis=0)
     centred = np.nan_to_num(vectors - mean)
     norms = np.linalg.norm(centred, axis=1, keepdims=True)
     unit = np.where(norms > 1e-9, centred / np.maximum(norms, 1e-9), 0)

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from keras import ops
 from numpy.typing import NDArray
+
+from facekit.training.variables import assign_all, to_numpy
 
 __all__ = ["Average"]
 
@@ -30,9 +31,9 @@ class Average:
         """Take in the weights after a step, counted from the run's beginning."""
         if not self.decay or step % _EVERY:
             return
-        current = [ops.convert_to_numpy(w) for w in weights]
+        current = [to_numpy(w) for w in weights]
         if not self.values:
-            self.values = [np.array(value) for value in current]
+            self.values = current
             return
         for mean, value in zip(self.values, current, strict=True):
             mean += (1 - self.decay) * (value - mean)
@@ -40,17 +41,12 @@ class Average:
     @contextmanager
     def applied(self, weights: Sequence[Any]) -> Iterator[None]:
         """Within the block, the model has the averaged weights."""
-        if not self.values:
+        if not self.decay or not self.values:  # a resumed run may have switched it off
             yield
             return
-        kept = [np.array(ops.convert_to_numpy(w)) for w in weights]
-        _assign(weights, self.values)
+        kept = [to_numpy(w) for w in weights]
+        assign_all(weights, self.values)
         try:
             yield
         finally:
-            _assign(weights, kept)
-
-
-def _assign(weights: Sequence[Any], values: Sequence[NDArray[np.float32]]) -> None:
-    for weight, value in zip(weights, values, strict=True):
-        weight.assign(value)
+            assign_all(weights, kept)

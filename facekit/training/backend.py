@@ -7,10 +7,31 @@ import os
 
 from facekit.errors import MissingExtraError, UsageError
 
-__all__ = ["BACKENDS", "start_keras"]
+__all__ = ["BACKENDS", "keras_version", "require_backend", "start_keras"]
 
 #: What ``KERAS_BACKEND`` may name here; TensorFlow is the default.
 BACKENDS = ("tensorflow", "jax")
+
+
+def require_backend() -> str:
+    """Say early, without importing Keras, whether training can run here.
+
+    Returns:
+        What ``KERAS_BACKEND`` names, or ``tensorflow``.
+
+    Raises:
+        UsageError: ``KERAS_BACKEND`` names a backend facekit does not train on.
+        MissingExtraError: Keras or the backend is not installed.
+    """
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend not in BACKENDS:
+        raise UsageError(f"KERAS_BACKEND is {backend!r}; facekit trains on {' or '.join(BACKENDS)}")
+    extra = "jax" if backend == "jax" else "train"
+    for module in (backend, "keras"):
+        if importlib.util.find_spec(module) is None:
+            instead = "or set KERAS_BACKEND=jax where JAX is installed"
+            raise MissingExtraError(module, extra, instead if module == "tensorflow" else "")
+    return backend
 
 
 def start_keras(*, seed: int = 0, precision: str = "float32") -> str:
@@ -29,15 +50,16 @@ def start_keras(*, seed: int = 0, precision: str = "float32") -> str:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    if backend not in BACKENDS:
-        raise UsageError(f"KERAS_BACKEND is {backend!r}; facekit trains on {' or '.join(BACKENDS)}")
-    for module in ("keras", backend):
-        if importlib.util.find_spec(module) is None:
-            instead = "or set KERAS_BACKEND=jax where JAX is installed"
-            raise MissingExtraError(module, "train", instead if module == "tensorflow" else "")
+    os.environ["KERAS_BACKEND"] = require_backend()
     import keras
 
     keras.utils.set_random_seed(seed)
     keras.mixed_precision.set_global_policy(precision)
     return str(keras.backend.backend())
+
+
+def keras_version() -> str:
+    """Version of the Keras that trains here."""
+    import keras
+
+    return str(keras.__version__)

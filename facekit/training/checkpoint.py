@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 from numpy.typing import NDArray
 
 from facekit.errors import InterruptedRunError
+from facekit.training.variables import to_numpy
 
 __all__ = ["load_checkpoint", "load_weights", "save_checkpoint", "save_weights"]
 
@@ -56,13 +57,13 @@ def load_checkpoint(path: Path, model: keras.Model) -> dict[str, Any]:
     """
     model.optimizer.build(model.trainable_variables)
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             _assign(stored, "model", model.variables)
             _assign(stored, "optimizer", model.optimizer.variables)
             note: dict[str, Any] = json.loads(str(stored["note"]))
             count = sum(name.startswith("averaged/") for name in stored.files)
             note["averaged"] = [stored[f"averaged/{i}"] for i in range(count)]
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InterruptedRunError(
             f"{path} cannot be resumed ({error}): start a new run with another --out"
         ) from error
@@ -76,12 +77,12 @@ def save_weights(path: Path, values: Sequence[NDArray[Any]]) -> None:
 
 def load_weights(path: Path) -> list[NDArray[Any]]:
     """Read what ``save_weights`` wrote."""
-    with np.load(path, allow_pickle=False) as stored:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         return [stored[f"model/{i}"] for i in range(len(stored.files))]
 
 
 def _numbered(prefix: str, variables: Sequence[Any]) -> dict[str, NDArray[Any]]:
-    return {f"{prefix}/{i}": ops.convert_to_numpy(v) for i, v in enumerate(variables)}
+    return {f"{prefix}/{i}": to_numpy(v) for i, v in enumerate(variables)}
 
 
 def _assign(stored: Any, prefix: str, variables: Sequence[Any]) -> None:

@@ -35,7 +35,7 @@ class Journal:
 
         self._console = Console(stderr=True, soft_wrap=True)
         if importlib.util.find_spec("tensorboard") is not None:
-            from tensorboard.summary import Writer
+            from tensorboard.summary import Writer  # type: ignore[import-untyped]
 
             self._writer = Writer(str(self._folder))
         return self

@@ -12,11 +12,12 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 from numpy.typing import NDArray
 
+from facekit.atomic import write_atomically
 from facekit.errors import InterruptedRunError
 from facekit.recipe.schema import PretrainRecipe
+from facekit.report.record import read_history
 from facekit.training.average import Average
 from facekit.training.batches import Batches
 from facekit.training.checkpoint import (
@@ -27,8 +28,10 @@ from facekit.training.checkpoint import (
 )
 from facekit.training.multitask import Targets
 from facekit.training.schedule import Plateau, learning_rate
+from facekit.training.validate import validate
+from facekit.training.variables import assign_all, to_numpy
 
-__all__ = ["Sitting", "TrainingRun", "validate"]
+__all__ = ["Sitting", "TrainingRun"]
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -132,8 +135,7 @@ class TrainingRun:
 
     def restore_best(self) -> None:
         """Put the weights of the best epoch into the model."""
-        for variable, value in zip(self.model.weights, load_weights(self.best), strict=True):
-            variable.assign(value)
+        assign_all(self.model.weights, load_weights(self.best))
 
     def _stopped_early(self) -> bool:
         patience = self.recipe.training.patience
@@ -166,23 +168,17 @@ class TrainingRun:
         losses = self.model.train_on_batch(inputs, wanted, return_dict=True)
         for name, value in losses.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(value)
-        if not math.isfinite(self._sums["loss"]):
-            raise InterruptedRunError(
-                f"the loss is no longer finite in epoch {self._epoch + 1}: "
-                "resume with a lower learning rate, --set optimizer.learning_rate=..."
-            )
+        self._require_finite(self._sums["loss"])
         self._average.update(self.model.weights, done)
         self._step += 1
 
     def _finish_epoch(self, seconds: float, first: int) -> dict[str, Any]:
-        rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        rate = float(to_numpy(self.model.optimizer.learning_rate))
         with self._average.applied(self.model.weights):
-            measured = validate(
-                self.model, self.recipe, self.crops, self.targets, self.validation
-            )
+            measured = validate(self.model, self.recipe, self.crops, self.targets, self.validation)
+            self._require_finite(measured["val_loss"])
             if self._plateau.observe(measured["val_loss"], self.recipe.schedule):
-                weights = [ops.convert_to_numpy(w) for w in self.model.weights]
-                save_weights(self.best, weights)
+                save_weights(self.best, [to_numpy(w) for w in self.model.weights])
         made = (self._step - first) * self.batches.size
         means = {name: value / self._step for name, value in self._sums.items()}
         row = {"epoch": self._epoch + 1, "lr": rate, **means, **measured}
@@ -193,6 +189,13 @@ class TrainingRun:
         self._save()
         self.report(row)
         return row
+
+    def _require_finite(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise InterruptedRunError(
+                f"the loss is no longer finite in epoch {self._epoch + 1}: "
+                "resume with a lower learning rate, --set optimizer.learning_rate=..."
+            )
 
     def _save(self) -> None:
         note = {
@@ -205,61 +208,7 @@ class TrainingRun:
         save_checkpoint(self.checkpoint, self.model, note)
 
 
-def validate(
-    model: keras.Model,
-    recipe: PretrainRecipe,
-    crops: NDArray[np.uint8],
-    targets: Targets,
-    rows: NDArray[np.int64],
-) -> dict[str, float]:
-    """Losses and headline numbers on rows, without augmentation.
-
-    Args:
-        model: Trainer from ``build_trainer``.
-        recipe: Weights of the targets.
-        crops: uint8 RGB array of shape (n, side, side, 3).
-        targets: Rows beside ``crops``.
-        rows: Positions to use.
-
-    Returns:
-        ``val_loss`` (weighted), ``mean_accuracy`` at threshold 0.5 in [0, 1] and,
-        with an identity target, ``identity_cosine`` in [-1, 1].
-    """
-    predicted = predict_rows(model, crops, rows)
-    wanted = targets.rows(rows)
-    losses: dict[str, float] = {}
-    for name, loss in model.loss.items():
-        values = loss(ops.convert_to_tensor(wanted[name]), ops.convert_to_tensor(predicted[name]))
-        losses[name] = float(ops.convert_to_numpy(ops.mean(values)))
-    out = {"val_loss": sum(recipe.targets[n].weight * v for n, v in losses.items())}  # type: ignore[index]
-    out |= {f"val_{name}_loss": value for name, value in losses.items()}
-    known = wanted["attributes"] >= 0
-    right = (predicted["attributes"] > 0) == (wanted["attributes"] > 0.5)
-    out["mean_accuracy"] = float(right[known].mean())
-    if "identity" in predicted:
-        vectors = predicted["identity"]
-        norms = np.linalg.norm(vectors, axis=1)
-        cosine = (vectors * wanted["identity"]).sum(1) / np.maximum(norms, 1e-12)
-        seen = (wanted["identity"] ** 2).sum(1) > 0.5
-        out["identity_cosine"] = float(cosine[seen].mean())
-    return out
-
-
-def predict_rows(
-    model: keras.Model, crops: NDArray[np.uint8], rows: NDArray[np.int64], size: int = 256
-) -> dict[str, NDArray[np.float32]]:
-    """Outputs of a model for some rows, in blocks of bounded size."""
-    blocks = [
-        model.predict_on_batch(crops[rows[i : i + size]]) for i in range(0, len(rows), size)
-    ]
-    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
-
-
 def _cut_history(path: Path, epochs: int) -> None:
     """Drop rows of epochs that the checkpoint has not finished."""
-    if not path.exists():
-        return
-    rows = [line for line in path.read_text().splitlines() if line.strip()]
-    kept = [line for line in rows if json.loads(line)["epoch"] <= epochs]
-    if len(kept) != len(rows):
-        path.write_text("".join(line + "\n" for line in kept))
+    rows = [row for row in read_history(path) if row["epoch"] <= epochs]
+    write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows))

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from facekit.errors import MissingExtraError, UsageError
+from facekit.errors import UsageError
+from facekit.training.backend import require_backend
 
 __all__ = ["DemoResult", "demo"]
 
-#: Enough for glasses, hats, hair and smiles to be learnt in a minute or two.
-_PEOPLE: Final = 80
-_PHOTOS: Final = 12
+#: Many people with few photos each: most attributes belong to the person.
+_PEOPLE: Final = 160
+_PHOTOS: Final = 6
 _SCENES: Final = 6
 
 
@@ -57,7 +57,7 @@ def demo(
     Args:
         out: New or empty folder.
         overrides: ``key=value`` texts that change the recipe ``demo``.
-        people: How many people are drawn, 12 photos each.
+        people: How many people are drawn, 6 photos each.
         say: Called with one line before every step.
 
     Returns:
@@ -68,11 +68,8 @@ def demo(
         MissingExtraError: The extra ``train`` is not installed.
     """
     folder, start = Path(out), time.perf_counter()
-    _require_training()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is not empty: name a new folder with --out")
-    folder.mkdir(parents=True, exist_ok=True)
-
+    require_backend()
+    _require_empty(folder)
     say(f"drawing {people} people, {_PHOTOS} photos each")
     data = _draw(folder / "celeba", people)
     say("training a tiny backbone on them")
@@ -82,23 +79,21 @@ def demo(
     say(f"predicting on {_SCENES} drawn scenes")
     scenes = _draw_scenes(folder / "scenes", people)
     records, pictures = _predict(bundle, scenes, folder)
-    report = _report(folder, record, pictures)
     seconds = round(time.perf_counter() - start, 1)
-    return DemoResult(
-        folder, report, bundle, folder / "predicted", records, record["metrics"], seconds
-    )
+    report = _report(folder, record, scenes, pictures, seconds)
+    metrics = record["metrics"]
+    return DemoResult(folder, report, bundle, folder / "predicted", records, metrics, seconds)
 
 
-def _require_training() -> None:
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    for package in ("keras", backend):
-        if importlib.util.find_spec(package) is None:
-            raise MissingExtraError(package, "train", "`facekit predict` runs without it")
+def _require_empty(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not empty: name a new folder with --out")
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _draw(folder: Path, people: int) -> Path:
     from facekit.datasets.cartoon import draw_celeba
-    from facekit.report.progress import progress_bar
+    from facekit.progress import progress_bar
 
     with progress_bar("drawing", people * _PHOTOS) as tick:
         return draw_celeba(folder, people=people, photos=_PHOTOS, progress=tick)
@@ -164,32 +159,16 @@ def _predict(
     return records, pictures
 
 
-def _report(folder: Path, record: dict[str, Any], pictures: list[NDArray[np.uint8]]) -> Path:
-    """One page: the figures, the scenes, and where the rest is."""
-    from facekit.report.page import Section, Thumbnail, document, pairs, preformatted, thumbnails
-    from facekit.report.page import table, write_page
+def _report(
+    folder: Path,
+    record: dict[str, Any],
+    scenes: list[Path],
+    pictures: list[NDArray[np.uint8]],
+    seconds: float,
+) -> Path:
+    from facekit.report.demo import demo_page
+    from facekit.report.page import write_page
 
-    metrics, ranges = record["metrics"], record["intervals"]
-    rows = [(name, _number(metrics[name]), _range(ranges.get(name))) for name in metrics]
-    each = record["per_attribute"]
-    gains = sorted(each, key=lambda name: _gain(each[name]), reverse=True)[:12]
-    learnt = [(n, _number(each[n]["accuracy"]), _number(each[n]["majority"])) for n in gains]
-    scenes = [Thumbnail(picture, f"scene {i + 1}") for i, picture in enumerate(pictures)]
-    sections = [
-        Section("Scenes", "People that training never saw, found and read.", thumbnails(scenes)),
-        Section(
-            "Measured",
-            f"40 attributes on {record['n']} photos of people held back, with 95 % intervals.",
-            table(("metric", "value", "interval"), rows),
-        ),
-        Section(
-            "Learnt best",
-            "Accuracy beside always saying what most training photos say.",
-            table(("attribute", "accuracy", "majority"), learnt),
-        ),
-        Section("Files", "All inside this folder.", pairs(_FILES)),
-        Section("Next", "The same with photographs.", preformatted(_NEXT)),
-    ]
-    html = document("facekit demo", "Drawn faces from end to end; no photograph is involved.", sections)
-    write_page(folder / "report.html", html)
+    named = [(path.stem, picture) for path, picture in zip(scenes, pictures, strict=True)]
+    write_page(folder / "report.html", demo_page(record, named, seconds))
     return folder / "report.html"

@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 
 from facekit.bundle.zoo import Bundle, load_bundle
 from facekit.errors import BundleError
-from facekit.evaluation.metrics import attribute_intervals, attribute_metrics
+from facekit.evaluation.metrics import (
+    AttributeIntervals,
+    AttributeMetrics,
+    attribute_intervals,
+    attribute_metrics,
+)
 from facekit.labels import ATTRIBUTES
 from facekit.report.record import evaluation_record
 from facekit.workflows.sources import crop_source, open_table
 
-__all__ = ["AttributeAnswers", "answer", "evaluate", "evaluate_celeba", "measure"]
+__all__ = ["AttributeAnswers", "Measured", "answer", "evaluate", "evaluate_celeba", "measure"]
 
 #: Rounds of the bootstrap behind every interval.
 ROUNDS = 1000
@@ -39,6 +44,21 @@ class AttributeAnswers:
     thresholds: NDArray[np.float32]
     majority: NDArray[np.int8] | None
     persons: NDArray[np.str_] | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Answers turned into numbers.
+
+    Attributes:
+        metrics: Every measure of every attribute.
+        intervals: Their 95 % intervals.
+        record: Both as ``facekit evaluate --json`` prints them.
+    """
+
+    metrics: AttributeMetrics
+    intervals: AttributeIntervals
+    record: dict[str, Any]
 
 
 def evaluate(
@@ -100,7 +120,7 @@ def evaluate_celeba(
     table = open_table(data, source, (split,), allow_missing=allow_missing)
     opened = crop_source(table, bundle.frame)
     answers = answer(bundle, opened.cache.crops, opened.places(split), opened.table)
-    return measure(answers, dataset=table.name, split=split, model=bundle.name)
+    return measure(answers, dataset=table.name, split=split, model=bundle.name).record
 
 
 def answer(
@@ -142,8 +162,8 @@ def answer(
 
 def measure(
     answers: AttributeAnswers, *, dataset: str, split: str, model: str, rounds: int = ROUNDS
-) -> dict[str, Any]:
-    """Metrics and intervals of answers as one record.
+) -> Measured:
+    """Metrics and intervals of answers.
 
     Args:
         answers: From ``answer``.
@@ -153,9 +173,10 @@ def measure(
         rounds: Bootstrap rounds; people are resampled whole where they are known.
 
     Returns:
-        See ``report.record.evaluation_record``.
+        The numbers and their record.
     """
     given = (answers.labels, answers.probabilities, answers.thresholds, answers.majority)
     metrics = attribute_metrics(*given)
     intervals = attribute_intervals(*given, persons=answers.persons, rounds=rounds)
-    return evaluation_record(metrics, intervals, dataset=dataset, split=split, model=model)
+    record = evaluation_record(metrics, intervals, dataset=dataset, split=split, model=model)
+    return Measured(metrics, intervals, record)

@@ -75,7 +75,7 @@ def model_rows() -> list[ModelRow]:
 
 
 def yunet_state() -> str:
-    """ "ok", "absent", or what is wrong with the YuNet file."""
+    """Say "ok", "absent", or what is wrong with the YuNet file."""
     if not yunet_path().exists():
         return "absent"
     try:

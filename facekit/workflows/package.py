@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facekit.atomic import write_atomically
 from facekit.bundle.write import BundleContents, write_bundle
 from facekit.bundle.zoo import Bundle
 from facekit.evaluation.calibration import calibrate, fit_platt
 from facekit.heads.linear import LinearHead
 from facekit.labels import ATTRIBUTES
 from facekit.recipe.schema import PretrainRecipe
-from facekit.report.record import strict, write_json
+from facekit.report.record import strict
 from facekit.workflows.evaluate import AttributeAnswers, measure
+from facekit.workflows.results import card_of, write_report
 from facekit.workflows.sources import Source
 
 __all__ = ["package"]
@@ -53,7 +56,9 @@ def package(
     from facekit.training.macs import count_macs
 
     backbone, trainer = trained
-    draft = _contents(recipe, backbone, to_onnx(backbone), _plain_head(trainer), count_macs(backbone))
+    draft = _contents(
+        recipe, backbone, to_onnx(backbone), _plain_head(trainer), count_macs(backbone)
+    )
     trial = write_bundle(run / "bundle", draft)
     head, answers, mirror = _calibrated(trial, source)
     heads = {"attributes": head}
@@ -63,30 +68,27 @@ def package(
     points = _points(trial, recipe, source)
     if points is not None:
         heads["points"], notes["points"] = points
-    record = measure(answers, dataset=source.table.name, split="val", model=recipe.name)
+    measured = measure(answers, dataset=source.table.name, split="val", model=recipe.name)
     metrics = strict(
         {
-            **{f"val_{name}": value for name, value in record["metrics"].items()},
+            **{f"val_{name}": value for name, value in measured.record["metrics"].items()},
             **_identity_cosine(trial, source, targets),
         }
     )
     training = _provenance(recipe, source, targets, backend)
-    from facekit.workflows.results import write_results
-
-    text = write_results(run, recipe, trial, record, answers, source, training, notes)
-    final = BundleContents(
-        **{
-            **vars(draft),
-            "heads": heads,
-            "head_metrics": notes,
-            "mirror": mirror,
-            "metrics": metrics,
-            "training": training,
-            "card": text,
-        }
+    final = replace(
+        draft,
+        heads=heads,
+        head_metrics=notes,
+        mirror=mirror,
+        metrics=metrics,
+        training=training,
     )
     bundle = write_bundle(run / "bundle", final)
-    write_json(run / "report.json", record)
+    card = card_of(bundle, measured)
+    bundle = write_bundle(run / "bundle", replace(final, card=card))
+    write_atomically(run / "card.md", card)
+    write_report(run, recipe, bundle, answers, measured, source)
     return bundle.folder, metrics
 
 
@@ -109,18 +111,15 @@ def _contents(
 
 def _plain_head(trainer: Any) -> LinearHead:
     """The trainer's last layer as arrays."""
-    from keras import ops
-
     from facekit.training.multitask import ATTRIBUTE_PARTS
+    from facekit.training.variables import to_numpy
 
     layer = trainer.get_layer("attributes")
-    weight, bias = (np.asarray(ops.convert_to_numpy(w)) for w in (layer.kernel, layer.bias))
+    weight, bias = to_numpy(layer.kernel), to_numpy(layer.bias)
     return LinearHead(parts=ATTRIBUTE_PARTS, labels=ATTRIBUTES, weight=weight, bias=bias)
 
 
-def _calibrated(
-    bundle: Bundle, source: Source
-) -> tuple[LinearHead, AttributeAnswers, bool]:
+def _calibrated(bundle: Bundle, source: Source) -> tuple[LinearHead, AttributeAnswers, bool]:
     """Calibrate on validation; the answers reported are those of the other half.
 
     Each half of the validation people is answered with what was fitted on the
@@ -184,9 +183,7 @@ def _points(bundle: Bundle, recipe: PretrainRecipe, source: Source) -> Any:
         for split in ("train", "val")
     }
     frame = recipe.frame.build()
-    return fit_points(
-        paths["train"], paths["val"], frame, bundle.embed, seed=recipe.training.seed
-    )
+    return fit_points(paths["train"], paths["val"], frame, bundle.embed, seed=recipe.training.seed)
 
 
 def _identity_cosine(bundle: Bundle, source: Source, targets: Any) -> dict[str, float]:
@@ -205,9 +202,8 @@ def _provenance(
 ) -> dict[str, Any]:
     import platform
 
-    import keras
-
     from facekit import __version__
+    from facekit.training.backend import keras_version
 
     teachers = {} if targets.identity is None else {"identity": recipe.targets["identity"].teacher}
     return {
@@ -217,8 +213,14 @@ def _provenance(
         "teachers": teachers,
         "epochs": recipe.training.epochs,
         "backend": backend,
-        "keras": keras.__version__,
+        "keras": keras_version(),
         "facekit": __version__,
         "python": platform.python_version(),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": _command(),
     }
+
+
+def _command() -> str:
+    """The command line, with the last name of every absolute path alone."""
+    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return " ".join(["facekit", *words])

@@ -23,7 +23,7 @@ from facekit.errors import FacekitError, ImageError
 from facekit.frame import FaceFrame
 from facekit.heads.fit import fit_ridge, standardise
 from facekit.heads.linear import LinearHead
-from facekit.report.progress import progress_bar
+from facekit.progress import progress_bar
 
 __all__ = ["POINT_LABELS", "POINT_PARTS", "fit_points", "jitter"]
 
@@ -145,7 +145,9 @@ def _views(
             if not pairs:
                 continue
             parts = embed(np.stack([image for image, _ in pairs]), POINT_PARTS)
-            inputs.append(np.concatenate([parts[p].reshape(len(pairs), -1) for p in POINT_PARTS], 1))
+            inputs.append(
+                np.concatenate([parts[p].reshape(len(pairs), -1) for p in POINT_PARTS], 1)
+            )
             targets.append(np.stack([points.ravel() for _, points in pairs]) / frame.side)
     if not inputs:
         return np.zeros((0, 1), np.float32), np.zeros((0, 10), np.float32)
@@ -167,6 +169,8 @@ def _wrong_crops(
     out = []
     for _ in range(views):
         wrong = jitter(frame, rng)
-        matrix = np.column_stack([wrong[:, :2] @ right[:, :2], wrong[:, :2] @ right[:, 2] + wrong[:, 2]])
+        matrix = np.column_stack(
+            [wrong[:, :2] @ right[:, :2], wrong[:, :2] @ right[:, 2] + wrong[:, 2]]
+        )
         out.append((frame.warp(rgb, matrix), points @ matrix[:, :2].T + matrix[:, 2]))
     return out

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -78,13 +77,18 @@ def test_an_unknown_split_or_source_is_refused(run, tmp_path: Path) -> None:
     assert "did you mean tfds?" in answer.err
 
 
-@pytest.mark.slow
 def test_help_takes_four_tenths_of_a_second() -> None:
-    """The best of five: what the machine does beside it is not our time."""
+    """Processor time, best of three: what else the machine does is not our time."""
     command = [sys.executable, "-m", "facekit", "--help"]
     took = []
-    for _ in range(5):
-        start = time.perf_counter()
+    for _ in range(3):
+        before = os.times()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ)
-        took.append(time.perf_counter() - start)
-    assert min(took) <= 0.4
+        after = os.times()
+        took.append(
+            after.children_user
+            + after.children_system
+            - before.children_user
+            - before.children_system
+        )
+    assert 0.01 < min(took) <= 0.4

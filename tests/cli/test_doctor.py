@@ -25,7 +25,7 @@ def test_a_sound_installation_is_code_0(run, facekit_home: Path, shipped) -> Non
     assert answer.code == 0, answer.out
     assert found["FACEKIT_HOME"] == found["detector haar"] == found["onnxruntime"] == "ok"
     assert found["detector yunet"] == "absent"
-    assert {state for state in found.values()} <= {"ok", "absent"}
+    assert set(found.values()) <= {"ok", "absent"}
 
 
 def test_the_table_says_the_same(run, facekit_home: Path, shipped) -> None:

@@ -52,7 +52,7 @@ def test_an_added_bundle_is_found_by_name(run, facekit_home: Path, tiny_bundle: 
     assert "exists" in again.err
 
 
-def test_a_damaged_bundle_is_not_added(run, facekit_home: Path, tiny_bundle: Path, tmp_path) -> None:
+def test_a_damaged_bundle_is_not_added(run, facekit_home: Path, tiny_bundle, tmp_path) -> None:
     copy = tmp_path / "copy"
     copy.mkdir()
     for path in tiny_bundle.iterdir():

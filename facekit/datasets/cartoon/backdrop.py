@@ -46,8 +46,9 @@ def paint_backdrop(size: tuple[int, int], rng: np.random.Generator) -> NDArray[n
         cv2.rectangle(canvas, low.tolist(), high.tolist(), color, -1)
         cv2.rectangle(canvas, low.tolist(), high.tolist(), (60, 48, 40), max(1, long // 90))
     elif kind == 4:  # hills
-        x = np.linspace(0, width, 24)
-        y = height * (0.62 + 0.1 * np.sin(x / width * rng.uniform(4, 9) + rng.uniform(0, 6)))
-        hill = np.vstack([np.column_stack([x, y]), (width, height), (0, height)]).astype(np.int32)
+        way = np.linspace(0, 1, 24)
+        ridge = 0.62 + 0.1 * np.sin(way * rng.uniform(4, 9) + rng.uniform(0, 6))
+        line = np.column_stack([way, ridge]) * size
+        hill = np.vstack([line, (width, height), (0, height)]).astype(np.int32)
         cv2.fillPoly(canvas, [hill], color, cv2.LINE_AA)
     return canvas  # type: ignore[return-value]

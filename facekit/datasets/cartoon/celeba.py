@@ -103,10 +103,11 @@ def _plan(people: int, photos: int, seed: int) -> list[_Shot]:
     shots: list[_Shot] = []
     groups = np.split(np.arange(people), [people - 2 * held, people - held])
     for split, group in enumerate(groups):
-        pairs = [(int(person), photo) for person in group for photo in range(photos)]
+        pairs = [(person, photo) for person in group.tolist() for photo in range(photos)]
         for k in rng.permutation(len(pairs)):
             expression = str(rng.choice(EMOTIONS, p=_SHARES))
-            shots.append(_Shot(*pairs[k], split, expression))
+            person, photo = pairs[k]
+            shots.append(_Shot(person, photo, split, expression))
     return shots
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facekit.datasets.cartoon import extras, face, head
+from facekit.datasets.cartoon import extras, face, hair, head
 from facekit.datasets.cartoon.backdrop import paint_backdrop
 from facekit.datasets.cartoon.look import Light, Look, make_look
 from facekit.datasets.cartoon.pen import Pen
@@ -94,7 +94,7 @@ def paint_person(canvas: Image, person: Person, look: Look, eyes: Points) -> Poi
         The five points as float64 array of shape (5, 2) in canvas pixels.
     """
     pen = Pen(canvas, eyes, look.pose)
-    head.draw_back_hair(pen, person, look)
+    hair.draw_back_hair(pen, person, look)
     head.draw_body(pen, person, look)
     head.draw_skull(pen, person, look)
     extras.draw_skin(pen, person, look)
@@ -107,7 +107,7 @@ def paint_person(canvas: Image, person: Person, look: Look, eyes: Points) -> Poi
     face.draw_brows(pen, person, look)
     if person.sideburns:
         extras.draw_sideburns(pen, person)
-    head.draw_front_hair(pen, person, look)
+    hair.draw_front_hair(pen, person, look)
     extras.draw_earrings(pen, person, look)
     extras.draw_glasses(pen, person, look)
     extras.draw_hat(pen, person, look)

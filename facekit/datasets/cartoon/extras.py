@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from facekit.datasets.cartoon.head import outline
+from facekit.datasets.cartoon.colors import Color, mix, shade
+from facekit.datasets.cartoon.head import FLAT, outline
 from facekit.datasets.cartoon.look import Look
-from facekit.datasets.cartoon.pen import Pen, arc, curve, mirrored, mix, shade
+from facekit.datasets.cartoon.pen import Pen
 from facekit.datasets.cartoon.person import Person
+from facekit.datasets.cartoon.shapes import arc, curve, mirrored
 
-__all__ = ["draw_beard", "draw_earrings", "draw_glasses", "draw_hat", "draw_skin", "draw_sideburns"]
+__all__ = ["draw_beard", "draw_earrings", "draw_glasses", "draw_hat", "draw_sideburns", "draw_skin"]
 
-_FLAT = 0.3
+Points = NDArray[np.float64]
 
 
 def draw_skin(pen: Pen, person: Person, look: Look) -> None:
@@ -48,12 +51,12 @@ def draw_beard(pen: Pen, person: Person, look: Look) -> None:
     head = outline(person)
     if look.beard in ("stubble", "full"):
         jaw = _jaw(person, mouth)
-        with pen.inside(head, flat=_FLAT):
+        with pen.inside(head, flat=FLAT):
             if look.beard == "stubble":
                 pen.soft(jaw, mix(shade(person.skin, 0.5), (60, 66, 76), 0.5), 0.52, 0.09)
                 _draw_dots(pen, person, mouth)
                 return
-            pen.fill(jaw, hair, flat=_FLAT)
+            pen.fill(jaw, hair, flat=FLAT)
             _draw_hairs(pen, jaw, shade(hair, 0.7), shade(hair, 1.35), chin)
     if look.beard == "goatee":
         patch = curve([(-0.30, open_low + 0.05), (-0.33, chin - 0.14), (0, chin + 0.12),
@@ -68,7 +71,7 @@ def draw_beard(pen: Pen, person: Person, look: Look) -> None:
         _draw_mustache(pen, person, look, mouth)
 
 
-def _jaw(person: Person, mouth: float) -> np.ndarray:
+def _jaw(person: Person, mouth: float) -> Points:
     """From ear to ear, leaving the cheeks and the lips free."""
     w, chin = person.face_w, person.chin_y
     outer = [(w + 0.1, 0.30), (w + 0.1, 1.0), (0.8 * w, chin), (0, chin + 0.12)]
@@ -90,16 +93,15 @@ def _draw_dots(pen: Pen, person: Person, mouth: float) -> None:
 
 def _draw_hairs(
     pen: Pen,
-    jaw: np.ndarray,
-    dark: tuple[float, float, float],
-    light: tuple[float, float, float],
+    jaw: Points,
+    dark: Color,
+    light: Color,
     chin: float,
 ) -> None:
-    with pen.inside(jaw, flat=_FLAT):
+    with pen.inside(jaw, flat=FLAT):
         for k, x in enumerate(np.linspace(-1.3, 1.3, 27)):
-            top = np.array([x, 0.3])
-            hair = curve([top, (x * 0.96, 0.9), (x * 0.72, chin + 0.1)], steps=4)
-            pen.line(hair, light if k % 3 == 0 else dark, 0.02, flat=_FLAT)
+            hair = curve([(x, 0.3), (x * 0.96, 0.9), (x * 0.72, chin + 0.1)], steps=4)
+            pen.line(hair, light if k % 3 == 0 else dark, 0.02, flat=FLAT)
 
 
 def _draw_mustache(pen: Pen, person: Person, look: Look, mouth: float) -> None:
@@ -124,8 +126,8 @@ def draw_sideburns(pen: Pen, person: Person) -> None:
     for side in (-1, 1):
         strip = curve([(0.92 * w, -0.55), (w + 0.03, -0.50), (w + 0.01, 0.35), (0.975 * w, 0.68),
                        (0.84 * w, 0.64), (0.88 * w, 0.1)], closed=True) * (side, 1)  # fmt: skip
-        pen.fill(strip, shade(person.hair, 0.9), flat=_FLAT)
-        pen.line(strip, shade(person.hair, 0.6), 0.024, closed=True, flat=_FLAT)
+        pen.fill(strip, shade(person.hair, 0.9), flat=FLAT)
+        pen.line(strip, shade(person.hair, 0.6), 0.024, closed=True, flat=FLAT)
 
 
 def draw_glasses(pen: Pen, person: Person, look: Look) -> None:
@@ -169,28 +171,28 @@ def draw_hat(pen: Pen, person: Person, look: Look) -> None:
     right = curve(half)
     rim = curve([(1.02 * w, -0.74), (0, -0.88), (-1.02 * w, -0.74)])
     dome = np.vstack([right[::-1] * (-1, 1), right, rim])
-    pen.soft(rim + (0, 0.10), shade(person.skin, 0.5), 0.5, 0.06, flat=_FLAT)
-    pen.fill(dome, color, flat=_FLAT)
-    pen.soft(arc((-0.4, -1.5), (0.3, 0.35)), shade(color, 1.4), 0.5, 0.12, flat=_FLAT)
-    pen.line(dome, edge, 0.03, closed=True, flat=_FLAT)
+    pen.soft(rim + (0, 0.10), shade(person.skin, 0.5), 0.5, 0.06, flat=FLAT)
+    pen.fill(dome, color, flat=FLAT)
+    pen.soft(arc((-0.4, -1.5), (0.3, 0.35)), shade(color, 1.4), 0.5, 0.12, flat=FLAT)
+    pen.line(dome, edge, 0.03, closed=True, flat=FLAT)
     if look.hat == "beanie":
         band = np.vstack([rim + (0, 0.05), (rim + (0, -0.34))[::-1]])
-        pen.fill(band, shade(color, 0.8), flat=_FLAT)
+        pen.fill(band, shade(color, 0.8), flat=FLAT)
         for x in np.linspace(-0.95, 0.95, 15) * w:
-            pen.line([(x, -1.16), (x, -0.78)], edge, 0.02, flat=_FLAT)
-        pen.fill(arc((0, top - 0.05), (0.24, 0.20)), shade(color, 1.2), flat=_FLAT)
+            pen.line([(x, -1.16), (x, -0.78)], edge, 0.02, flat=FLAT)
+        pen.fill(arc((0, top - 0.05), (0.24, 0.20)), shade(color, 1.2), flat=FLAT)
     elif look.hat == "cap":
         peak = curve([(-0.95 * w, -0.80), (-0.6 * w, -0.66), (0, -0.58), (0.6 * w, -0.66),
                       (0.95 * w, -0.80), (0, -1.00)], closed=True)  # fmt: skip
         pen.fill(peak, shade(color, 0.7), lift=0.3)
         pen.line(peak, edge, 0.03, closed=True, lift=0.3)
-        pen.line([(0, top), (0, -1.0)], edge, 0.02, flat=_FLAT)
+        pen.line([(0, top), (0, -1.0)], edge, 0.02, flat=FLAT)
     else:
         brim = arc((0, -0.82), (1.5 * w, 0.20), steps=36)
-        pen.fill(brim, shade(color, 0.85), flat=_FLAT)
-        pen.line(brim, edge, 0.03, closed=True, flat=_FLAT)
+        pen.fill(brim, shade(color, 0.85), flat=FLAT)
+        pen.line(brim, edge, 0.03, closed=True, flat=FLAT)
         band = np.vstack([rim + (0, -0.04), (rim + (0, -0.24))[::-1]])
-        pen.fill(band, edge, flat=_FLAT)
+        pen.fill(band, edge, flat=FLAT)
 
 
 def draw_earrings(pen: Pen, person: Person, look: Look) -> None:
@@ -207,8 +209,8 @@ def draw_earrings(pen: Pen, person: Person, look: Look) -> None:
             pen.line(ring, look.metal, 0.05, closed=True, flat=0.1)
             continue
         if look.earrings == "drop":
-            drop = curve([(x, low), (x + 0.10, low + 0.30), (x, low + 0.42), (x - 0.10, low + 0.30)],
-                         closed=True)  # fmt: skip
+            tear = [(x, low), (x + 0.1, low + 0.3), (x, low + 0.42), (x - 0.1, low + 0.3)]
+            drop = curve(tear, closed=True)
             pen.fill(drop, look.metal, flat=0.1)
             pen.line(drop, dark, 0.03, closed=True, flat=0.1)
         pen.fill(arc((x, low), (0.105, 0.105), steps=16), dark, flat=0.1)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from facekit.datasets.cartoon.colors import Color, mix, shade
 from facekit.datasets.cartoon.look import Look
-from facekit.datasets.cartoon.pen import Color, Pen, arc, curve, mix, shade
+from facekit.datasets.cartoon.pen import Pen
 from facekit.datasets.cartoon.person import Person
+from facekit.datasets.cartoon.shapes import arc, curve
 
 __all__ = ["draw_brows", "draw_eyes", "draw_lines", "draw_mouth", "draw_nose", "points"]
 
@@ -101,7 +103,7 @@ def draw_brows(pen: Pen, person: Person, look: Look) -> None:
         lower = np.column_stack([side * x, y + width / 2])
         pen.fill(np.vstack([upper, lower[::-1]]), color)
         if thick > 0.11:  # bushy: single hairs stand out
-            for k in range(0, 8):
+            for k in range(8):
                 hair = [lower[k], upper[k] + (side * 0.05, -0.022)]
                 pen.line(hair, shade(color, 0.88), 0.022)
 

@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from facekit.datasets.cartoon.pen import Color, Pose
+from facekit.datasets.cartoon.colors import Color
+from facekit.datasets.cartoon.pen import Pose
 from facekit.datasets.cartoon.person import Person
 from facekit.errors import UsageError
 from facekit.labels import EMOTIONS

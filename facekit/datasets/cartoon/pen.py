@@ -8,19 +8,19 @@ they belong on the canvas.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Color", "Pen", "Pose", "arc", "curve", "mirrored", "mix", "shade", "wavy"]
+from facekit.datasets.cartoon.colors import Color
+
+__all__ = ["Pen", "Pose"]
 
 Points = NDArray[np.float64]
-Color = tuple[float, float, float]
 
 _SHIFT = 4  # fractional bits of OpenCV's drawing coordinates
 _DEPTH = 0.9  # how far the middle of the face stands out, in face units
@@ -49,12 +49,12 @@ class Pen:
         self.canvas = canvas
         self._corner = np.zeros(2)  # of the canvas, while only a part of it is drawn on
         right, left = np.asarray(eyes, np.float64)
-        turn = np.array([pose.yaw, pose.pitch])
-        self._sin, self._cos = np.sin(turn), np.cos(turn)
-        across, down = (left - right) / self._cos[0]
-        self._middle = (right + left) / 2
-        self._matrix = np.array([[across, down], [-down, across]])
-        self._eye_depth = float(_surface(np.array([0.5]))[0])
+        across, down = (left - right) / np.cos(pose.yaw)
+        matrix = np.array([[across, down], [-down, across]])
+        # Where x and y, depth, and the point between the eyes go.
+        self._across = np.diag(np.cos([pose.yaw, pose.pitch])) @ matrix
+        self._depth = np.sin([pose.yaw, pose.pitch]) @ matrix
+        self._middle = (right + left) / 2 - _surface(np.array([0.5])) * self._depth
         self.unit = float(np.hypot(across, down))  #: pixels for 1 face unit
 
     def place(self, points: ArrayLike, lift: float = 0.0, flat: float | None = None) -> Points:
@@ -69,9 +69,12 @@ class Pen:
             float64 array of shape (n, 2).
         """
         xy = np.asarray(points, np.float64)
-        depth = _surface(xy[:, :1]) if flat is None else flat
-        turned = xy * self._cos + (depth + (lift - self._eye_depth)) * self._sin
-        return turned @ self._matrix + self._middle
+        placed: Points = xy @ self._across
+        if flat is None:
+            placed += _surface(xy[:, :1]) * self._depth
+            flat = 0.0
+        placed += self._middle + (flat + lift) * self._depth
+        return placed
 
     def fill(
         self, points: ArrayLike, color: Color, *, lift: float = 0.0, flat: float | None = None
@@ -161,84 +164,9 @@ class Pen:
         return (left, top, right, bottom) if right > left and bottom > top else None
 
 
-def curve(points: ArrayLike, *, closed: bool = False, steps: int = 8) -> Points:
-    """Smooth (Catmull-Rom) curve through points of shape (n, 2)."""
-    p = np.asarray(points, np.float64)
-    ends = (p[-1:], p[:2]) if closed else (2 * p[:1] - p[1:2], 2 * p[-1:] - p[-2:-1])
-    q = np.concatenate([ends[0], p, ends[1]])
-    groups = np.stack([q[:-3], q[1:-2], q[2:-1], q[3:]], axis=1)
-    out = (_weights(steps) @ groups).reshape(-1, 2)
-    return out if closed else np.concatenate([out, p[-1:]])
-
-
-@cache
-def _weights(steps: int) -> Points:
-    """Catmull-Rom weights of four neighbours at the steps of one segment."""
-    t = np.arange(steps)[:, None] / steps
-    return 0.5 * np.hstack(
-        [
-            ((2 - t) * t - 1) * t,
-            (3 * t - 5) * t * t + 2,
-            ((4 - 3 * t) * t + 1) * t,
-            (t - 1) * t * t,
-        ]
-    )
-
-
-def arc(
-    center: Sequence[float],
-    radii: Sequence[float],
-    start: float = 0,
-    end: float = 360,
-    steps: int = 24,
-) -> Points:
-    """Part of an ellipse; degrees run clockwise from the right."""
-    return _circle(start, end, steps) * radii + center
-
-
-@cache
-def _circle(start: float, end: float, steps: int) -> Points:
-    t = np.radians(np.linspace(start, end, steps))
-    return np.column_stack([np.cos(t), np.sin(t)])
-
-
-def mirrored(half: ArrayLike) -> Points:
-    """Close an outline: its right half, top to bottom, then the same on the left."""
-    right = np.asarray(half, np.float64)
-    left = right[::-1] * (-1.0, 1.0)
-    keep = np.abs(left[:, 0]) > 1e-9  # points on the axis are there already
-    return np.concatenate([right, left[keep]])
-
-
-def wavy(points: ArrayLike, depth: float, length: float, phase: float = 0.0) -> Points:
-    """Push a line in and out along its normals, in waves of the given length."""
-    p = np.asarray(points, np.float64)
-    if depth == 0:
-        return p
-    step = np.gradient(p, axis=0)
-    norm = np.maximum(np.hypot(step[:, 0], step[:, 1]), 1e-9)
-    way = np.concatenate([[0.0], np.cumsum(norm)[:-1]])
-    normal = np.column_stack([-step[:, 1], step[:, 0]]) / norm[:, None]
-    return p + normal * (depth * np.sin(2 * np.pi * way / length + phase))[:, None]
-
-
-def mix(one: Color, other: Color, share: float) -> Color:
-    """Blend two colors; share 0 is the first, 1 the second."""
-    a, b, c = (x + (y - x) * share for x, y in zip(one, other, strict=True))
-    return a, b, c
-
-
-def shade(color: Color, factor: float) -> Color:
-    """Darker (below 1) or lighter (above 1, half way to white at 1.5)."""
-    if factor > 1:
-        return mix(color, (255.0, 255.0, 255.0), factor - 1)
-    a, b, c = (channel * factor for channel in color)
-    return a, b, c
-
-
 def _surface(x: Points) -> Points:
     """Depth of the face over the plane of the ears."""
-    return _DEPTH * np.sqrt(np.clip(1 - (x / _HALF_WIDTH) ** 2, 0, None))
+    return _DEPTH * np.sqrt(np.maximum(1 - (x / _HALF_WIDTH) ** 2, 0))
 
 
 def _blend(

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from facekit.datasets.cartoon.pen import Color, mix, shade
+from facekit.datasets.cartoon.colors import Color, mix, shade
 
 __all__ = ["Person", "make_person"]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facekit.datasets.cartoon.backdrop import paint_backdrop
 from facekit.datasets.cartoon.draw import FINE, paint_person, photograph
-from facekit.datasets.cartoon.head import outline
+from facekit.datasets.cartoon.head import FLAT, outline
 from facekit.datasets.cartoon.look import Look, make_light, make_look
 from facekit.datasets.cartoon.pen import Pen
 from facekit.datasets.cartoon.person import Person
@@ -126,6 +126,6 @@ def _seats(count: int, size: tuple[int, int], rng: np.random.Generator) -> list[
 
 def _box(canvas: NDArray[np.uint8], person: Person, look: Look, eyes: Points) -> Points:
     face = outline(person)
-    placed = Pen(canvas, eyes, look.pose).place(face[face[:, 1] > _BROW], flat=0.3)
+    placed = Pen(canvas, eyes, look.pose).place(face[face[:, 1] > _BROW], flat=FLAT)
     low, high = placed.min(0), placed.max(0)
     return np.concatenate([low, high - low])

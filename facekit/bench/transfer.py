@@ -1,0 +1,214 @@
+"""How well a frozen backbone transfers: identity, strangers, emotions.
+
+Three numbers choose a backbone: the cosine to the identity teacher on CelebA's
+validation images, verification of people it never saw (LFW layout), and a linear
+probe for emotions (FER-2013 folders). The heads of a bundle play no part.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.bench.registry import BenchOptions
+from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.crops.align import align
+from facekit.crops.cache import build_cache
+from facekit.crops.decode import decode
+from facekit.crops.detect import find_detector
+from facekit.datasets.class_folders import read_fer_folders
+from facekit.errors import DataError, ImageError, UsageError
+from facekit.evaluation.people import verify_people
+from facekit.features.extract import extract
+from facekit.heads.fit import fit_logistic, standardise
+from facekit.home import cache_folder
+
+__all__ = ["measure_transfer", "probe_emotions", "render", "teacher_cosine", "verify_strangers"]
+
+#: L2 of the probe on standardised features, fixed for all backbones: the best of
+#: four on a held-out tenth of FER's training images.
+_L2: Final = 3000.0
+_ENROLLED: Final = 10  # photos averaged into a person's template
+_DRAWS: Final = 3  # choices of those photos
+
+Floats = NDArray[np.float32]
+
+
+def measure_transfer(options: BenchOptions) -> dict[str, Any]:
+    """Run the three measurements on what the data folder has.
+
+    Args:
+        options: ``data`` holds any of ``celeba``, ``lfw`` and ``fer2013``;
+            ``model`` is the bundle.
+
+    Returns:
+        ``{"model", "identity_cosine", "lfw", "fer"}``; None where data is missing.
+
+    Raises:
+        UsageError: No data folder, or none of the three in it.
+    """
+    if options.data is None:
+        raise UsageError("bench transfer needs --data: a folder with celeba/, lfw/ or fer2013/")
+    bundle = load_bundle(options.model)
+    places = {name: options.data / name for name in ("celeba", "lfw", "fer2013")}
+    there = [name for name, path in places.items() if path.is_dir()]
+    if not there:
+        raise UsageError(f"{options.data} has none of celeba/, lfw/ and fer2013/")
+    return {
+        "model": bundle.name,
+        "backbone": bundle.manifest.backbone.sha256[:12],
+        "identity_cosine": teacher_cosine(bundle, places["celeba"]) if "celeba" in there else None,
+        "lfw": verify_strangers(bundle, places["lfw"], options.seed) if "lfw" in there else None,
+        "fer": probe_emotions(bundle, places["fer2013"]) if "fer2013" in there else None,
+    }
+
+
+def render(record: dict[str, Any]) -> str:
+    """The record as lines for people."""
+    lines = [f"{record['model']} (backbone {record['backbone']})"]
+    cosine = record["identity_cosine"]
+    if cosine is not None:
+        lines.append(f"identity teacher, CelebA validation: cosine {cosine:.3f}")
+    for name, title in (("lfw", "LFW people"), ("fer", "FER-2013 linear probe")):
+        for key, value in (record[name] or {}).items():
+            shown = f"{value:.4f}" if isinstance(value, float) else str(value)
+            lines.append(f"{title}: {key} {shown}")
+    return "\n".join(lines)
+
+
+def teacher_cosine(bundle: Bundle, folder: Path) -> float | None:
+    """Mean cosine of the identity part to the teacher on validation images.
+
+    Args:
+        bundle: Its backbone needs a part ``identity``.
+        folder: CelebA with ``teacher_dlib.npz`` (names and vectors) beside it.
+
+    Returns:
+        A number in [-1, 1], or None without a teacher table.
+    """
+    from facekit.datasets.celeba import read_celeba
+    from facekit.teachers.table import read_teacher_table, to_targets
+
+    path = folder / "teacher_dlib.npz"
+    if not path.exists() or "identity" not in bundle.manifest.parts:
+        return None
+    table = read_celeba(folder, splits=("train", "val"), allow_missing=True)
+    cache = build_cache(table, bundle.frame, root=cache_folder() / "crops")
+    unit, _ = to_targets(
+        read_teacher_table(path, table.ids), np.flatnonzero(table.split == "train")
+    )
+    rows = np.flatnonzero((table.split == "val") & cache.ok)
+    vectors = _identity(bundle, np.asarray(cache.crops[rows]))
+    return float((vectors * unit[rows]).sum(1).mean())
+
+
+def verify_strangers(bundle: Bundle, folder: Path, seed: int = 0) -> dict[str, Any]:
+    """Verification with the mean of ten identity vectors as template.
+
+    Args:
+        bundle: Its backbone needs a part ``identity``.
+        folder: ``persons/<name>/*.jpg`` and ``strangers/*.jpg``.
+        seed: Of the draws of enrolled photos.
+
+    Returns:
+        AUC, EER, FNMR at FMR 1 % and 0.1 %, averaged over people and three draws,
+        with 95 % intervals of the first draw.
+    """
+    people = sorted(p for p in (folder / "persons").iterdir() if p.is_dir())
+    vectors = [_embed_photos(bundle, sorted(person.glob("*.jpg"))) for person in people]
+    strangers = _embed_photos(bundle, sorted((folder / "strangers").glob("*.jpg")))
+    rng = np.random.default_rng(seed)
+    draws = []
+    for _ in range(_DRAWS):
+        genuine, impostor = [], []
+        for mine in vectors:
+            order = rng.permutation(len(mine))
+            template = mine[order[:_ENROLLED]].mean(0)
+            genuine.append(mine[order[_ENROLLED:]] @ template)
+            impostor.append(strangers @ template)
+        draws.append(verify_people(genuine, np.stack(impostor)))
+    means = {k: float(np.mean([d.metrics[k] for d in draws])) for k in draws[0].metrics}
+    return {
+        "people": len(people),
+        "strangers": len(strangers),
+        **means,
+        "intervals": {k: [round(v, 4) for v in pair] for k, pair in draws[0].intervals.items()},
+    }
+
+
+def probe_emotions(bundle: Bundle, folder: Path) -> dict[str, Any]:
+    """Logistic regression on every part of the frozen embedding.
+
+    Args:
+        bundle: Any.
+        folder: FER-2013 class folders, ``train/`` and ``test/``.
+
+    Returns:
+        Accuracy and macro F1 on ``test/`` with both mirror views averaged.
+    """
+    from sklearn.metrics import f1_score
+
+    table = read_fer_folders(folder)
+    cache = build_cache(table, bundle.frame, root=cache_folder() / "crops")
+    train = np.flatnonzero((table.split == "train") & cache.ok)
+    test = np.flatnonzero((table.split == "test") & cache.ok)
+    x = _features(bundle, cache.crops, train)
+    mean, scale = standardise(x)
+    x -= mean
+    x /= scale
+    labels = np.asarray(table.labels, np.int64)
+    weight, bias = fit_logistic(x, labels[train], l2=_L2, classes=7, max_iter=60)
+    del x
+    logits = sum(
+        ((_features(bundle, cache.crops, test, mirror=m) - mean) / scale) @ weight + bias
+        for m in (False, True)
+    )
+    found = np.argmax(logits, axis=1)
+    return {
+        "train": len(train),
+        "test": len(test),
+        "accuracy": float((found == labels[test]).mean()),
+        "macro_f1": float(f1_score(labels[test], found, average="macro")),
+    }
+
+
+def _features(
+    bundle: Bundle, crops: NDArray[np.uint8], rows: NDArray[np.int64], *, mirror: bool = False
+) -> Floats:
+    parts = extract(crops, bundle, rows=rows, mirror=mirror)
+    return np.concatenate([value.reshape(len(rows), -1) for value in parts.values()], axis=1)
+
+
+def _embed_photos(bundle: Bundle, paths: list[Path]) -> Floats:
+    """Identity vectors of the most central face of each photo."""
+    detector = find_detector("auto")
+    crops = []
+    for path in paths:
+        try:
+            rgb = decode(path)
+        except ImageError:
+            continue
+        found = detector.detect(rgb)
+        if found:
+            middle = np.array(rgb.shape[1::-1]) / 2
+            best = min(
+                found,
+                key=lambda one: float(
+                    np.hypot(*(np.add(one.box[:2], np.divide(one.box[2:], 2)) - middle))
+                ),
+            )
+            crops.append(align(rgb, best, bundle.frame, detector=detector.name)[0])
+    if not crops:
+        raise DataError(f"no face was found in {len(paths)} photos of {paths[0].parent}")
+    return _identity(bundle, np.stack(crops))
+
+
+def _identity(bundle: Bundle, crops: NDArray[np.uint8]) -> Floats:
+    """Unit identity vectors, averaged over the mirror image."""
+    both = [extract(crops, bundle, parts=["identity"], mirror=m)["identity"] for m in (False, True)]
+    total = both[0] + both[1]
+    out: Floats = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+    return out

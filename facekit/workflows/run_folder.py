@@ -1,0 +1,140 @@
+"""The run folder of a pretraining: may it be used, and with which recipe."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from facekit.atomic import write_atomically
+from facekit.errors import InterruptedRunError, RecipeError, UsageError
+from facekit.recipe.load import load_recipe, to_toml
+from facekit.recipe.schema import PretrainRecipe
+from facekit.workflows.sources import Source
+
+__all__ = ["choose_folder", "resolve_recipe", "start_folder"]
+
+#: Parts of a recipe that a resumed run may not change: they shape its arrays.
+_FIXED = ("data", "frame", "backbone", "targets")
+
+
+def choose_folder(out: Path | str | None, recipe: str | Path, resume: bool) -> Path:
+    """The run folder, which may not exist yet.
+
+    Args:
+        out: What the user named; None makes a name under ``runs/``.
+        recipe: Name or path of the recipe, part of that name.
+        resume: The folder must hold a checkpoint; without it must hold none.
+
+    Returns:
+        The folder; nothing has been written.
+
+    Raises:
+        UsageError: ``resume`` without ``out``, or ``out`` is a file.
+        InterruptedRunError: There is a run already, or none to resume.
+    """
+    if out is None:
+        if resume:
+            raise UsageError("--resume needs --out: name the run folder to go on with")
+        return Path("runs") / f"{Path(recipe).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+    run = Path(out)
+    if run.exists() and not run.is_dir():
+        raise UsageError(f"--out {run} is a file: name a folder")
+    begun = (run / "checkpoint.npz").exists()
+    if begun and not resume:
+        raise InterruptedRunError(
+            f"{run} holds a run already: go on with --resume, or name another folder with --out"
+        )
+    if resume and not begun:
+        raise InterruptedRunError(
+            f"{run} has no checkpoint to resume: leave --resume out to start there"
+        )
+    return run
+
+
+def resolve_recipe(
+    run: Path, recipe: str | Path, overrides: Sequence[str], source: str | None, resume: bool
+) -> PretrainRecipe:
+    """The recipe of this sitting; a resumed run goes on with its own.
+
+    Args:
+        run: From ``choose_folder``.
+        recipe: Name of a shipped recipe or path of a TOML file.
+        overrides: ``key=value`` texts that change single keys.
+        source: ``celeba`` or ``tfds``; None takes the recipe's.
+        resume: Whether the run goes on.
+
+    Returns:
+        The checked recipe.
+
+    Raises:
+        RecipeError: It does not fit its schema, or not the run's arrays.
+    """
+    changes = [*overrides, *([f"data.source={source}"] if source else [])]
+    saved = run / "recipe.toml"
+    if not resume or not saved.exists():
+        return load_recipe(recipe, changes)
+    before = load_recipe(saved)
+    resolved = load_recipe(saved, changes)
+    for part in _FIXED:
+        if getattr(before, part) != getattr(resolved, part):
+            raise RecipeError(
+                f"--set changes {part} of the run in {run}, which has been trained with another: "
+                "a resumed run may change augment, optimizer, schedule and training; "
+                "start a new run for the rest"
+            )
+    return resolved
+
+
+def start_folder(
+    run: Path, recipe: PretrainRecipe, source: Source, backend: str, *, resume: bool
+) -> None:
+    """Write the resolved recipe and what the run is fed.
+
+    Args:
+        run: From ``choose_folder``; made here.
+        recipe: The resolved recipe.
+        source: Table and crops.
+        backend: Keras backend that trains.
+        resume: Whether the run goes on; if so the images must be as many as before.
+
+    Raises:
+        DataError: There are no training or no validation images.
+        InterruptedRunError: A resumed run was fed from other data.
+    """
+    facts = {
+        "source": source.table.name,
+        "images": {split: len(source.places(split)) for split in ("train", "val")},
+        "crops": source.cache.key,
+        "backend": backend,
+        "command": " ".join(sys.argv),
+    }
+    note = run / "data.json"
+    if resume:
+        _refuse_other_data(run, note, facts)
+    run.mkdir(parents=True, exist_ok=True)
+    if not resume:  # a run killed before its first checkpoint leaves these
+        (run / "metrics.jsonl").unlink(missing_ok=True)
+    write_atomically(run / "recipe.toml", to_toml(recipe))
+    write_atomically(note, json.dumps(facts, indent=1) + "\n")
+
+
+def _refuse_other_data(run: Path, note: Path, facts: dict[str, Any]) -> None:
+    try:
+        before = json.loads(note.read_text(encoding="utf-8"))
+        known = (before["source"], before["images"])
+    except (OSError, ValueError, KeyError):
+        return
+    if known != (facts["source"], facts["images"]):
+        raise InterruptedRunError(
+            f"{run} was trained on {_say(*known)}, and --data has "
+            f"{_say(facts['source'], facts['images'])}: give the same data, "
+            "or start a new run with another --out"
+        )
+
+
+def _say(source: str, images: dict[str, int]) -> str:
+    return f"{source} ({', '.join(f'{n:,} {split}' for split, n in images.items())})"

@@ -1,0 +1,113 @@
+"""The lists of CelebA: codings, and damage that must not pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facekit.datasets.celeba_lists import read_attributes, read_identities, read_partitions
+from facekit.errors import DataError
+from facekit.labels import ATTRIBUTES
+
+
+def write(path: Path, rows: dict[str, list[str]], count: int | None = None) -> Path:
+    head = [str(len(rows) if count is None else count), " ".join(ATTRIBUTES)]
+    lines = [f"{name} {' '.join(values)}" for name, values in rows.items()]
+    path.write_text("\n".join([*head, *lines]) + "\n")
+    return path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "list_attr_celeba.txt"
+
+
+def test_minus_one_is_no_and_zero_is_unknown(path: Path) -> None:
+    write(path, {"a.jpg": ["1", "-1", "0"] + ["-1"] * 37})
+    names, values = read_attributes(path)
+    assert names == ["a.jpg"]
+    assert values.dtype == np.int8
+    assert values[0, :4].tolist() == [1, 0, -1, 0]
+
+
+def test_zero_is_no_where_nothing_is_negative(path: Path) -> None:
+    write(path, {"a.jpg": ["1", "0"] * 20})
+    assert read_attributes(path)[1][0, :2].tolist() == [1, 0]
+
+
+def test_the_line_with_the_count_may_be_absent(path: Path) -> None:
+    write(path, {"a.jpg": ["-1"] * 40})
+    path.write_text("\n".join(path.read_text().splitlines()[1:]))
+    assert read_attributes(path)[0] == ["a.jpg"]
+
+
+def test_a_torn_list_is_refused_unless_allowed(path: Path) -> None:
+    write(path, {"a.jpg": ["-1"] * 40}, count=202_599)
+    with pytest.raises(DataError, match=r"says 202,599 images, it lists 1"):
+        read_attributes(path)
+    assert read_attributes(path, allow_short=True)[0] == ["a.jpg"]
+
+
+@pytest.mark.parametrize("value", ["x", "2", "1.5", "-2", "nan", "99999999999"])
+@pytest.mark.parametrize("place", [0, 39])
+def test_values_that_are_none(path: Path, value: str, place: int) -> None:
+    cells = ["-1"] * 40
+    cells[place] = value
+    write(path, {"good.jpg": ["1"] * 40, "bad.jpg": cells})
+    with pytest.raises(DataError, match=r"values of 'bad\.jpg' are not all 1, -1 or 0"):
+        read_attributes(path)
+
+
+def test_a_row_that_is_too_short(path: Path) -> None:
+    write(path, {"a.jpg": ["1"] * 39, "b.jpg": ["1"] * 41})
+    with pytest.raises(DataError, match=r"'a\.jpg' has 39 values, its header names 40"):
+        read_attributes(path)
+
+
+def test_a_name_listed_twice(path: Path) -> None:
+    row = f"a.jpg {' '.join(['1'] * 40)}"
+    path.write_text("\n".join(["2", " ".join(ATTRIBUTES), row, row]))
+    with pytest.raises(DataError, match=r"'a\.jpg' is listed twice"):
+        read_attributes(path)
+
+
+def test_a_column_that_is_missing(path: Path) -> None:
+    write(path, {"a.jpg": ["1"] * 40})
+    path.write_text(path.read_text().replace("Eyeglasses", "Glasses"))
+    with pytest.raises(DataError, match="Eyeglasses is not"):
+        read_attributes(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00\x81", b"\n\n"])
+def test_files_that_are_no_list(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="list_attr_celeba"):
+        read_attributes(path)
+
+
+def test_a_csv_may_quote_carry_a_mark_and_more_columns(tmp_path: Path) -> None:
+    path = tmp_path / "list_attr_celeba.csv"
+    head = ",".join(["image_id", "note", *ATTRIBUTES])
+    path.write_text(f'\ufeff{head}\r\n"a, b.jpg",hello,{",".join(["1", "-1"] * 20)}\r\n')
+    names, values = read_attributes(path)
+    assert names == ["a, b.jpg"]
+    assert values[0, :2].tolist() == [1, 0]
+
+
+def test_partitions(tmp_path: Path) -> None:
+    path = tmp_path / "list_eval_partition.csv"
+    path.write_text("image_id,partition\na.jpg,0\nb.jpg,1\nc.jpg,2\n")
+    assert read_partitions(path) == {"a.jpg": "train", "b.jpg": "val", "c.jpg": "test"}
+    path.write_text("image_id,partition\na.jpg,3\n")
+    with pytest.raises(DataError, match="partition '3' is not 0"):
+        read_partitions(path)
+
+
+@pytest.mark.parametrize("text", ["a.jpg 1 2\n", "a.jpg 1\nb.jpg x\n", "a.jpg\n"])
+def test_identities_that_are_none(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "identity_CelebA.txt"
+    path.write_text(text)
+    with pytest.raises(DataError, match="identity_CelebA"):
+        read_identities(path)
