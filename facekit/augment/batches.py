@@ -49,19 +49,20 @@ def augment_crop(crop: Crop, spec: AugmentSpec, rng: Generator) -> Crop:
         A new uint8 RGB array of the same shape.
     """
     side = crop.shape[0]
-    out = cv2.warpAffine(
+    warped = cv2.warpAffine(
         np.ascontiguousarray(crop),
         _geometry(side, spec, rng),
         (side, side),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
+    out = np.asarray(warped, np.uint8)
     if rng.random() < spec.tighten:
         out = _tighten(out, rng)
     if rng.random() < spec.low_resolution:
         out = _lower_resolution(out, rng)
     if rng.random() < spec.blur:
-        out = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.4, 1.4) * side / 80)
+        out = np.asarray(cv2.GaussianBlur(out, (0, 0), rng.uniform(0.4, 1.4) * side / 80), np.uint8)
     out = _colour_and_light(out, spec, rng)
     if rng.random() < spec.noise:
         sigma = rng.uniform(2.0, 10.0)
@@ -69,7 +70,7 @@ def augment_crop(crop: Crop, spec: AugmentSpec, rng: Generator) -> Crop:
         out = np.clip(out + noise, 0, 255).astype(np.uint8)
     if rng.random() < spec.erase:
         _erase(out, rng)
-    return out  # type: ignore[return-value]
+    return out
 
 
 def _geometry(side: int, spec: AugmentSpec, rng: Generator) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from facekit.bundle.zoo import Bundle, load_bundle
 from facekit.crops.align import align
 from facekit.crops.cache import build_cache
 from facekit.crops.decode import decode
-from facekit.crops.detect import find_detector
+from facekit.crops.detect import Detector, find_detector
 from facekit.datasets.class_folders import read_fer_folders
 from facekit.errors import DataError, ImageError, UsageError
 from facekit.evaluation.people import verify_people
@@ -45,7 +45,8 @@ def measure_transfer(options: BenchOptions) -> dict[str, Any]:
             ``model`` is the bundle.
 
     Returns:
-        ``{"model", "identity_cosine", "lfw", "fer"}``; None where data is missing.
+        ``{"model", "backbone", "identity_cosine", "lfw", "fer"}``; None where the
+        data or the backbone's identity part is missing.
 
     Raises:
         UsageError: No data folder, or none of the three in it.
@@ -57,11 +58,14 @@ def measure_transfer(options: BenchOptions) -> dict[str, Any]:
     there = [name for name, path in places.items() if path.is_dir()]
     if not there:
         raise UsageError(f"{options.data} has none of celeba/, lfw/ and fer2013/")
+    known = "identity" in bundle.manifest.parts
     return {
         "model": bundle.name,
         "backbone": bundle.manifest.backbone.sha256[:12],
         "identity_cosine": teacher_cosine(bundle, places["celeba"]) if "celeba" in there else None,
-        "lfw": verify_strangers(bundle, places["lfw"], options.seed) if "lfw" in there else None,
+        "lfw": verify_strangers(bundle, places["lfw"], options.seed)
+        if known and "lfw" in there
+        else None,
         "fer": probe_emotions(bundle, places["fer2013"]) if "fer2013" in there else None,
     }
 
@@ -87,7 +91,8 @@ def teacher_cosine(bundle: Bundle, folder: Path) -> float | None:
         folder: CelebA with ``teacher_dlib.npz`` (names and vectors) beside it.
 
     Returns:
-        A number in [-1, 1], or None without a teacher table.
+        A number in [-1, 1], or None without a table of vectors as long as the
+        identity part, or where it knows none of the validation images.
     """
     from facekit.datasets.celeba import read_celeba
     from facekit.teachers.table import read_teacher_table, to_targets
@@ -97,12 +102,15 @@ def teacher_cosine(bundle: Bundle, folder: Path) -> float | None:
         return None
     table = read_celeba(folder, splits=("train", "val"), allow_missing=True)
     cache = build_cache(table, bundle.frame, root=cache_folder() / "crops")
-    unit, _ = to_targets(
-        read_teacher_table(path, table.ids), np.flatnonzero(table.split == "train")
-    )
-    rows = np.flatnonzero((table.split == "val") & cache.ok)
-    vectors = _identity(bundle, np.asarray(cache.crops[rows]))
-    return float((vectors * unit[rows]).sum(1).mean())
+    vectors = read_teacher_table(path, table.ids)
+    if vectors.shape[1:] != tuple(bundle.manifest.parts["identity"]):
+        return None
+    unit, _ = to_targets(vectors, np.flatnonzero(table.split == "train"))
+    rows = np.flatnonzero((table.split == "val") & cache.ok & unit.any(1))
+    if not len(rows):
+        return None
+    said = _identity(bundle, np.asarray(cache.crops[rows]))
+    return float((said * unit[rows]).sum(1).mean())
 
 
 def verify_strangers(bundle: Bundle, folder: Path, seed: int = 0) -> dict[str, Any]:
@@ -115,11 +123,21 @@ def verify_strangers(bundle: Bundle, folder: Path, seed: int = 0) -> dict[str, A
 
     Returns:
         AUC, EER, FNMR at FMR 1 % and 0.1 %, averaged over people and three draws,
-        with 95 % intervals of the first draw.
+        with 95 % intervals of the first draw. People with ten faces or fewer are
+        left out.
+
+    Raises:
+        DataError: There are no strangers, or nobody has enough faces.
     """
-    people = sorted(p for p in (folder / "persons").iterdir() if p.is_dir())
-    vectors = [_embed_photos(bundle, sorted(person.glob("*.jpg"))) for person in people]
-    strangers = _embed_photos(bundle, sorted((folder / "strangers").glob("*.jpg")))
+    people = [p for p in sorted((folder / "persons").glob("*")) if p.is_dir()]
+    detector = find_detector("auto")
+    every = (_embed_photos(bundle, detector, person) for person in people)
+    vectors = [mine for mine in every if len(mine) > _ENROLLED]
+    if not vectors:
+        raise DataError(f"{folder / 'persons'} needs people with more than {_ENROLLED} faces each")
+    strangers = _embed_photos(bundle, detector, folder / "strangers")
+    if not len(strangers):
+        raise DataError(f"no face was found in the photos of {folder / 'strangers'}")
     rng = np.random.default_rng(seed)
     draws = []
     for _ in range(_DRAWS):
@@ -132,7 +150,7 @@ def verify_strangers(bundle: Bundle, folder: Path, seed: int = 0) -> dict[str, A
         draws.append(verify_people(genuine, np.stack(impostor)))
     means = {k: float(np.mean([d.metrics[k] for d in draws])) for k in draws[0].metrics}
     return {
-        "people": len(people),
+        "people": len(vectors),
         "strangers": len(strangers),
         **means,
         "intervals": {k: [round(v, 4) for v in pair] for k, pair in draws[0].intervals.items()},
@@ -182,11 +200,10 @@ def _features(
     return np.concatenate([value.reshape(len(rows), -1) for value in parts.values()], axis=1)
 
 
-def _embed_photos(bundle: Bundle, paths: list[Path]) -> Floats:
-    """Identity vectors of the most central face of each photo."""
-    detector = find_detector("auto")
+def _embed_photos(bundle: Bundle, detector: Detector, folder: Path) -> Floats:
+    """Identity vectors (n, d) of the most central face of each photo that has one."""
     crops = []
-    for path in paths:
+    for path in sorted(folder.glob("*.jpg")):
         try:
             rgb = decode(path)
         except ImageError:
@@ -201,9 +218,8 @@ def _embed_photos(bundle: Bundle, paths: list[Path]) -> Floats:
                 ),
             )
             crops.append(align(rgb, best, bundle.frame, detector=detector.name)[0])
-    if not crops:
-        raise DataError(f"no face was found in {len(paths)} photos of {paths[0].parent}")
-    return _identity(bundle, np.stack(crops))
+    side = bundle.frame.side
+    return _identity(bundle, np.stack(crops) if crops else np.zeros((0, side, side, 3), np.uint8))
 
 
 def _identity(bundle: Bundle, crops: NDArray[np.uint8]) -> Floats:

@@ -54,7 +54,7 @@ def to_onnx(model: keras.Model, *, half: bool = True) -> bytes:
         producer_name="facekit",
     )
     onnx.checker.check_model(proto)
-    return proto.SerializeToString()
+    return bytes(proto.SerializeToString())
 
 
 def read_weights(path: str, model: keras.Model) -> None:

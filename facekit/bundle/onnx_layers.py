@@ -80,7 +80,7 @@ def _relu(w: _Writer, layer: Any, inputs: list[str]) -> str:
         raise BundleError(f"layer {layer.name}: a leaky or thresholded ReLU cannot be exported")
     x = w.node("Relu", inputs)
     if layer.max_value is not None:
-        x = w.node("Min", [x, w.constant(np.float32(layer.max_value))])
+        x = w.node("Min", [x, w.constant(np.asarray(layer.max_value, np.float32))])
     return x
 
 
@@ -97,7 +97,7 @@ def _activate(w: _Writer, function: Any, x: str) -> str:
     if name in {"silu", "swish"}:
         return w.node("Mul", [x, w.node("Sigmoid", [x])])
     if name == "relu6":
-        return w.node("Min", [w.node("Relu", [x]), w.constant(np.float32(6))])
+        return w.node("Min", [w.node("Relu", [x]), w.constant(np.asarray(6, np.float32))])
     if name == "hard_sigmoid":
         return w.node("HardSigmoid", [x], alpha=1 / 6, beta=0.5)
     if name in {"hard_silu", "hard_swish"}:

@@ -77,7 +77,7 @@ class View:
                 many pixels, so that faces of a panorama stay visible.
             smallest: Shorter pictures are enlarged to this longer side.
             margin: Width of an added border of edge pixels, as a share of the
-                longer side.
+                shorter side.
 
         Returns:
             The View.
@@ -90,13 +90,19 @@ class View:
             how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
             image = cv2.resize(image, size, interpolation=how)  # type: ignore[assignment]
         wide, high = (
-            max(round(margin * max(size)), (THINNEST - side + 1) // 2, 0) for side in size
+            max(round(margin * min(size)), (THINNEST - side + 1) // 2, 0) for side in size
         )
         if wide or high:
             image = cv2.copyMakeBorder(  # type: ignore[assignment]
                 image, high, high, wide, wide, cv2.BORDER_REPLICATE
             )
         return cls(image, (size[0] / width, size[1] / height), (wide, high))
+
+    @property
+    def empty(self) -> bool:
+        """Whether the picture is too thin for any face."""
+        height, width = self.image.shape[:2]
+        return bool(min(width - 2 * self.margin[0], height - 2 * self.margin[1]) < 8)
 
     def box(self, x: float, y: float, width: float, height: float) -> Box:
         """A box of the view in pixels of the picture."""

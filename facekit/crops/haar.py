@@ -37,8 +37,9 @@ class Look:
         cascade: Text of the XML file.
         longest: Longer side of the view in pixels.
         neighbours: Raw boxes that must agree on a face.
-        margin: Added border as a share of the longer side, for faces that
-            fill the picture.
+        margin: Added border as a share of the shorter side, for faces that
+            fill the picture: of heads cut at 10 % inside their box, 11 % are
+            found without it and 75 % with.
         even: Weight of the last stage that is as often right as wrong, or
             None when nobody measured it.
         slope: Change of the log-odds for one unit of weight.
@@ -71,7 +72,7 @@ class Haar:
         self._looks = looks
         self._local = threading.local()  # a cascade keeps state between calls
         self.key = f"haar-{hashlib.sha256(repr(looks).encode()).hexdigest()[:12]}"
-        self._cascades()
+        self._cascade(looks[0].cascade)
 
     def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]:
         """Find upright frontal faces.
@@ -83,21 +84,25 @@ class Haar:
             Detections without points, biggest first.
         """
         grey: NDArray[np.uint8] = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)  # type: ignore[assignment]
-        for look, cascade in zip(self._looks, self._cascades(), strict=True):
+        for look in self._looks:
             view = View.of(grey, look.longest, smallest=SMALLEST, margin=look.margin)
+            if view.empty:
+                continue
             found = [
                 Detection(view.box(*map(float, box)), score)
-                for box, score in _search(cascade, look, view.image)
+                for box, score in _search(self._cascade(look.cascade), look, view.image)
                 if view.shows(view.box(*map(float, box)))
             ]
             if found:
                 return biggest_first(found)
         return []
 
-    def _cascades(self) -> list[cv2.CascadeClassifier]:
-        if not hasattr(self._local, "cascades"):
-            self._local.cascades = [_cascade(look.cascade) for look in self._looks]
-        return self._local.cascades  # type: ignore[no-any-return]
+    def _cascade(self, text: str) -> cv2.CascadeClassifier:
+        """Read in every thread once, and only when a look needs it."""
+        known: dict[str, cv2.CascadeClassifier] = self._local.__dict__.setdefault("known", {})
+        if text not in known:
+            known[text] = _cascade(text)
+        return known[text]
 
 
 def shipped_haar() -> Haar:

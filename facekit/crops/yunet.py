@@ -69,8 +69,12 @@ class YuNet:
         Returns:
             Detections with points, biggest first.
         """
+        seen = None
         for longest, margin in LOOKS:
             view = View.of(rgb, longest, smallest=SMALLEST, margin=margin)
+            if view.empty or (view.scale, view.margin) == seen:
+                continue  # the picture has no more to show
+            seen = seen or (view.scale, view.margin)
             found = self._look(view)
             if found:
                 return biggest_first(found)

@@ -18,6 +18,7 @@ import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,10 @@ from facekit.datasets.table import Issues, Table
 from facekit.errors import DataError, UsageError
 from facekit.labels import ATTRIBUTES
 
-__all__ = ["SPLITS", "read_celeba", "require_splits"]
+__all__ = ["CARTOON_NOTE", "SPLITS", "read_celeba", "require_splits"]
 
+#: Says that ``datasets.cartoon`` drew the folder: its table is named "cartoon".
+CARTOON_NOTE: Final = "cartoon.json"
 #: Names of the three partitions.
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 
@@ -91,11 +94,10 @@ def read_celeba(
     rows = rows[good]
     if len(rows) == 0:
         raise DataError(f"{images}: no usable image of {', '.join(splits)}")
-    ids = names[rows]
     return Table(
-        name="celeba",
-        ids=ids,
-        images=[images / name for name in ids.tolist()],
+        name="cartoon" if (folder / CARTOON_NOTE).is_file() else "celeba",
+        ids=names[rows],
+        images=[images / name for name in names[rows].tolist()],
         labels=labels[rows],
         label_names=ATTRIBUTES,
         split=split[rows],

@@ -24,10 +24,11 @@ __all__ = [
 Share = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
+TargetName = Literal["attributes", "identity"]
 
 
 class _Spec(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataSpec(_Spec):
@@ -139,6 +140,10 @@ class ExpectedSpec(_Spec):
     command: str = ""
 
 
+def _attributes_alone() -> dict[TargetName, TargetSpec]:
+    return {"attributes": TargetSpec()}
+
+
 class PretrainRecipe(_Spec):
     """A whole pretraining recipe."""
 
@@ -148,9 +153,7 @@ class PretrainRecipe(_Spec):
     data: DataSpec = DataSpec()
     frame: FrameSpec = FrameSpec()
     backbone: BackboneSpec = BackboneSpec()
-    targets: dict[Literal["attributes", "identity"], TargetSpec] = Field(
-        default_factory=lambda: {"attributes": TargetSpec()}
-    )
+    targets: dict[TargetName, TargetSpec] = Field(default_factory=_attributes_alone)
     augment: AugmentSpec = AugmentSpec()
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ScheduleSpec()

@@ -60,7 +60,7 @@ def draw_faces(image: Image, faces: Sequence[Mapping[str, Any]], scale: float = 
     for number, face in enumerate(faces):
         colour = _COLOURS[number % len(_COLOURS)]
         x, y, width, height = (round(float(v) * scale) for v in face["box"])
-        cv2.rectangle(out, (x, y), (x + width, y + height), colour, line, cv2.LINE_AA)
+        cv2.rectangle(out, (x, y), (x + width, y + height), colour, line + 1, cv2.LINE_AA)
         _write(out, labels_of(face), (x, y + height), colour, line)
     return out
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -65,18 +65,18 @@ def teach(
             "give its vectors with --teacher-table FILE"
         )
     root.mkdir(parents=True, exist_ok=True)
-    path = root / f"dlib-{table.name}-{_digest(table)}.npy"
+    path = root / f"dlib-{table.name}-{_digest(table.ids.tolist(), table.images)}.npy"
     with filelock.FileLock(path.with_suffix(".lock")):
         return _fill(path, table.images, read, tick)
 
 
-def _digest(table: Table) -> str:
+def _digest(names: list[str], images: Sequence[Path]) -> str:
     """Hash of names and sizes: other pictures of the same names get other vectors.
 
     Times of change do not count: a copied data set keeps its hours of work.
     """
     digest = hashlib.sha256()
-    for name, image in zip(table.ids.tolist(), table.images, strict=True):
+    for name, image in zip(names, images, strict=True):
         digest.update(f"{name}\0{image.stat().st_size if image.exists() else -1}\n".encode())
     return digest.hexdigest()[:16]
 

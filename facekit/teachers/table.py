@@ -53,7 +53,7 @@ def to_targets(
     Raw teacher vectors share a large common part, so raw cosines are all near 1.
 
     Args:
-        vectors: float32 array of shape (n, d); NaN rows are unknown.
+        vectors: float32 array of shape (n, d); rows with a NaN are unknown.
         train: Positions of the training images.
 
     Returns:
@@ -62,14 +62,15 @@ def to_targets(
     Raises:
         DataError: No training image has a vector.
     """
-    known = ~np.isnan(vectors[train]).any(axis=1)
-    if not known.any():
+    known = np.asarray(np.isfinite(vectors).all(axis=1))
+    taught = train[known[train]]
+    if not len(taught):
         raise DataError(
             f"none of the {len(train)} training images has a teacher vector: "
             "give a table of these images, or --set targets.identity.weight=0"
         )
-    mean = vectors[train][known].mean(axis=0)
-    centred = np.nan_to_num(vectors - mean)
+    mean = vectors[taught].mean(axis=0)
+    centred = np.where(known[:, None], vectors - mean, 0)
     norms = np.linalg.norm(centred, axis=1, keepdims=True)
     unit = np.where(norms > 1e-9, centred / np.maximum(norms, 1e-9), 0)
     return unit.astype(np.float32), mean.astype(np.float32)

@@ -120,7 +120,7 @@ def evaluate_celeba(
     table = open_table(data, source, (split,), allow_missing=allow_missing)
     opened = crop_source(table, bundle.frame)
     answers = answer(bundle, opened.cache.crops, opened.places(split), opened.table)
-    return measure(answers, dataset=table.name, split=split, model=bundle.name).record
+    return measure(answers, dataset="celeba", split=split, model=bundle.name).record
 
 
 def answer(

@@ -24,10 +24,16 @@ from facekit.workflows.sources import Source
 
 __all__ = ["package"]
 
+#: Licence notes by source and by teacher.
 _LICENCES: Final = {
-    "CelebA": "images for non-commercial research only; weights trained on data released "
-    "for non-commercial research",
-    "dlib_face_recognition_resnet_model_v1": "public domain (CC0); its outputs were targets",
+    "celeba": {
+        "CelebA": "images for non-commercial research only; weights trained on data released "
+        "for non-commercial research"
+    },
+    "cartoon": {"cartoon": "drawn by facekit, no licence needed"},
+    "dlib": {
+        "dlib_face_recognition_resnet_model_v1": "public domain (CC0); its outputs were targets"
+    },
 }
 
 
@@ -83,6 +89,7 @@ def package(
         mirror=mirror,
         metrics=metrics,
         training=training,
+        data_licences=_licences(training),
     )
     bundle = write_bundle(run / "bundle", final)
     card = card_of(bundle, measured)
@@ -105,7 +112,6 @@ def _contents(
         parameters=int(backbone.count_params()),
         macs=macs,
         heads={"attributes": head},
-        data_licences=_LICENCES,
     )
 
 
@@ -161,7 +167,7 @@ def _halves(persons: NDArray[np.str_] | None, n: int) -> NDArray[np.bool_]:
     return np.asarray((rng.random(len(names)) < 0.5)[number])
 
 
-def _cross_entropy(labels: NDArray[np.int8], logits: NDArray[np.float32]) -> float:
+def _cross_entropy(labels: NDArray[np.int8], logits: NDArray[np.floating]) -> float:
     known = labels >= 0
     loss = np.logaddexp(0, logits) - logits * (labels > 0)
     return float(loss[known].mean())
@@ -194,6 +200,8 @@ def _identity_cosine(bundle: Bundle, source: Source, targets: Any) -> dict[str, 
     vectors = bundle.embed(source.cache.crops[places], ["identity"])["identity"]
     norms = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
     seen = (wanted**2).sum(1) > 0.5
+    if not seen.any():
+        return {}
     return {"val_identity_cosine": float(((vectors * wanted).sum(1) / norms)[seen].mean())}
 
 
@@ -205,7 +213,10 @@ def _provenance(
     from facekit import __version__
     from facekit.training.backend import keras_version
 
-    teachers = {} if targets.identity is None else {"identity": recipe.targets["identity"].teacher}
+    teachers = {}
+    if targets.identity is not None:
+        name = recipe.targets["identity"].teacher
+        teachers["identity"] = "a table of vectors" if name == "none" else name
     return {
         "recipe": recipe.name,
         "data": source.table.name,
@@ -218,6 +229,11 @@ def _provenance(
         "python": platform.python_version(),
         "command": _command(),
     }
+
+
+def _licences(training: dict[str, Any]) -> dict[str, str]:
+    used = [training["data"], *training["teachers"].values()]
+    return {name: note for key in used for name, note in _LICENCES.get(key, {}).items()}
 
 
 def _command() -> str:

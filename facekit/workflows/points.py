@@ -22,13 +22,16 @@ from facekit.crops.detect import Detector, find_detector
 from facekit.errors import FacekitError, ImageError
 from facekit.frame import FaceFrame
 from facekit.heads.fit import fit_ridge, standardise
+from facekit.heads.head import read_parts
 from facekit.heads.linear import LinearHead
 from facekit.progress import progress_bar
 
 __all__ = ["POINT_LABELS", "POINT_PARTS", "fit_points", "jitter"]
 
 Floats = NDArray[np.float64]
-Embed = Callable[[NDArray[np.uint8], tuple[str, ...]], dict[str, NDArray[np.float32]]]
+Numbers = NDArray[np.float32]
+Parts = dict[str, Numbers]
+Embed = Callable[[NDArray[np.uint8], tuple[str, ...]], Parts]
 
 #: x and y of the five points, in the order of ``facekit.frame``.
 POINT_LABELS: Final = tuple(
@@ -44,11 +47,18 @@ POINT_PARTS: Final = ("grid",)
 _ROTATION, _ZOOM, _SHIFT = 15.0, 0.25, 0.12
 _STRENGTH: Final = 300.0  # ridge penalty on standardised inputs; flat from 100 to 1000
 _VIEWS: Final = 2  # wrong crops a face
+_FEWEST: Final = 200  # wrong crops; fewer fit only noise
 _MOST: Final = 16_000  # faces; more changed the error by less than its noise
 
 
 def fit_points(
-    paths: list[Path], held_out: list[Path], frame: FaceFrame, embed: Embed, *, seed: int = 0
+    paths: list[Path],
+    held_out: list[Path],
+    frame: FaceFrame,
+    embed: Embed,
+    *,
+    seed: int = 0,
+    detector: Detector | None = None,
 ) -> tuple[LinearHead, dict[str, Any]] | None:
     """Fit the head, or say nothing where there is no landmark detector.
 
@@ -58,22 +68,27 @@ def fit_points(
         frame: The backbone's frame.
         embed: Crops (n, side, side, 3) and part names to those parts.
         seed: Of the wrong crops and the choice of images.
+        detector: Gives five points a face; None takes YuNet.
 
     Returns:
         The head (ten numbers, shares of the side) with its error on the held-out
         images; None without YuNet's model file or with too few faces.
     """
-    try:
-        find_detector("yunet")
-    except FacekitError:
-        return None
+    if detector is None:
+        try:
+            detector = find_detector("yunet")
+        except FacekitError:
+            return None
     rng = np.random.default_rng([seed, 5])
     chosen = [paths[i] for i in sorted(rng.permutation(len(paths))[:_MOST])]
-    x, y = _views(chosen, frame, embed, rng, _VIEWS)
-    if len(x) < 200:
+    embedding, y = _views(chosen, frame, embed, detector, rng, _VIEWS)
+    if len(y) < _FEWEST:
         return None
+    x = read_parts(embedding, POINT_PARTS)
     mean, scale = standardise(x)
-    weight, bias = fit_ridge((x - mean) / scale, y, _STRENGTH)
+    x -= mean  # in place: the views of all faces may take a gigabyte
+    x /= scale
+    weight, bias = fit_ridge(x, y, _STRENGTH)
     head = LinearHead(
         parts=POINT_PARTS,
         labels=POINT_LABELS,
@@ -83,22 +98,21 @@ def fit_points(
         mean=mean,
         scale=scale,
     )
-    return head, _measure(head, held_out, frame, embed, rng)
+    return head, _measure(head, frame, *_views(held_out, frame, embed, detector, rng, 1))
 
 
-def _measure(
-    head: LinearHead, paths: list[Path], frame: FaceFrame, embed: Embed, rng: Generator
-) -> dict[str, Any]:
+def _measure(head: LinearHead, frame: FaceFrame, embedding: Parts, y: Numbers) -> dict[str, Any]:
     """Error of the eyes before and after, as a share of the eye distance."""
-    x, y = _views(paths, frame, embed, rng, 1)
-    found = head.forward((x - head.mean) / head.scale)
+    if not len(y):
+        return {"faces": 0}
+    found = head.logits(embedding)
     eyes = y[:, :4].reshape(-1, 2, 2)
     distance = np.linalg.norm(eyes[:, 1] - eyes[:, 0], axis=1)[:, None]
     place = (frame.points()[:2] / frame.side)[None]
     after = np.linalg.norm(found[:, :4].reshape(-1, 2, 2) - eyes, axis=2) / distance
     before = np.linalg.norm(place - eyes, axis=2) / distance
     return {
-        "faces": len(x),
+        "faces": len(y),
         "eye_error_unrefined": round(float(before.mean()), 4),
         "eye_error": round(float(after.mean()), 4),
         "eye_error_95": round(float(np.quantile(after, 0.95)), 4),
@@ -121,22 +135,22 @@ def jitter(frame: FaceFrame, rng: Generator) -> Floats:
 
 
 def _views(
-    paths: list[Path], frame: FaceFrame, embed: Embed, rng: Generator, views: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Inputs (n, d) and targets (n, 10) of wrong crops of all faces found."""
-    detectors: dict[int, Detector] = {}
+    paths: list[Path],
+    frame: FaceFrame,
+    embed: Embed,
+    detector: Detector,
+    rng: Generator,
+    views: int,
+) -> tuple[Parts, Numbers]:
+    """Embedding of wrong crops of all faces found, and targets of shape (n, 10)."""
     seeds = rng.integers(0, 2**63, len(paths))
 
     def crop(place: int) -> list[tuple[NDArray[np.uint8], Floats]]:
-        import threading
-
-        thread = threading.get_ident()
-        if thread not in detectors:
-            detectors[thread] = find_detector("yunet")
         own = np.random.default_rng(seeds[place])
-        return _wrong_crops(paths[place], frame, detectors[thread], own, views)
+        return _wrong_crops(paths[place], frame, detector, own, views)
 
-    inputs, targets = [], []
+    inputs: list[Parts] = []
+    targets: list[Numbers] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool, progress_bar("points", len(paths)) as tick:
         for start in range(0, len(paths), 512):
             block = range(start, min(start + 512, len(paths)))
@@ -144,14 +158,13 @@ def _views(
             tick(block.stop, len(paths))
             if not pairs:
                 continue
-            parts = embed(np.stack([image for image, _ in pairs]), POINT_PARTS)
-            inputs.append(
-                np.concatenate([parts[p].reshape(len(pairs), -1) for p in POINT_PARTS], 1)
-            )
-            targets.append(np.stack([points.ravel() for _, points in pairs]) / frame.side)
-    if not inputs:
-        return np.zeros((0, 1), np.float32), np.zeros((0, 10), np.float32)
-    return np.concatenate(inputs), np.concatenate(targets).astype(np.float32)
+            inputs.append(embed(np.stack([image for image, _ in pairs]), POINT_PARTS))
+            points = np.stack([points.ravel() for _, points in pairs]) / frame.side
+            targets.append(points.astype(np.float32))
+    if not targets:
+        return {}, np.zeros((0, len(POINT_LABELS)), np.float32)
+    joined = {name: np.concatenate([parts[name] for parts in inputs]) for name in POINT_PARTS}
+    return joined, np.concatenate(targets)
 
 
 def _wrong_crops(

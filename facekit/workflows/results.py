@@ -33,9 +33,8 @@ def card_of(bundle: Bundle, measured: Measured) -> str:
     Returns:
         Markdown.
     """
-    record = measured.record
-    command = f"facekit evaluate {record['dataset']} --data DIR --split val --model {bundle.name}"
-    rows = measurements(record, measured.metrics.baselines, command)
+    command = f"facekit evaluate celeba --data DIR --split val --model {bundle.name}"
+    rows = measurements(measured.record, measured.metrics.baselines, command)
     return model_card(bundle.manifest.model_dump(mode="json"), rows)
 
 

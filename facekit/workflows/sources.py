@@ -37,7 +37,7 @@ class Source:
         Raises:
             DataError: The split is empty.
         """
-        found = self.rows[self.table.split == split]
+        found: NDArray[np.int64] = self.rows[self.table.split == split]
         if not len(found):
             have = ", ".join(sorted(set(self.table.split.tolist()))) or "none"
             raise DataError(

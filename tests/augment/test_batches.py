@@ -76,6 +76,7 @@ def test_low_resolution_smooths() -> None:
     crop = rng.integers(0, 256, (80, 80, 3), dtype=np.uint8)
     spec = OFF.model_copy(update={"low_resolution": 1.0})
     out = augment_crop(crop, spec, np.random.default_rng(0))
-    assert np.abs(np.diff(out.astype(int), axis=1)).mean() < 0.6 * np.abs(
-        np.diff(crop.astype(int), axis=1)
-    ).mean()
+    assert (
+        np.abs(np.diff(out.astype(int), axis=1)).mean()
+        < 0.6 * np.abs(np.diff(crop.astype(int), axis=1)).mean()
+    )

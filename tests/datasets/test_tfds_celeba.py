@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ needs_tf = [
         reason="tensorflow-datasets is not installed: pip install 'facekit[train]'",
     ),
     # TFDS and protobuf warn about their own future, not about ours.
-    pytest.mark.filterwarnings("default"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
 _LISTS = {
@@ -52,7 +53,7 @@ class TestRealBuilder:
 
         def unpack(_: object, path: Any) -> Iterator[tuple[str, Any]]:
             for file in sorted(Path(path).iterdir()):
-                yield f"img_align_celeba/{file.name}", file.open("rb")
+                yield f"img_align_celeba/{file.name}", io.BytesIO(file.read_bytes())
 
         folder = tmp_path_factory.mktemp("tfds")
         with pytest.MonkeyPatch.context() as patch:

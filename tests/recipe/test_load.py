@@ -86,9 +86,7 @@ def test_the_last_of_two_overrides_wins() -> None:
         ("targets.identiti.weight=1", "targets.identiti", "identity"),
     ],
 )
-def test_an_unknown_key_is_refused_with_the_nearest(
-    override: str, key: str, nearest: str
-) -> None:
+def test_an_unknown_key_is_refused_with_the_nearest(override: str, key: str, nearest: str) -> None:
     text = fault(override)
     assert f"unknown key {key}; did you mean {nearest}?" in text
     assert "Allowed: " in text

@@ -54,3 +54,10 @@ def test_targets_have_no_common_part_and_length_one() -> None:
     assert not unit[3].any()
     assert np.allclose(mean, vectors[train].mean(0), atol=1e-4)
     assert abs((unit[train] @ unit[train].T).mean()) < 0.1
+
+
+def test_targets_need_a_training_image_with_a_vector() -> None:
+    vectors = np.full((4, 8), np.nan, np.float32)
+    vectors[3] = 1
+    with pytest.raises(DataError, match="none of the 3 training images"):
+        to_targets(vectors, np.arange(3))

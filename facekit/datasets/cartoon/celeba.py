@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from facekit.datasets.cartoon.draw import draw_face
 from facekit.datasets.cartoon.person import make_person
+from facekit.datasets.celeba import CARTOON_NOTE
 from facekit.errors import DataError, UsageError
 from facekit.labels import ATTRIBUTES, EMOTIONS
 
 __all__ = ["draw_celeba"]
 
 _DRAWING: Final = 1  # raise when the same seed gives other pictures
-_NOTE: Final = "cartoon.json"
 _QUALITY: Final = 92  # of JPEG, as high as CelebA's own
 #: Share of each of ``EMOTIONS``: nearly half of CelebA smiles.
 _SHARES: Final = (0.08, 0.08, 0.08, 0.34, 0.08, 0.08, 0.26)
@@ -80,7 +80,7 @@ def draw_celeba(
     part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         _write(part, _plan(people, photos, seed), seed, progress)
-        (part / _NOTE).write_text(json.dumps(note) + "\n", encoding="utf-8")
+        (part / CARTOON_NOTE).write_text(json.dumps(note) + "\n", encoding="utf-8")
         part.chmod(0o755)
         os.replace(part, folder)
     except BaseException:
@@ -91,7 +91,7 @@ def draw_celeba(
 
 def _read_note(folder: Path) -> object:
     try:
-        return json.loads((folder / _NOTE).read_text(encoding="utf-8"))
+        return json.loads((folder / CARTOON_NOTE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 
