@@ -63,6 +63,12 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "predict": Benchmark(
         "facekit.bench.predict", "run", "Cold start of one photo, then faces a second."
     ),
+    "frame": Benchmark(
+        "facekit.bench.frame", "run", "Eyes of every source in the face frame, and mean faces."
+    ),
+    "detectors": Benchmark(
+        "facekit.bench.detectors", "run", "Faces found, false boxes, time and eye error."
+    ),
     "transfer": Benchmark(
         "facekit.bench.transfer",
         "measure_transfer",

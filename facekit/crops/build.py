@@ -118,12 +118,13 @@ def _working_arrays(
 ) -> tuple[np.memmap[Any, np.dtype[np.uint8]], np.memmap[Any, np.dtype[np.uint8]]]:
     """Memory maps of crops and state: those of a killed run, else new ones."""
     shapes: dict[str, tuple[int, ...]] = {"crops": (n, side, side, 3), "state": (n,)}
+    paths = {name: folder / f"{name}.npy" for name in shapes}
     with contextlib.suppress(OSError, ValueError):
-        crops, state = (
-            np.lib.format.open_memmap(folder / f"{name}.npy", mode="r+") for name in shapes
-        )
-        if crops.shape == shapes["crops"] and state.shape == shapes["state"]:
-            return crops, state
+        sizes = [path.stat().st_size for path in paths.values()]  # opening fills up a short file
+        old = [np.lib.format.open_memmap(path, mode="r+") for path in paths.values()]
+        whole = [size == a.offset + a.nbytes for size, a in zip(sizes, old, strict=True)]
+        if all(whole) and [a.shape for a in old] == list(shapes.values()):
+            return old[0], old[1]
     needed = n * side * side * 3
     if shutil.disk_usage(folder).free < needed * 1.05:  # a full disk kills a memory map
         raise DataError(
@@ -132,8 +133,8 @@ def _working_arrays(
         )
     for stale in folder.iterdir():
         stale.unlink()
-    crops, state = (
-        np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=np.uint8, shape=shape)
+    new = [
+        np.lib.format.open_memmap(paths[name], mode="w+", dtype=np.uint8, shape=shape)
         for name, shape in shapes.items()
-    )
-    return crops, state
+    ]
+    return new[0], new[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -99,7 +98,8 @@ def fetch_yunet(urls: Sequence[str] = YUNET_URLS, *, timeout: float = 30.0) -> P
     Raises:
         UsageError: No place gave the pinned file.
     """
-    import urllib.request  # late: only this verb opens a socket
+    import http.client  # late: only this verb opens a socket
+    import urllib.request
 
     reasons = []
     for url in urls:

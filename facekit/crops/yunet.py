@@ -40,6 +40,7 @@ class YuNet:
     Args:
         model: Bytes of the ONNX file. From memory, because OpenCV cannot open
             every file name on Windows.
+        score: Lowest score of a face, in [0, 1].
 
     Raises:
         UsageError: The bytes are no YuNet model.
@@ -47,11 +48,12 @@ class YuNet:
 
     name = "yunet"
 
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, *, score: float = SCORE) -> None:
         silence_opencv()
         self._model = np.frombuffer(model, np.uint8)
+        self._score = score
         self._local = threading.local()  # the network keeps state between calls
-        self.key = f"yunet-{hashlib.sha256(model).hexdigest()[:12]}-{SCORE}"
+        self.key = f"yunet-{hashlib.sha256(model).hexdigest()[:12]}-{score}"
         try:
             self._look(View(np.zeros((THINNEST, THINNEST, 3), np.uint8)))
         except (cv2.error, ValueError) as error:
@@ -97,6 +99,6 @@ class YuNet:
         if not hasattr(self._local, "network"):
             empty = np.zeros(0, np.uint8)
             self._local.network = cv2.FaceDetectorYN.create(
-                "onnx", self._model, empty, (THINNEST, THINNEST), SCORE, OVERLAP
+                "onnx", self._model, empty, (THINNEST, THINNEST), self._score, OVERLAP
             )
         return self._local.network  # type: ignore[no-any-return]

@@ -124,17 +124,15 @@ def start_folder(
 
 def _refuse_other_data(run: Path, note: Path, facts: dict[str, Any]) -> None:
     try:
-        before = json.loads(note.read_text(encoding="utf-8"))
-        known = (before["source"], before["images"])
+        before = json.loads(note.read_text(encoding="utf-8"))["images"]
     except (OSError, ValueError, KeyError):
         return
-    if known != (facts["source"], facts["images"]):
+    if before != facts["images"]:
         raise InterruptedRunError(
-            f"{run} was trained on {_say(*known)}, and --data has "
-            f"{_say(facts['source'], facts['images'])}: give the same data, "
-            "or start a new run with another --out"
+            f"{run} was trained on {_say(before)} images, and --data has "
+            f"{_say(facts['images'])}: give the same data, or start a new run with another --out"
         )
 
 
-def _say(source: str, images: dict[str, int]) -> str:
-    return f"{source} ({', '.join(f'{n:,} {split}' for split, n in images.items())})"
+def _say(images: dict[str, int]) -> str:
+    return ", ".join(f"{n:,} {split}" for split, n in images.items())

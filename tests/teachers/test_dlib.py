@@ -61,7 +61,7 @@ def test_a_killed_teacher_goes_on_where_it_was(
     command = [sys.executable, "-c", KILLED, str(cartoon_celeba), str(tmp_path)]
     dead = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert dead.returncode == -signal.SIGKILL, dead.stderr
-    (path,) = tmp_path.glob("dlib-celeba-*.npy")
+    (path,) = tmp_path.glob("dlib-*.npy")
     before = np.load(path, allow_pickle=False)
     assert np.isfinite(before[:4]).all() and np.isinf(before[4:]).all()
 

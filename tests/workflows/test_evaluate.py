@@ -45,7 +45,7 @@ def one_partition(cartoon_celeba: Path, tmp_path_factory: pytest.TempPathFactory
 
 def test_one_partition_is_enough(one_partition: Path, tiny_bundle: Path) -> None:
     record = facekit.evaluate("celeba", one_partition, model=tiny_bundle)
-    assert (record["split"], record["n"]) == ("test", 5)
+    assert (record["dataset"], record["split"], record["n"]) == ("celeba", "test", 5)
     with pytest.raises(DataError, match="train"):
         facekit.evaluate("celeba", one_partition, split="train", model=tiny_bundle)
 
@@ -55,7 +55,7 @@ def test_the_record_has_the_keys_in_order(cartoon_celeba: Path, tiny_bundle: Pat
     assert list(record) == [
         "task", "dataset", "split", "n", "model", "metrics", "intervals", "per_attribute",
     ]  # fmt: skip
-    assert (record["task"], record["dataset"], record["model"]) == ("attributes", "celeba", "tiny")
+    assert (record["task"], record["dataset"], record["model"]) == ("attributes", "cartoon", "tiny")
     assert list(record["metrics"]) == list(record["intervals"]) == METRICS
     assert list(record["per_attribute"]) == list(ATTRIBUTES)
     assert json.loads(json.dumps(record, allow_nan=False)) == record

@@ -23,8 +23,13 @@ pytestmark = [
 COMMANDS = """
 import json, os, sys
 
+class NoTensorFlow:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "tensorflow":
+            raise ModuleNotFoundError(f"No module named {name!r}")
+
 os.environ["KERAS_BACKEND"] = "jax"
-sys.modules["tensorflow"] = None  # as if it were not installed
+sys.meta_path.insert(0, NoTensorFlow())
 from facekit.cli.app import main
 
 for line in sys.stdin:
@@ -35,7 +40,7 @@ for line in sys.stdin:
         if end.code:
             raise
 import keras
-assert keras.backend.backend() == "jax"
+assert keras.backend.backend() == "jax" and "tensorflow" not in sys.modules
 """
 
 
