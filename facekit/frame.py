@@ -161,8 +161,8 @@ class FaceFrame:
             uint8 RGB array of shape (side, side, 3).
         """
         scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-        if scale < 0.5:  # shrink first: a warp alone samples too few pixels
-            image, matrix = _shrink(image, matrix, scale)
+        if scale > 0:
+            image, matrix = _part(image, matrix, scale, self.side)
         size = (self.side, self.side)
         # Pixel centres sit at half coordinates, so shift by half a pixel each way.
         half = matrix.copy()
@@ -172,15 +172,31 @@ class FaceFrame:
         )
 
 
-def _shrink(
-    image: NDArray[np.uint8], matrix: Matrix, scale: float
+def _part(
+    image: NDArray[np.uint8], matrix: Matrix, scale: float, side: int
 ) -> tuple[NDArray[np.uint8], Matrix]:
-    """Area-average to about 1.5 times the final density; matrix to match."""
-    height, width = image.shape[:2]
-    factor = scale * 1.5
-    small = (max(1, round(width * factor)), max(1, round(height * factor)))
-    shrunk = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+    """The part of an image that the frame reads, shrunk if need be; matrix to match.
+
+    A warp alone samples too few pixels of a much bigger face, so such a face is
+    area-averaged to about 1.5 times the final density first. A cut inside the
+    image lies beyond a pad that covers what averaging and interpolation read;
+    where the frame leaves the image the part ends at the image's own edge,
+    which is what the warp continues.
+    """
+    size = np.array([image.shape[1], image.shape[0]], np.float64)
+    cells = np.maximum(1, np.rint(size * scale * 1.5)) if scale < 0.5 else size
+    cell = size / cells  # of the whole image, so that a cut does not move the averages
+    corners = np.array([(0, 0), (side, 0), (0, side), (side, side)], np.float64)
+    places = np.linalg.solve(matrix[:, :2], (corners - matrix[:, 2]).T)
+    pad = 2 + 2 / scale
+    first = np.clip(np.floor((places.min(1) - pad) / cell), 0, cells - 1)
+    last = np.clip(np.ceil((places.max(1) + pad) / cell), first + 1, cells)
+    low, high = (np.floor(end * cell + 0.5).astype(int) for end in (first, last))
+    part = image[low[1] : high[1], low[0] : high[0]]
     out = matrix.copy()
-    out[:, 0] *= width / small[0]
-    out[:, 1] *= height / small[1]
-    return shrunk, out  # type: ignore[return-value]
+    out[:, 2] += matrix[:, :2] @ low
+    if scale < 0.5:
+        small = (last - first).astype(int)
+        part = cv2.resize(part, small.tolist(), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        out[:, :2] *= (high - low) / small
+    return part, out

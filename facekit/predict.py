@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from facekit.analysis import Analysis, Box, Face
 from facekit.bundle.session import cores
-from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.bundle.zoo import POINTS, Bundle, load_bundle
 from facekit.crops.align import align_faces
 from facekit.crops.decode import Picture, read_picture
 from facekit.crops.detect import Detection, Detector, find_detector
@@ -28,8 +28,6 @@ Image = str | Path | NDArray[np.uint8]
 Scores = dict[str, dict[str, float]]
 Embedding = dict[str, NDArray[np.float32]]
 
-#: The head that brings box-only detections into the frame; it is no output.
-POINTS: Final = "points"
 #: Faces, or photos, that are embedded at once.
 BATCH: Final = 32
 #: What one photo may raise without stopping the others.
@@ -81,6 +79,7 @@ class FaceModel:
     def __init__(self, bundle: Bundle, detector: Detector, *, threads: int = 0) -> None:
         """Join a loaded bundle and a detector; ``threads`` as for ``load``."""
         self.bundle = bundle
+        self._refine = bundle.refiner()
         self.detector = detector
         self._threads = threads or cores()
         # Kept between calls: a detector reads its files once in every thread.
@@ -148,15 +147,8 @@ class FaceModel:
         return _Found(path, None, picture.width, picture.height, faces)
 
     def _crops(self, rgb: NDArray[np.uint8], found: list[Detection]) -> NDArray[np.uint8]:
-        refine = self._refine if POINTS in self.bundle.heads else None
         frame, name = self.bundle.frame, self.detector.name
-        return align_faces(rgb, found, frame, detector=name, refine=refine)[0]
-
-    def _refine(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Five points (n, 5, 2) in frame pixels for crops made from boxes alone."""
-        head = self.bundle.heads[POINTS]
-        shares = head.scores(self.bundle.embed(crops, head.parts))
-        return shares.reshape(-1, 5, 2).astype(np.float64) * self.bundle.frame.side
+        return align_faces(rgb, found, frame, detector=name, refine=self._refine)[0]
 
     def _read(self, batch: list[_Found]) -> list[Analysis]:
         """Embed every face of a batch once and read every head."""

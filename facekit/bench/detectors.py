@@ -67,15 +67,7 @@ def _refiner(model: str | None) -> tuple[FaceFrame, Refine | None]:
         if model is not None:
             raise
         return FaceFrame(), None
-    head = bundle.heads.get("points")
-    if head is None:
-        return bundle.frame, None
-
-    def refine(crops: NDArray[np.uint8]) -> NDArray[np.float64]:
-        shares = head.scores(bundle.embed(crops, head.parts)).reshape(-1, 5, 2)
-        return np.asarray(shares, np.float64) * bundle.frame.side
-
-    return bundle.frame, refine
+    return bundle.frame, bundle.refiner()
 
 
 def measure_detectors(

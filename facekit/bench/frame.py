@@ -20,6 +20,7 @@ from facekit.crops.align import align
 from facekit.crops.decode import decode
 from facekit.crops.detect import Detection, Detector, find_detector
 from facekit.frame import FaceFrame
+from facekit.home import home
 
 __all__ = ["draw_montage", "measure_frame", "render", "run"]
 
@@ -31,22 +32,24 @@ _ZOOM: Final = 4  # of the mean faces in the montage
 
 
 def run(options: BenchOptions) -> dict[str, Any]:
-    """Measure on ``options.data``; the montage goes to ``frame.png`` in the current folder.
+    """Measure on ``options.data``; the montage goes to ``FACEKIT_HOME/bench``.
 
     Args:
         options: Folder, pictures of each source, seed.
 
     Returns:
-        As ``measure_frame``, and ``montage``, its path.
+        As ``measure_frame``, and where a face was found ``montage``, its path.
 
     Raises:
         UsageError: No pictures, or YuNet's file is missing.
     """
-    montage = Path("frame.png")
-    sources = measure_frame(
+    montage = home() / "bench" / "frame.png"
+    montage.parent.mkdir(parents=True, exist_ok=True)
+    record = measure_frame(
         options.data, limit=options.limit or _LIMIT, seed=options.seed, montage=montage
     )
-    return {"montage": str(montage), **sources}
+    drawn = any(source["faces"] for source in record["sources"].values())
+    return {"montage": str(montage), **record} if drawn else record
 
 
 def measure_frame(

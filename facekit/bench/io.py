@@ -37,7 +37,7 @@ _RECIPE: Final = "celeba-compact"
 
 
 def run(options: BenchOptions) -> dict[str, Any]:
-    """Measure on CelebA in ``options.data``, or on drawn faces.
+    """Measure on CelebA in ``options.data`` or its folder ``celeba``, or on drawn faces.
 
     Args:
         options: Folder, number of images, seed.
@@ -56,7 +56,8 @@ def run(options: BenchOptions) -> dict[str, Any]:
 
             folder = draw_celeba(Path(scratch) / "celeba", people=20, photos=10, seed=options.seed)
         else:
-            folder = options.data
+            inner = options.data / "celeba"
+            folder = inner if inner.is_dir() else options.data
         table = read_celeba(folder, splits=("train",), allow_missing=True)
         table = table.select(np.arange(min(limit, len(table))))
         return measure_io(table, recipe, root=Path(scratch), seed=options.seed)

@@ -150,6 +150,7 @@ def verify_strangers(bundle: Bundle, folder: Path, seed: int = 0) -> dict[str, A
         draws.append(verify_people(genuine, np.stack(impostor)))
     means = {k: float(np.mean([d.metrics[k] for d in draws])) for k in draws[0].metrics}
     return {
+        "detector": detector.name,
         "people": len(vectors),
         "strangers": len(strangers),
         **means,
@@ -217,7 +218,9 @@ def _embed_photos(bundle: Bundle, detector: Detector, folder: Path) -> Floats:
                     np.hypot(*(np.add(one.box[:2], np.divide(one.box[2:], 2)) - middle))
                 ),
             )
-            crops.append(align(rgb, best, bundle.frame, detector=detector.name)[0])
+            crops.append(
+                align(rgb, best, bundle.frame, detector=detector.name, refine=bundle.refiner())[0]
+            )
     side = bundle.frame.side
     return _identity(bundle, np.stack(crops) if crops else np.zeros((0, side, side, 3), np.uint8))
 

@@ -75,7 +75,6 @@ class BackboneEntry(FileEntry):
     config: dict[str, Any]
     parameters: Annotated[int, Field(ge=0)]
     macs: Annotated[int, Field(ge=0)]
-    weights: FileEntry | None = None
 
 
 class HeadEntry(FileEntry):
@@ -107,8 +106,6 @@ class Manifest(_Entry):
     def files(self) -> Iterator[FileEntry]:
         """Every file of the bundle but the manifest."""
         yield self.backbone
-        if self.backbone.weights is not None:
-            yield self.backbone.weights
         yield from self.heads.values()
         yield from self.others
 
@@ -150,7 +147,7 @@ def read_manifest(folder: Path) -> Manifest:
         record = json.loads(data)
         digest, found_format = record.pop("sha256", ""), record.get("format")
         plain = data.decode()
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, TypeError) as error:  # no JSON, or no JSON object
         raise BundleError(_altered(path)) from error
     if found_format != 1:
         raise BundleError(

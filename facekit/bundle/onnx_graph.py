@@ -75,7 +75,7 @@ def read_weights(path: str, model: keras.Model) -> None:
         for variable in layer.weights:
             name = _variable_name(layer, variable)
             value = stored.get(name)
-            if value is None or value.size != int(np.prod(variable.shape)):
+            if value is None or value.shape != _onnx_shape(layer, variable):
                 raise BundleError(
                     f"{path} holds no weights of shape {tuple(variable.shape)} for {name}: "
                     "it was made from another backbone; use the bundle's own recipe"
@@ -87,7 +87,7 @@ def _variable_name(layer: keras.layers.Layer, variable: Any) -> str:
     return f"{layer.name}/{variable.name}"
 
 
-def _to_onnx_layout(layer: Any, variable: Any, value: NDArray[np.float32]) -> NDArray[np.float32]:
+def _to_onnx_layout(layer: Any, value: NDArray[np.float32]) -> NDArray[np.float32]:
     kind = type(layer).__name__
     if value.ndim == 4:  # (h, w, in, out) to (out, in, h, w); depthwise: (in * k, 1, h, w)
         value = (
@@ -98,6 +98,11 @@ def _to_onnx_layout(layer: Any, variable: Any, value: NDArray[np.float32]) -> ND
         if kind == "DepthwiseConv2D":
             value = value.reshape(-1, 1, *value.shape[2:])
     return np.ascontiguousarray(value)
+
+
+def _onnx_shape(layer: Any, variable: Any) -> tuple[int, ...]:
+    """Shape that a variable has in the file."""
+    return _to_onnx_layout(layer, np.zeros(variable.shape, np.float32)).shape
 
 
 def _to_keras(layer: Any, variable: Any, value: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -155,7 +160,7 @@ class _Writer:
         # Variances may lie below float16's range and cost nothing: keep them whole.
         half = self.half and value.ndim > 1
         name = _variable_name(layer, variable)
-        return self.constant(_to_onnx_layout(layer, variable, value), name, half=half)
+        return self.constant(_to_onnx_layout(layer, value), name, half=half)
 
     def constant(self, value: NDArray[Any], name: str = "", *, half: bool = False) -> str:
         """Add a stored array; returns the name to read it by."""

@@ -44,7 +44,6 @@ class BundleContents:
         config: What rebuilds the backbone in that family.
         parameters: Number of learnt numbers, in [0, inf).
         macs: Multiply-adds a crop, in [0, inf).
-        weights: The file that Keras loads for fine-tuning, or None.
         heads: Heads by name.
         head_metrics: Measured numbers by head name.
         half: Store the heads' weights as float16.
@@ -63,7 +62,6 @@ class BundleContents:
     config: Mapping[str, Any]
     parameters: int
     macs: int
-    weights: Path | None = None
     heads: Mapping[str, Head] = field(default_factory=dict)
     head_metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     half: bool = False
@@ -105,10 +103,6 @@ def write_bundle(folder: Path, contents: BundleContents) -> Bundle:
 
 def _write_files(draft: Path, contents: BundleContents) -> Manifest:
     """Write everything but the manifest, and describe it."""
-    weights = None
-    if contents.weights is not None:
-        name = f"backbone{''.join(contents.weights.suffixes)}"
-        weights = _write(draft, name, contents.weights.read_bytes())
     heads = {}
     for name, head in contents.heads.items():
         entry = _write(draft, f"head-{name}.npz", head.to_bytes(half=contents.half))
@@ -123,7 +117,6 @@ def _write_files(draft: Path, contents: BundleContents) -> Manifest:
         config=dict(contents.config),
         parameters=contents.parameters,
         macs=contents.macs,
-        weights=weights,
     )
     frame = contents.frame
     return Manifest(

@@ -9,117 +9,26 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facekit import home
+from facekit.bundle.bundle import POINTS, Bundle
 from facekit.bundle.manifest import MANIFEST, Manifest, read_manifest
 from facekit.bundle.session import OnnxBackbone
 from facekit.errors import BundleError
-from facekit.frame import FaceFrame
-from facekit.heads.head import Head, activate
 from facekit.heads.load import load_head
 
-__all__ = ["DEFAULT", "Bundle", "Listing", "find_bundle", "list_bundles", "load_bundle"]
+__all__ = ["DEFAULT", "POINTS", "Bundle", "Listing", "find_bundle", "list_bundles", "load_bundle"]
 
 #: The bundle used when none is named.
 DEFAULT: Final = "celeba-compact"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """A backbone with its heads, read and checked.
-
-    Attributes:
-        folder: Where it was read from.
-        manifest: What it says about itself.
-        heads: Heads by name.
-        backbone: The graph in ONNX Runtime.
-    """
-
-    folder: Path
-    manifest: Manifest
-    heads: dict[str, Head]
-    backbone: OnnxBackbone = field(repr=False)
-
-    @property
-    def name(self) -> str:
-        """The bundle's name."""
-        return self.manifest.name
-
-    @property
-    def frame(self) -> FaceFrame:
-        """The face frame of its crops."""
-        return self.manifest.frame.build()
-
-    @property
-    def key(self) -> str:
-        """Short hash of weights and frame: changes with any of them."""
-        text = f"{self.manifest.backbone.sha256} {self.frame.key}"
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    @property
-    def weights(self) -> Path | None:
-        """The file that Keras loads for fine-tuning, if the bundle has one."""
-        entry = self.manifest.backbone.weights
-        return None if entry is None else self.folder / entry.file
-
-    def embed(
-        self, crops: NDArray[np.uint8], parts: Sequence[str] | None = None
-    ) -> dict[str, NDArray[np.float32]]:
-        """Embed crops in batches.
-
-        Args:
-            crops: uint8 RGB array of shape (n, side, side, 3) in ``frame``.
-            parts: Which parts to compute; None for all.
-
-        Returns:
-            float32 array of shape (n, ...) for each part.
-
-        Raises:
-            UsageError: The crops have another shape or type.
-            BundleError: There is no such part.
-        """
-        return self.backbone.embed(crops, parts)
-
-    def read(
-        self, crops: NDArray[np.uint8], heads: Sequence[str]
-    ) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[np.float32]]]:
-        """Embed crops once and read heads; mirrored too where the manifest says so.
-
-        Args:
-            crops: uint8 RGB array of shape (n, side, side, 3) in ``frame``.
-            heads: Names of heads; their logits are averaged over both views.
-
-        Returns:
-            The embedding of the crops as given (all parts), and the scores of
-            every head, float32 of shape (n, k).
-        """
-        embedding = self.embed(crops)
-        logits = {name: self.heads[name].logits(embedding) for name in heads}
-        if self.manifest.mirror and heads:
-            parts = sorted({part for name in heads for part in self.heads[name].parts})
-            mirrored = self.embed(crops[:, :, ::-1], parts)
-            logits = {
-                name: (value + self.heads[name].logits(mirrored)) * np.float32(0.5)
-                for name, value in logits.items()
-            }
-        return embedding, {
-            name: activate(value, self.heads[name].activation) for name, value in logits.items()
-        }
-
-    def scores(
-        self, crops: NDArray[np.uint8], heads: Sequence[str]
-    ) -> dict[str, NDArray[np.float32]]:
-        """Scores alone; see ``read``."""
-        return self.read(crops, heads)[1]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The ``facekit`` command: its verbs, and how errors reach the user.
 
 Exit codes: 0 done, 1 done but something in the answer is wrong (each verb says
-what), 2 an argument, recipe, dataset or model that cannot be used.
+what), 2 an argument, recipe, dataset, model or file that cannot be used, 130
+stopped by the user.
 """
 
 from __future__ import annotations
@@ -57,9 +58,17 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; a FacekitError becomes one line and exit code 2."""
+    """Run the command line; what the user can mend becomes one line and exit code 2."""
     try:
         app()
     except FacekitError as error:
-        typer.echo(f"facekit: {' '.join(str(error).splitlines())}", err=True)
-        sys.exit(2)
+        line = str(error)
+    except OSError as error:  # a full disk, a folder that may not be written
+        reason = error.strerror or str(error) or type(error).__name__
+        line = reason if error.filename is None else f"{error.filename}: {reason}"
+    except KeyboardInterrupt:
+        sys.exit(130)  # 128 + SIGINT, as shells have it
+    else:
+        return
+    typer.echo(f"facekit: {' '.join(line.splitlines())}", err=True)
+    sys.exit(2)

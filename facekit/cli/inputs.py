@@ -11,9 +11,10 @@ from pathlib import Path
 __all__ = ["IMAGE_SUFFIXES", "Failure", "expand"]
 
 #: What is taken for a picture inside a folder; a file named outright is always tried.
+#: HEIC cannot be decoded, but its record says so and what to do.
 IMAGE_SUFFIXES = frozenset(
-    (".avif", ".bmp", ".dib", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm")
-    + (".png", ".pnm", ".ppm", ".ras", ".tif", ".tiff", ".webp")
+    (".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg")
+    + (".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
 )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facekit.cli.inputs import Failure, expand
+from facekit.errors import FacekitError, UsageError
 
 if TYPE_CHECKING:
     from facekit.predict import FaceModel
@@ -46,16 +47,21 @@ def predict(
     One record for every input, always.
 
     Exit code: 0 when every input gave a record without an error, 1 when some
-    record carries an error, 2 when an option or the model cannot be used.
+    record carries an error or a picture was not annotated, 2 when an option or the model cannot be used.
     """
     from facekit.predict import load
 
     items = list(expand(inputs))
     failed = 0
     with ExitStack() as stack:
-        sinks = _sinks(stack, as_json, jsonl, annotate)
+        if annotate:
+            _make(annotate)
+        sinks = _sinks(stack, as_json, jsonl)
         for record in _records(load(model, detector=detector), items):
-            failed += record["error"] is not None
+            good = record["error"] is None
+            if good and annotate:
+                good = _annotate(record, annotate)
+            failed += not good
             for sink in sinks:
                 sink(record)
     if failed:
@@ -64,15 +70,13 @@ def predict(
 
 
 def _sinks(
-    stack: ExitStack, as_json: bool, jsonl: Path | None, annotate: Path | None
+    stack: ExitStack, as_json: bool, jsonl: Path | None
 ) -> list[Callable[[Record], None]]:
     from facekit.cli.outputs import JsonLines, JsonList, PeopleTable
 
     sinks: list[Callable[[Record], None]] = []
     if jsonl:
         sinks.append(stack.enter_context(JsonLines.open(jsonl)).write)
-    if annotate:
-        sinks.append(lambda record: _annotate(record, annotate))
     if as_json or not jsonl:
         shown = JsonList() if as_json else PeopleTable()
         sinks.append(shown.write)
@@ -107,14 +111,24 @@ def _failure(failure: Failure) -> Record:
     return Analysis(failure.path, failure.error).record()
 
 
-def _annotate(record: Record, folder: Path) -> None:
-    """Save the picture of a record with its boxes; a record with an error has none."""
-    if record["error"] is not None:
-        return
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make --annotate {folder}: {error.strerror}") from None
+
+
+def _annotate(record: Record, folder: Path) -> bool:
+    """Save the picture of a record with its boxes; False, and a warning, if that fails."""
     from facekit.crops.decode import read_picture
     from facekit.report.annotate import draw_faces, save_beside
 
     path = Path(record["path"])
-    image = read_picture(path).rgb
-    scale = image.shape[1] / record["width"]
-    save_beside(draw_faces(image, record["faces"], scale), folder, path.name)
+    try:  # the file may have changed since the model saw it, or the disk be full
+        image = read_picture(path).rgb
+        scale = image.shape[1] / record["width"]
+        save_beside(draw_faces(image, record["faces"], scale), folder, path.name)
+    except (FacekitError, OSError) as error:
+        typer.echo(f"facekit: {path} is not annotated: {error}", err=True)
+        return False
+    return True

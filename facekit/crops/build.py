@@ -119,12 +119,9 @@ def _working_arrays(
     """Memory maps of crops and state: those of a killed run, else new ones."""
     shapes: dict[str, tuple[int, ...]] = {"crops": (n, side, side, 3), "state": (n,)}
     paths = {name: folder / f"{name}.npy" for name in shapes}
-    with contextlib.suppress(OSError, ValueError):
-        sizes = [path.stat().st_size for path in paths.values()]  # opening fills up a short file
-        old = [np.lib.format.open_memmap(path, mode="r+") for path in paths.values()]
-        whole = [size == a.offset + a.nbytes for size, a in zip(sizes, old, strict=True)]
-        if all(whole) and [a.shape for a in old] == list(shapes.values()):
-            return old[0], old[1]
+    old = _left_over(list(paths.values()), list(shapes.values()))
+    if old is not None:
+        return old[0], old[1]
     needed = n * side * side * 3
     if shutil.disk_usage(folder).free < needed * 1.05:  # a full disk kills a memory map
         raise DataError(
@@ -138,3 +135,19 @@ def _working_arrays(
         for name, shape in shapes.items()
     ]
     return new[0], new[1]
+
+
+def _left_over(
+    paths: list[Path], shapes: list[tuple[int, ...]]
+) -> list[np.memmap[Any, np.dtype[np.uint8]]] | None:
+    """The arrays of a killed run, or None where they do not fit.
+
+    Maps that do not fit close when this returns: Windows deletes no mapped file.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        sizes = [path.stat().st_size for path in paths]  # opening fills up a short file
+        old = [np.lib.format.open_memmap(path, mode="r+") for path in paths]
+        whole = [size == a.offset + a.nbytes for size, a in zip(sizes, old, strict=True)]
+        if all(whole) and [a.shape for a in old] == shapes:
+            return old
+    return None

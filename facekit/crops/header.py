@@ -19,6 +19,10 @@ __all__ = ["FORMATS", "Header", "plain_png", "read_header"]
 FORMATS = "JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or PNM"
 
 
+#: The next JPEG marker in scan data: stuffed zeros, fill bytes and restarts are none.
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
+
+
 @dataclass(frozen=True)
 class Header:
     """Facts about an encoded picture.
@@ -80,10 +84,27 @@ def _jpeg(data: bytes) -> Header:
             raise ValueError("no frame before the scan")
         standalone = marker == 0x01 or 0xD0 <= marker <= 0xD8
         at += 2 if standalone else 2 + struct.unpack_from(">H", data, at + 2)[0]
-    # The last scan must end with EOI, else OpenCV may fill the rest with grey.
-    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
-        raise ImageError("the JPEG is cut short")
+    _require_end(data, at)
     return Header("jpeg", width, height, progressive=marker in (0xC2, 0xC6, 0xCA, 0xCE))
+
+
+def _require_end(data: bytes, at: int) -> None:
+    """Walk a JPEG's segments and scans to its end; OpenCV may fill a cut scan with grey.
+
+    What follows the end, such as the film of a moving photo, is not looked at.
+
+    Args:
+        data: The encoded picture.
+        at: Where its frame header starts.
+    """
+    while marker := _NEXT_MARKER.search(data, at):
+        at, kind = marker.start(), data[marker.start() + 1]
+        if kind == 0xD9:
+            return
+        if at + 4 > len(data):
+            break
+        at += 2 if kind == 0x01 else 2 + max(2, struct.unpack_from(">H", data, at + 2)[0])
+    raise ImageError("the JPEG is cut short")
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -210,7 +210,7 @@ def _check(
 
 def _looks_like_picture(path: Path) -> bool:
     try:
-        handle = os.open(path, os.O_RDONLY)
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     except OSError:
         return False
     try:

@@ -130,7 +130,7 @@ def _builder(data_dir: Path | None, name: str, download: bool) -> Any:
     except Exception as error:  # TFDS raises its own, requests', Drive's and OS errors
         raise DataError(
             f"TFDS cannot prepare {name!r} ({_first_line(error)}); download CelebA yourself "
-            "and use the folder with --source folder --data DIR"
+            "and use the folder with --source celeba --data DIR"
         ) from error
     if not download and not Path(builder.data_dir).is_dir():
         raise DataError(

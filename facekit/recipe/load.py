@@ -5,6 +5,7 @@ Recipes ship inside the wheel; an editable install reads the repository folder.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -85,7 +86,8 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Pret
     content = _read(path)
     for text in overrides:
         _override(content, text)
-    content.setdefault("name", path.stem)
+    if "name" not in content:
+        content["name"] = _name_of(path)
     kind = content.get("kind", "pretrain")
     if kind not in _KINDS:
         raise RecipeError(f"recipe {path.name}: kind={kind!r} is not one of {', '.join(_KINDS)}")
@@ -128,6 +130,17 @@ def _read(path: Path) -> dict[str, Any]:
         raise RecipeError(f"recipe {path} is not valid TOML: {error}") from None
     except OSError as error:
         raise RecipeError(f"recipe {path} cannot be read: {error.strerror}") from None
+
+
+def _name_of(path: Path) -> str:
+    """A recipe's name out of its file's, for a recipe that gives none."""
+    name = re.sub(r"[^a-z0-9._-]+", "-", path.stem.lower()).strip("._-")[:64]
+    if not name:
+        raise RecipeError(
+            f"recipe {path.name} has no name and its file name has no letter a to z or digit: "
+            'write name = "..." into it'
+        )
+    return name
 
 
 def _override(content: dict[str, Any], text: str) -> None:

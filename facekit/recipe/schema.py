@@ -25,6 +25,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 TargetName = Literal["attributes", "identity"]
+#: The same as a bundle's name, because the bundle is named after its recipe.
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
 class _Spec(BaseModel):
@@ -147,7 +149,7 @@ def _attributes_alone() -> dict[TargetName, TargetSpec]:
 class PretrainRecipe(_Spec):
     """A whole pretraining recipe."""
 
-    name: str
+    name: Name
     kind: Literal["pretrain"] = "pretrain"
     summary: str = ""
     data: DataSpec = DataSpec()

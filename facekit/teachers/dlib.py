@@ -10,15 +10,17 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import filelock
 import numpy as np
 from numpy.typing import NDArray
 
+from facekit.crops.build import encoded
 from facekit.datasets.table import Table
 from facekit.errors import DataError, FacekitError, ImageError, MissingExtraError
 
@@ -38,16 +40,15 @@ _FILES: Final = {
 _BLOCK: Final = 64  # images between two saves: a killed run repeats at most this many
 
 Tick = Callable[[int, int], None]
+Read = Callable[[Path | bytes], NDArray[np.uint8]]
 
 
-def teach(
-    table: Table, read: Callable[[Path | bytes], NDArray[np.uint8]], *, root: Path, tick: Tick
-) -> NDArray[np.float32]:
+def teach(table: Table, read: Read, *, root: Path, tick: Tick) -> NDArray[np.float32]:
     """Run the teacher once over a source of aligned images, or load what it said.
 
     Args:
-        table: Aligned images (CelebA's layout).
-        read: Decoder to a uint8 RGB array; raises ImageError.
+        table: Aligned images (CelebA's layout), files or an encoded stream.
+        read: Decoder of a file or bytes to a uint8 RGB array; raises ImageError.
         root: Folder for the cached vectors.
         tick: Called with (done, all) after every block.
 
@@ -59,31 +60,37 @@ def teach(
         MissingExtraError: dlib or its model files are not installed.
         DataError: The images are not aligned.
     """
-    if table.aligned != "celeba" or not isinstance(table.images, (list, tuple)):
+    if table.aligned != "celeba":
         raise DataError(
-            f"the identity teacher reads aligned CelebA files, not {table.name}: "
+            f"the identity teacher reads aligned CelebA images, not {table.name}: "
             "give its vectors with --teacher-table FILE"
         )
     root.mkdir(parents=True, exist_ok=True)
-    path = root / f"dlib-{table.name}-{_digest(table.ids.tolist(), table.images)}.npy"
+    path = root / f"dlib-{table.name}-{_digest(table)}.npy"
     with filelock.FileLock(path.with_suffix(".lock")):
-        return _fill(path, table.images, read, tick)
+        return _fill(path, table, read, tick)
 
 
-def _digest(names: list[str], images: Sequence[Path]) -> str:
+def _digest(table: Table) -> str:
     """Hash of names and sizes: other pictures of the same names get other vectors.
 
     Times of change do not count: a copied data set keeps its hours of work.
     """
     digest = hashlib.sha256()
-    for name, image in zip(names, images, strict=True):
-        digest.update(f"{name}\0{image.stat().st_size if image.exists() else -1}\n".encode())
+    for name, image in zip(table.ids, encoded(table, np.arange(len(table))), strict=True):
+        digest.update(f"{name}\0{_size(image)}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def _fill(path: Path, images: Any, read: Any, tick: Tick) -> NDArray[np.float32]:
+def _size(image: Path | bytes) -> int:
+    if isinstance(image, bytes):
+        return len(image)
+    return image.stat().st_size if image.exists() else -1
+
+
+def _fill(path: Path, table: Table, read: Read, tick: Tick) -> NDArray[np.float32]:
     """Continue a half-filled file: infinity is not done yet, NaN is unreadable."""
-    shape = (len(images), DLIB_SIZE)
+    shape = (len(table), DLIB_SIZE)
     if not path.exists():
         part = path.with_suffix(".part.npy")
         np.save(part, np.full(shape, np.inf, np.float32))
@@ -91,17 +98,17 @@ def _fill(path: Path, images: Any, read: Any, tick: Tick) -> NDArray[np.float32]
     vectors = np.lib.format.open_memmap(path, mode="r+", dtype=np.float32, shape=shape)
     todo = np.flatnonzero(np.isinf(vectors[:, 0]))
     if len(todo):
-        describe = _load(read)
+        describe, images = _load(read), encoded(table, todo)
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             for start in range(0, len(todo), _BLOCK):
                 rows = todo[start : start + _BLOCK]
-                vectors[rows] = list(pool.map(describe, [images[i] for i in rows]))
+                vectors[rows] = list(pool.map(describe, islice(images, len(rows))))
                 vectors.flush()
-                tick(len(images) - len(todo) + start + len(rows), len(images))
+                tick(len(table) - len(todo) + start + len(rows), len(table))
     return np.array(vectors)
 
 
-def _load(read: Any) -> Callable[[Path], NDArray[np.float32]]:
+def _load(read: Read) -> Callable[[Path | bytes], NDArray[np.float32]]:
     """Build the function from an image to its descriptor, one network a thread."""
     import threading
 
@@ -111,7 +118,7 @@ def _load(read: Any) -> Callable[[Path], NDArray[np.float32]]:
     local = threading.local()
     face = dlib.rectangle(*_CELEBA_FACE)
 
-    def describe(image: Path) -> NDArray[np.float32]:
+    def describe(image: Path | bytes) -> NDArray[np.float32]:
         if not hasattr(local, "network"):
             local.points = dlib.shape_predictor(str(folder / _FILES["points"]))
             local.network = dlib.face_recognition_model_v1(str(folder / _FILES["network"]))

@@ -24,13 +24,13 @@ def require_backend() -> str:
 
     Raises:
         UsageError: ``KERAS_BACKEND`` names a backend facekit does not train on.
-        MissingExtraError: Keras or the backend is not installed.
+        MissingExtraError: Keras, the backend or onnx is not installed.
     """
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend not in BACKENDS:
         raise UsageError(f"KERAS_BACKEND is {backend!r}; facekit trains on {' or '.join(BACKENDS)}")
     extra = "jax" if backend == "jax" else "train"
-    for module in (backend, "keras"):
+    for module in (backend, "keras", "onnx"):  # onnx: a run ends with an export
         if importlib.util.find_spec(module) is None:
             instead = "or set KERAS_BACKEND=jax where JAX is installed"
             raise MissingExtraError(module, extra, instead if module == "tensorflow" else "")
@@ -49,7 +49,7 @@ def start_keras(*, seed: int = 0, precision: str = "float32") -> str:
 
     Raises:
         UsageError: ``KERAS_BACKEND`` names a backend facekit does not train on.
-        MissingExtraError: Keras or the backend is not installed.
+        MissingExtraError: Keras, the backend or onnx is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")

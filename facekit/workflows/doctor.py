@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import platform
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Final
 
 from facekit import __version__
+from facekit.bundle.session import cores
 from facekit.bundle.zoo import DEFAULT, load_bundle
 from facekit.crops.detector_file import yunet_path
 from facekit.errors import BundleError, FacekitError
 from facekit.home import home
+from facekit.training.backend import require_backend
 from facekit.workflows.models import yunet_state
 
 __all__ = ["Check", "examine"]
 
-#: Distributions that predict needs, and those of each extra.
-_BASE: Final = (
-    "numpy", "opencv-python-headless", "onnxruntime", "scikit-learn", "albumentations",
-    "pydantic", "typer", "rich",
-)  # fmt: skip
-_EXTRAS: Final = {
-    "train": ("tensorflow", "keras", "tensorflow-datasets", "keras-cv", "matplotlib"),
-    "teachers": ("dlib-bin",),
-}
+#: Names the extra in a requirement such as ``keras>=3.10; extra == "train"``.
+_EXTRA = r"""extra == ["']([\w-]+)["']"""
 
 
 @dataclass(frozen=True)
@@ -57,13 +50,8 @@ def examine() -> list[Check]:
     return [
         Check("facekit", "ok", f"{__version__}, {Path(__file__).resolve().parents[1]}"),
         Check("python", "ok", f"{platform.python_version()}, {sys.platform} {platform.machine()}"),
-        Check("cpu", "ok", f"{_cores()} cores"),
-        *(_package(name, "broken", "pip install facekit") for name in _BASE),
-        *(
-            _package(name, "absent", f"pip install 'facekit[{extra}]'")
-            for extra, names in _EXTRAS.items()
-            for name in names
-        ),
+        Check("cpu", "ok", f"{cores()} cores"),
+        *_packages(),
         _keras_backend(),
         *_opencv(),
         *_detectors(),
@@ -72,9 +60,24 @@ def examine() -> list[Check]:
     ]
 
 
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+def _packages() -> Iterator[Check]:
+    """Every requirement that facekit's own metadata names, but for its developers'."""
+    try:
+        lines = metadata.requires("facekit") or []
+    except metadata.PackageNotFoundError:
+        advice = "facekit runs from a folder that pip does not know: run `pip install -e .` there"
+        yield Check("packages", "absent", advice)
+        return
+    extras: dict[str, list[str]] = {}  # a package of two extras is listed once
+    for line in lines:
+        name, extra = re.split(r"[^\w.-]", line, maxsplit=1)[0], re.search(_EXTRA, line)
+        extras.setdefault(name, []).extend([extra[1]] if extra else [])
+    for name, found in extras.items():
+        if not found:
+            yield _package(name, "broken", "pip install facekit")
+        elif found != ["dev"]:
+            wanted = " or ".join(f"'facekit[{extra}]'" for extra in found)
+            yield _package(name, "absent", f"pip install {wanted}")
 
 
 def _package(name: str, if_missing: str, advice: str) -> Check:
@@ -85,10 +88,10 @@ def _package(name: str, if_missing: str, advice: str) -> Check:
 
 
 def _keras_backend() -> Check:
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if importlib.util.find_spec(backend) is None:
-        return Check("training backend", "absent", f"{backend}: pip install 'facekit[train]'")
-    return Check("training backend", "ok", backend)
+    try:
+        return Check("training backend", "ok", require_backend())
+    except FacekitError as error:
+        return Check("training backend", "absent", str(error))
 
 
 def _opencv() -> Iterator[Check]:

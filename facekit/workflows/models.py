@@ -146,8 +146,9 @@ def fetch_model(name: str) -> Path:
 
 
 def _add_bundle(source: Path) -> Path:
-    """Check a bundle, then copy it under its own name in one step."""
-    name = load_bundle(source).name
+    """Check a bundle, then copy the files it lists under its own name in one step."""
+    manifest = load_bundle(source).manifest
+    name = manifest.name
     target = models_folder() / name
     if (shipped_folder() / name / MANIFEST).is_file():
         raise UsageError(f"a model called {name} ships with facekit: use yours by its path")
@@ -156,7 +157,9 @@ def _add_bundle(source: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{name}.{uuid.uuid4().hex[:8]}")
     try:
-        shutil.copytree(source, draft)
+        draft.mkdir()
+        for file in (MANIFEST, *(entry.file for entry in manifest.files())):
+            shutil.copyfile(source / file, draft / file)
         draft.rename(target)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

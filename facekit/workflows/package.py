@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from facekit.workflows.evaluate import AttributeAnswers, measure
 from facekit.workflows.results import card_of, write_report
 from facekit.workflows.sources import Source
 
-__all__ = ["package"]
+__all__ = ["Trained", "package"]
 
 #: Licence notes by source and by teacher.
 _LICENCES: Final = {
@@ -37,23 +38,40 @@ _LICENCES: Final = {
 }
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What a finished training hands over.
+
+    Attributes:
+        backbone: The Keras backbone.
+        trainer: The Keras model around it, with the training heads.
+        epochs: Epochs that were trained.
+        backend: Keras backend that trained them.
+        teachers: By target, the teacher's name first, then where its vectors are from.
+    """
+
+    backbone: Any
+    trainer: Any
+    epochs: int
+    backend: str
+    teachers: dict[str, str]
+
+
 def package(
     run: Path,
     recipe: PretrainRecipe,
-    trained: tuple[Any, Any],
+    trained: Trained,
     source: Source,
     targets: Any,
-    backend: str,
 ) -> tuple[Path, dict[str, Any]]:
     """Export, calibrate, evaluate on validation and write ``bundle/`` and the report.
 
     Args:
         run: Run folder.
         recipe: The resolved recipe.
-        trained: The Keras backbone and the trainer around it.
+        trained: The networks and how they came about.
         source: Table and crops of the training and validation images.
         targets: What the trunk learned from.
-        backend: Keras backend that trained it.
 
     Returns:
         The bundle's folder and the validation metrics.
@@ -61,11 +79,10 @@ def package(
     from facekit.bundle.onnx_graph import to_onnx
     from facekit.training.macs import count_macs
 
-    backbone, trainer = trained
-    draft = _contents(
-        recipe, backbone, to_onnx(backbone), _plain_head(trainer), count_macs(backbone)
-    )
-    trial = write_bundle(run / "bundle", draft)
+    backbone = trained.backbone
+    head = _plain_head(trained.trainer)
+    draft = _contents(recipe, backbone, to_onnx(backbone), head, count_macs(backbone))
+    trial = write_bundle(run / "trial", draft)  # uncalibrated: only a finished one is "bundle"
     head, answers, mirror = _calibrated(trial, source)
     heads = {"attributes": head}
     notes: dict[str, Any] = {
@@ -81,19 +98,20 @@ def package(
             **_identity_cosine(trial, source, targets),
         }
     )
-    training = _provenance(recipe, source, targets, backend)
+    training = _provenance(recipe, source, trained)
     final = replace(
         draft,
         heads=heads,
+        half=True,
         head_metrics=notes,
         mirror=mirror,
         metrics=metrics,
         training=training,
         data_licences=_licences(training),
     )
-    bundle = write_bundle(run / "bundle", final)
-    card = card_of(bundle, measured)
+    card = card_of(write_bundle(run / "trial", final), measured)
     bundle = write_bundle(run / "bundle", replace(final, card=card))
+    shutil.rmtree(run / "trial")
     write_atomically(run / "card.md", card)
     write_report(run, recipe, bundle, answers, measured, source)
     return bundle.folder, metrics
@@ -205,25 +223,19 @@ def _identity_cosine(bundle: Bundle, source: Source, targets: Any) -> dict[str, 
     return {"val_identity_cosine": float(((vectors * wanted).sum(1) / norms)[seen].mean())}
 
 
-def _provenance(
-    recipe: PretrainRecipe, source: Source, targets: Any, backend: str
-) -> dict[str, Any]:
+def _provenance(recipe: PretrainRecipe, source: Source, trained: Trained) -> dict[str, Any]:
     import platform
 
     from facekit import __version__
     from facekit.training.backend import keras_version
 
-    teachers = {}
-    if targets.identity is not None:
-        name = recipe.targets["identity"].teacher
-        teachers["identity"] = "a table of vectors" if name == "none" else name
     return {
         "recipe": recipe.name,
         "data": source.table.name,
         "images": {s: int((source.table.split == s).sum()) for s in ("train", "val")},
-        "teachers": teachers,
-        "epochs": recipe.training.epochs,
-        "backend": backend,
+        "teachers": trained.teachers,
+        "epochs": trained.epochs,
+        "backend": trained.backend,
         "keras": keras_version(),
         "facekit": __version__,
         "python": platform.python_version(),
@@ -232,7 +244,7 @@ def _provenance(
 
 
 def _licences(training: dict[str, Any]) -> dict[str, str]:
-    used = [training["data"], *training["teachers"].values()]
+    used = [training["data"], *(said.split()[0] for said in training["teachers"].values())]
     return {name: note for key in used for name, note in _LICENCES.get(key, {}).items()}
 
 

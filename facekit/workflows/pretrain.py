@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,10 +97,11 @@ def pretrain(
         last = sitting.history[-1] if sitting.history else {}
         return PretrainResult(run, None, last, False)
     training.restore_best()
-    from facekit.workflows.package import package
+    from facekit.workflows.package import Trained, package
 
-    trained = (backbone, training.model)
-    bundle, metrics = package(run, resolved, trained, opened, targets, backend)
+    teachers = _teachers(resolved, teacher_table)
+    trained = Trained(backbone, training.model, sitting.epoch, backend, teachers)
+    bundle, metrics = package(run, resolved, trained, opened, targets)
     return PretrainResult(run, bundle, metrics, True)
 
 
@@ -153,6 +155,18 @@ def _targets(
         )
     unit, _ = to_targets(vectors, source.places("train"))
     return Targets(attributes, unit)
+
+
+def _teachers(recipe: PretrainRecipe, table: Path | str | None) -> dict[str, str]:
+    """Who taught, and for a table which file said so."""
+    spec = _identity(recipe)
+    if spec is None:
+        return {}
+    if table is None:
+        return {"identity": spec.teacher}
+    digest = hashlib.sha256(Path(table).read_bytes()).hexdigest()[:16]
+    name = "unnamed" if spec.teacher == "none" else spec.teacher
+    return {"identity": f"{name} (vectors in {Path(table).name}, sha256 {digest})"}
 
 
 def _teach(source: Source) -> NDArray[np.float32]:

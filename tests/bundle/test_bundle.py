@@ -112,12 +112,11 @@ def test_a_bundle_is_replaced_whole_and_nothing_is_left_over(
     tiny_contents: BundleContents, tmp_path: Path
 ) -> None:
     folder = tmp_path / "models" / "mine"
-    (tmp_path / "trained.weights.h5").write_bytes(b"weights")
-    first = replace(tiny_contents, weights=tmp_path / "trained.weights.h5")
-    assert write_bundle(folder, first).weights == folder / "backbone.weights.h5"
-    second = write_bundle(folder, replace(tiny_contents, version="2"))
-    assert (second.manifest.version, second.weights) == ("2", None)
-    assert not (folder / "backbone.weights.h5").exists()
+    write_bundle(folder, tiny_contents)
+    fewer = {"points": tiny_contents.heads["points"]}
+    second = write_bundle(folder, replace(tiny_contents, version="2", heads=fewer))
+    assert second.manifest.version == "2"
+    assert not (folder / "head-attributes.npz").exists()
     assert [p.name for p in folder.parent.iterdir()] == ["mine"]
 
 

@@ -1,0 +1,122 @@
+"""A loaded bundle: crops in, named parts and scores out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.bundle.manifest import Manifest
+from facekit.bundle.session import OnnxBackbone
+from facekit.frame import FaceFrame
+from facekit.heads.head import Head, activate
+
+__all__ = ["POINTS", "Bundle"]
+
+#: The head that brings box-only detections into the frame; it is no answer.
+POINTS: Final = "points"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A backbone with its heads, read and checked.
+
+    Attributes:
+        folder: Where it was read from.
+        manifest: What it says about itself.
+        heads: Heads by name.
+        backbone: The graph in ONNX Runtime.
+    """
+
+    folder: Path
+    manifest: Manifest
+    heads: dict[str, Head]
+    backbone: OnnxBackbone = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The bundle's name."""
+        return self.manifest.name
+
+    @property
+    def frame(self) -> FaceFrame:
+        """The face frame of its crops."""
+        return self.manifest.frame.build()
+
+    @property
+    def key(self) -> str:
+        """Short hash of weights and frame: changes with any of them."""
+        text = f"{self.manifest.backbone.sha256} {self.frame.key}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def embed(
+        self, crops: NDArray[np.uint8], parts: Sequence[str] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
+        """Embed crops in batches.
+
+        Args:
+            crops: uint8 RGB array of shape (n, side, side, 3) in ``frame``.
+            parts: Which parts to compute; None for all.
+
+        Returns:
+            float32 array of shape (n, ...) for each part.
+
+        Raises:
+            UsageError: The crops have another shape or type.
+            BundleError: There is no such part.
+        """
+        return self.backbone.embed(crops, parts)
+
+    def refiner(self) -> Callable[[NDArray[np.uint8]], NDArray[np.float64]] | None:
+        """What finds five points in crops made from boxes alone.
+
+        Returns:
+            A function of uint8 crops (n, side, side, 3) to points (n, 5, 2) in
+            pixels of the crop; None where the bundle has no head ``POINTS``.
+        """
+        head = self.heads.get(POINTS)
+        if head is None:
+            return None
+
+        def refine(crops: NDArray[np.uint8]) -> NDArray[np.float64]:
+            shares = head.scores(self.embed(crops, head.parts)).reshape(-1, 5, 2)
+            return shares.astype(np.float64) * self.frame.side
+
+        return refine
+
+    def read(
+        self, crops: NDArray[np.uint8], heads: Sequence[str]
+    ) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[np.float32]]]:
+        """Embed crops once and read heads; mirrored too where the manifest says so.
+
+        Args:
+            crops: uint8 RGB array of shape (n, side, side, 3) in ``frame``.
+            heads: Names of heads; their logits are averaged over both views.
+
+        Returns:
+            The embedding of the crops as given (all parts), and the scores of
+            every head, float32 of shape (n, k).
+        """
+        embedding = self.embed(crops)
+        logits = {name: self.heads[name].logits(embedding) for name in heads}
+        if self.manifest.mirror and heads:
+            parts = sorted({part for name in heads for part in self.heads[name].parts})
+            mirrored = self.embed(crops[:, :, ::-1], parts)
+            logits = {
+                name: (value + self.heads[name].logits(mirrored)) * np.float32(0.5)
+                for name, value in logits.items()
+            }
+        return embedding, {
+            name: activate(value, self.heads[name].activation) for name, value in logits.items()
+        }
+
+    def scores(
+        self, crops: NDArray[np.uint8], heads: Sequence[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Scores alone; see ``read``."""
+        return self.read(crops, heads)[1]

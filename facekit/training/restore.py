@@ -1,0 +1,37 @@
+"""Bring the backbone of a bundle back into Keras, for fine-tuning."""
+
+from __future__ import annotations
+
+import keras
+
+from facekit.backbones.catalog import build_backbone
+from facekit.bundle.bundle import Bundle
+from facekit.bundle.onnx_graph import read_weights
+from facekit.recipe.schema import BackboneSpec
+
+__all__ = ["restore_backbone"]
+
+
+def restore_backbone(bundle: Bundle) -> keras.Model:
+    """Build the backbone of a bundle with its weights.
+
+    The ONNX file keeps every variable under its own name, normalisation and all,
+    so nothing else is needed; the weights were stored as float16.
+
+    Args:
+        bundle: Made by ``facekit pretrain``; start Keras first
+            (``training.backend.start_keras``).
+
+    Returns:
+        A Keras model from uint8 RGB crops (n, side, side, 3) to a dict of named
+        parts, as ``backbones.catalog.build_backbone`` gives it.
+
+    Raises:
+        BundleError: The file lacks weights or has others.
+        RecipeError: The bundle's family is not in the catalog.
+    """
+    entry = bundle.manifest.backbone
+    spec = BackboneSpec.model_validate({"family": entry.family, **entry.config})
+    model = build_backbone(spec, bundle.manifest.frame.side)
+    read_weights(str(bundle.folder / entry.file), model)
+    return model
