@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from facekit.labels import ATTRIBUTES, EMOTIONS
     from facekit.predict import Analysis, Face, FaceModel, load
     from facekit.recipe.load import list_recipes, load_recipe
-    from facekit.workflows.evaluate import evaluate
+    from facekit.workflows.evaluate import Evaluation, evaluate
     from facekit.workflows.pretrain import PretrainResult, pretrain
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Analysis",
     "BundleError",
     "DataError",
+    "Evaluation",
     "Face",
     "FaceFrame",
     "FaceModel",
@@ -63,6 +64,7 @@ _HOMES: Final[dict[str, str]] = {
     "Analysis": "facekit.predict",
     "BundleError": "facekit.errors",
     "DataError": "facekit.errors",
+    "Evaluation": "facekit.workflows.evaluate",
     "Face": "facekit.predict",
     "FaceFrame": "facekit.frame",
     "FaceModel": "facekit.predict",

@@ -140,6 +140,66 @@ def test_edges_are_continued() -> None:
     assert (FRAME.warp(image, similarity(1, 0, (30, 30))) == 200).all()
 
 
+def whole_warp(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The crop out of the whole picture, shrunk as a whole where the face is big."""
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    if scale < 0.5:
+        size = np.array(image.shape[1::-1])
+        small = np.maximum(1, np.rint(size * scale * 1.5)).astype(int)
+        image = cv2.resize(image, small.tolist(), interpolation=cv2.INTER_AREA)
+        matrix = np.column_stack([matrix[:, :2] * (size / small), matrix[:, 2]])
+    half = matrix.copy()
+    half[:, 2] += 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
+    flags = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
+    return cv2.warpAffine(image, half, (80, 80), **flags)
+
+
+def test_cutting_to_the_face_changes_nothing() -> None:
+    """Faces of every size and angle, a third of them partly or wholly outside."""
+    rng = np.random.default_rng(0)
+    blots = rng.integers(0, 256, (45, 60, 3), np.uint8)
+    image = cv2.resize(blots, (1200, 900), interpolation=cv2.INTER_CUBIC)
+    outside = 0
+    for _ in range(150):
+        scale = float(np.exp(rng.uniform(np.log(0.04), np.log(4))))
+        matrix = similarity(scale, rng.uniform(-180, 180), (0, 0))
+        middle = rng.uniform(-0.2, 1.2, 2) * (1200, 900)
+        outside += bool(((middle < 0) | (middle > (1200, 900))).any())
+        matrix[:, 2] = 40 - matrix[:, :2] @ middle
+        before = matrix.copy()
+        off = np.abs(FRAME.warp(image, matrix).astype(int) - whole_warp(image, matrix))
+        assert np.array_equal(matrix, before)
+        if scale >= 0.5:
+            assert off.max() <= 1
+        else:  # averages may begin half a pixel off
+            assert off.mean() < 1 and off.max() <= 12
+    assert outside > 30
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.3])
+def test_a_picture_wider_than_opencv_can_warp(scale: float) -> None:
+    image = np.zeros((300, 40_000, 3), np.uint8)
+    cv2.circle(image, (39_000, 150), 20, (255, 255, 255), -1)
+    matrix = similarity(scale, 5.0, (0, 0))
+    matrix[:, 2] = 40 - matrix[:, :2] @ (39_000.5, 150.5)
+    assert spot(FRAME.warp(image, matrix)) == pytest.approx((40, 40), abs=0.2)
+
+
+def test_a_small_face_in_a_huge_picture_costs_no_more_than_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+    resize = cv2.resize
+
+    def watched(image: np.ndarray, *args: object, **options: object) -> np.ndarray:
+        seen.append(image.size)
+        return resize(image, *args, **options)
+
+    monkeypatch.setattr(cv2, "resize", watched)
+    FRAME.warp(np.zeros((4000, 6000, 3), np.uint8), similarity(0.4, 20.0, (-800, -700)))
+    assert len(seen) == 1 and seen[0] < 400 * 400 * 3
+
+
 @pytest.mark.real
 def test_all_sources_share_the_frame(real_data: Path, facekit_home: Path, tmp_path: Path) -> None:
     """Measured with 300 pictures each: see the card of the frame in the README.

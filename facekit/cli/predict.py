@@ -47,7 +47,8 @@ def predict(
     One record for every input, always.
 
     Exit code: 0 when every input gave a record without an error, 1 when some
-    record carries an error or a picture was not annotated, 2 when an option or the model cannot be used.
+    record carries an error or a picture was not annotated, 2 when an option or
+    the model cannot be used.
     """
     from facekit.predict import load
 
@@ -69,9 +70,7 @@ def predict(
         raise typer.Exit(1)
 
 
-def _sinks(
-    stack: ExitStack, as_json: bool, jsonl: Path | None
-) -> list[Callable[[Record], None]]:
+def _sinks(stack: ExitStack, as_json: bool, jsonl: Path | None) -> list[Callable[[Record], None]]:
     from facekit.cli.outputs import JsonLines, JsonList, PeopleTable
 
     sinks: list[Callable[[Record], None]] = []

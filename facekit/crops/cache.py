@@ -7,6 +7,13 @@ A cache is a folder ``<root>/<source>-<key>/``:
     errors.jsonl  one line for every failed image
     cache.json    written last; without it the folder is unfinished
 
+The key is a hash of the source's name, the frame and, for every image in order,
+its id with size and time of change (a file) or with its content (a stream). The
+time counts because a new picture may be as long as the one it replaces, and a
+hash of the content would read every file at every start; so files that were
+merely touched, or copied without their times, are cropped again. Where the
+files lie does not count.
+
 While it is built, crops and state are flushed block by block, so that a killed
 run goes on where it stopped; a lock file keeps a second process waiting.
 """

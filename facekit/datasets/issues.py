@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from facekit.datasets.table import Issues
 
-__all__ = ["issues_line", "issues_table"]
+__all__ = ["issues_line", "issues_table", "undecodable_line"]
 
 _EXAMPLES = 3
 
@@ -46,6 +48,22 @@ def issues_table(issues: Issues) -> str:
         line = f"{kind:<11}{meaning:<21}{len(ids):>9,}  {_examples(ids)}"
         lines.append(line.rstrip())
     return "\n".join(lines)
+
+
+def undecodable_line(errors: Mapping[str, str], ids: Sequence[str], total: int) -> str:
+    """Which images passed the first check and still are no pictures, in one line.
+
+    Args:
+        errors: Why, by id.
+        ids: Which, in the order of the source.
+        total: How many images were asked for.
+
+    Returns:
+        Such as ``"1 of 1,000 images cannot be decoded (000004.jpg: it is cut off)"``.
+    """
+    told = [f"{name}: {errors[name]}" if name in errors else name for name in ids[:_EXAMPLES]]
+    more = "; …" if len(ids) > _EXAMPLES else ""
+    return f"{len(ids):,} of {total:,} images cannot be decoded ({'; '.join(told)}{more})"
 
 
 def _examples(ids: tuple[str, ...]) -> str:

@@ -42,6 +42,11 @@ class Issues:
         """How many listed images cannot be used."""
         return len(self.missing) + len(self.unreadable)
 
+    @property
+    def found(self) -> bool:
+        """Whether there is something to tell."""
+        return bool(self.missing or self.unreadable or self.unlisted)
+
 
 @dataclass(frozen=True)
 class Table:

@@ -20,6 +20,8 @@ __all__ = ["DemoResult", "demo"]
 _PEOPLE: Final = 160
 _PHOTOS: Final = 6
 _SCENES: Final = 6
+#: Crops lie in the demo's own folder: who deletes it has deleted everything.
+_CACHE: Final = "cache"
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,9 @@ def demo(
     say(f"drawing {people} people, {_PHOTOS} photos each")
     data = _draw(folder / "celeba", people)
     say("training a tiny backbone on them")
-    bundle = _train(data, folder / "run", overrides)
+    bundle = _train(data, folder, overrides)
     say("measuring it on people it has not seen")
-    record = _measure(data, bundle, folder / "evaluation.json")
+    record = _measure(data, bundle, folder)
     say(f"predicting on {_SCENES} drawn scenes")
     scenes = _draw_scenes(folder / "scenes", people)
     records, pictures = _predict(bundle, scenes, folder)
@@ -99,21 +101,27 @@ def _draw(folder: Path, people: int) -> Path:
         return draw_celeba(folder, people=people, photos=_PHOTOS, progress=tick)
 
 
-def _train(data: Path, run: Path, overrides: tuple[str, ...]) -> Path:
+def _train(data: Path, folder: Path, overrides: tuple[str, ...]) -> Path:
     from facekit.workflows.pretrain import pretrain
 
-    result = pretrain(data, recipe="demo", overrides=overrides, out=run)
+    result = pretrain(
+        data,
+        recipe="demo",
+        overrides=overrides,
+        out=folder / "run",
+        cache_root=folder / _CACHE,
+    )
     if result.bundle is None:
-        raise UsageError(f"the run in {run} has not finished: go on with facekit pretrain --resume")
+        raise UsageError(f"the run in {result.run} has not finished: go on with facekit pretrain --resume")
     return result.bundle
 
 
-def _measure(data: Path, bundle: Path, target: Path) -> dict[str, Any]:
+def _measure(data: Path, bundle: Path, folder: Path) -> dict[str, Any]:
     from facekit.report.record import write_json
     from facekit.workflows.evaluate import evaluate_celeba
 
-    record = evaluate_celeba(data, split="test", model=bundle)
-    write_json(target, record)
+    record = evaluate_celeba(data, split="test", model=bundle, cache_root=folder / _CACHE)
+    write_json(folder / "evaluation.json", record)
     return record
 
 

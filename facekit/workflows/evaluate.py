@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.bundle.zoo import Bundle, load_bundle
-from facekit.errors import BundleError
+from facekit.errors import BundleError, UsageError
 from facekit.evaluation.metrics import (
     AttributeIntervals,
     AttributeMetrics,
@@ -18,10 +18,19 @@ from facekit.evaluation.metrics import (
     attribute_metrics,
 )
 from facekit.labels import ATTRIBUTES
+from facekit.recipe.explain import nearest
 from facekit.report.record import evaluation_record
 from facekit.workflows.sources import crop_source, open_table
 
-__all__ = ["AttributeAnswers", "Measured", "answer", "evaluate", "evaluate_celeba", "measure"]
+__all__ = [
+    "AttributeAnswers",
+    "Evaluation",
+    "Measured",
+    "answer",
+    "evaluate",
+    "evaluate_celeba",
+    "measure",
+]
 
 #: Rounds of the bootstrap behind every interval.
 ROUNDS = 1000
@@ -61,36 +70,76 @@ class Measured:
     record: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """A bundle measured on one partition.
+
+    Attributes:
+        task: What was measured: ``attributes``.
+        dataset: Name of the data.
+        split: train, val or test.
+        n: Number of images.
+        model: Name of the bundle.
+        metrics: Means over the attributes, in [0, 1]; None where one cannot be
+            taken (one class only, say).
+        intervals: Their 95 % intervals [low, high], or None.
+        per_attribute: The same measures of every attribute.
+    """
+
+    task: str
+    dataset: str
+    split: str
+    n: int
+    model: str
+    metrics: dict[str, float | None]
+    intervals: dict[str, list[float] | None]
+    per_attribute: dict[str, dict[str, float | None]]
+
+    def record(self) -> dict[str, Any]:
+        """The same in JSON's own types, as ``facekit evaluate --json`` prints it."""
+        return asdict(self)
+
+
 def evaluate(
     dataset: str = "celeba",
     data: Path | str | None = None,
     *,
     split: str = "test",
+    source: str = "celeba",
     model: str | Path | None = None,
     allow_missing: bool = False,
-) -> dict[str, Any]:
-    """Evaluate a bundle; the same as ``facekit evaluate DATASET --json``.
+) -> Evaluation:
+    """Evaluate a bundle; the same as ``facekit evaluate DATASET``.
 
     Args:
-        dataset: ``celeba``, or ``tfds`` for TensorFlow Datasets' ``celeb_a``.
-        data: The data's folder.
+        dataset: ``celeba``.
+        data: CelebA folder; with ``source="tfds"`` the TFDS data folder.
         split: train, val or test.
+        source: ``celeba`` (a folder) or ``tfds`` (TensorFlow Datasets' ``celeb_a``).
         model: Name or folder of a bundle; None for the shipped one.
         allow_missing: Leave out images that are missing or unreadable.
 
     Returns:
-        The evaluation record, in JSON's own types.
+        The numbers; ``record()`` gives them in JSON's own types.
 
     Raises:
+        UsageError: ``dataset`` or ``source`` is another name.
         FacekitError: With one line for the user.
     """
-    return evaluate_celeba(
-        Path(data) if data is not None else None,
+    for what, given, known in (
+        ("data set", dataset, ("celeba",)),
+        ("source", source, ("celeba", "tfds")),
+    ):
+        if given not in known:
+            raise UsageError(f"{what} {given!r} is not known{nearest(given, known)}")
+    record = evaluate_celeba(
+        None if data is None else Path(data),
         split=split,
         model=model,
         allow_missing=allow_missing,
-        source=dataset,
+        source=source,
     )
+    return Evaluation(**record)
 
 
 def evaluate_celeba(
@@ -100,6 +149,7 @@ def evaluate_celeba(
     model: str | Path | None = None,
     allow_missing: bool = False,
     source: str = "celeba",
+    cache_root: Path | None = None,
 ) -> dict[str, Any]:
     """Measure the 40 attributes on one partition; no other is touched.
 
@@ -109,6 +159,7 @@ def evaluate_celeba(
         model: Name or folder of a bundle; None for the shipped one.
         allow_missing: Leave out images that are missing or unreadable.
         source: ``celeba`` or ``tfds``.
+        cache_root: Folder for crops; None for the one in the user's home.
 
     Returns:
         See ``report.record.evaluation_record``.
@@ -118,7 +169,7 @@ def evaluate_celeba(
     """
     bundle = load_bundle(model)
     table = open_table(data, source, (split,), allow_missing=allow_missing)
-    opened = crop_source(table, bundle.frame)
+    opened = crop_source(table, bundle.frame, allow_missing=allow_missing, cache_root=cache_root)
     answers = answer(bundle, opened.cache.crops, opened.places(split), opened.table)
     return measure(answers, dataset="celeba", split=split, model=bundle.name).record
 

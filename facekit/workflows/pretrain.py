@@ -54,6 +54,7 @@ def pretrain(
     epochs: int | None = None,
     allow_missing: bool = False,
     teacher_table: Path | str | None = None,
+    cache_root: Path | None = None,
 ) -> PretrainResult:
     """Train a backbone on CelebA's 40 attributes and the recipe's other targets.
 
@@ -68,6 +69,8 @@ def pretrain(
         epochs: Train this many more epochs, save everything and stop.
         allow_missing: Leave out images that are missing or unreadable.
         teacher_table: Teacher vectors made elsewhere.
+        cache_root: Folder for crops and teacher vectors; None for the one in the
+            user's home.
 
     Returns:
         Where the run is and how far it got.
@@ -88,10 +91,15 @@ def pretrain(
         limit=resolved.data.limit,
     )
     vectors = None if teacher_table is None else read_teacher_table(Path(teacher_table), table.ids)
-    opened = crop_source(table, resolved.frame.build())
+    frame = resolved.frame.build()
+    opened = crop_source(table, frame, allow_missing=allow_missing, cache_root=cache_root)
     backend = start_keras(seed=resolved.training.seed, precision=resolved.training.precision)
+    if _identity(resolved) is None:
+        vectors = None
+    elif vectors is None:
+        vectors = _teach(opened, cache_root)
     targets = _targets(resolved, opened, vectors)
-    start_folder(run, resolved, opened, backend, resume=resume)
+    start_folder(run, resolved, opened, vectors, backend, resume=resume)
     training, backbone, sitting = _train(run, resolved, opened, targets, resume, epochs)
     if not sitting.finished:
         last = sitting.history[-1] if sitting.history else {}
@@ -144,10 +152,8 @@ def _targets(
     n = len(source.cache.ids)
     attributes = np.full((n, source.table.labels.shape[1]), -1, np.int8)
     attributes[source.rows] = source.table.labels
-    if _identity(recipe) is None:
-        return Targets(attributes)
     if vectors is None:
-        vectors = _teach(source)
+        return Targets(attributes)
     if vectors.shape[1] != recipe.backbone.identity_size:
         raise RecipeError(
             f"the teacher has {vectors.shape[1]} numbers, backbone.identity_size is "
@@ -169,7 +175,7 @@ def _teachers(recipe: PretrainRecipe, table: Path | str | None) -> dict[str, str
     return {"identity": f"{name} (vectors in {Path(table).name}, sha256 {digest})"}
 
 
-def _teach(source: Source) -> NDArray[np.float32]:
+def _teach(source: Source, cache_root: Path | None) -> NDArray[np.float32]:
     from facekit.crops.decode import decode
     from facekit.home import cache_folder
     from facekit.progress import progress_bar
@@ -177,9 +183,8 @@ def _teach(source: Source) -> NDArray[np.float32]:
 
     vectors = np.full((len(source.cache.ids), DLIB_SIZE), np.nan, np.float32)
     with progress_bar("identity teacher", len(source.table)) as tick:
-        vectors[source.rows] = teach(
-            source.table, decode, root=cache_folder() / "teachers", tick=tick
-        )
+        root = cache_folder() if cache_root is None else cache_root
+        vectors[source.rows] = teach(source.table, decode, root=root / "teachers", tick=tick)
     return vectors
 
 

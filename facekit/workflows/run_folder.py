@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from facekit.atomic import write_atomically
 from facekit.errors import InterruptedRunError, RecipeError, UsageError
@@ -19,6 +23,15 @@ __all__ = ["choose_folder", "resolve_recipe", "start_folder"]
 
 #: Parts of a recipe that a resumed run may not change: they shape its arrays.
 _FIXED = ("data", "frame", "backbone", "targets")
+
+#: Facts that a resumed run may not change -> what the user has to bring back.
+#: Counts come first (``images``): they say more than a hash.
+_KEPT: Final = {
+    "labels": "other labels or partitions: give the same lists with --data",
+    "crops": "other image files: give the same ones with --data (copies must keep their times)",
+    "identity": "other identity vectors: give the --teacher-table it began with, or none if none",
+    "backend": "another backend: set KERAS_BACKEND to {before}",
+}
 
 
 def choose_folder(out: Path | str | None, recipe: str | Path, resume: bool) -> Path:
@@ -90,7 +103,13 @@ def resolve_recipe(
 
 
 def start_folder(
-    run: Path, recipe: PretrainRecipe, source: Source, backend: str, *, resume: bool
+    run: Path,
+    recipe: PretrainRecipe,
+    source: Source,
+    vectors: NDArray[np.float32] | None,
+    backend: str,
+    *,
+    resume: bool,
 ) -> None:
     """Write the resolved recipe and what the run is fed.
 
@@ -98,17 +117,21 @@ def start_folder(
         run: From ``choose_folder``; made here.
         recipe: The resolved recipe.
         source: Table and crops.
+        vectors: The identity teacher's, float32 of shape (n, d), or None.
         backend: Keras backend that trains.
-        resume: Whether the run goes on; if so the images must be as many as before.
+        resume: Whether the run goes on; if so it must be fed as before.
 
     Raises:
         DataError: There are no training or no validation images.
         InterruptedRunError: A resumed run was fed from other data.
     """
+    table = source.table
     facts = {
-        "source": source.table.name,
+        "source": table.name,
         "images": {split: len(source.places(split)) for split in ("train", "val")},
+        "labels": _hash(np.char.encode(table.ids), np.char.encode(table.split), table.labels),
         "crops": source.cache.key,
+        "identity": None if vectors is None else _hash(vectors),
         "backend": backend,
         "command": " ".join(sys.argv),
     }
@@ -122,16 +145,32 @@ def start_folder(
     write_atomically(note, json.dumps(facts, indent=1) + "\n")
 
 
+def _hash(*arrays: NDArray[Any]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
 def _refuse_other_data(run: Path, note: Path, facts: dict[str, Any]) -> None:
+    """Compare with the facts of the last sitting; an older facekit wrote fewer."""
     try:
-        before = json.loads(note.read_text(encoding="utf-8"))["images"]
-    except (OSError, ValueError, KeyError):
+        before = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return
-    if before != facts["images"]:
+    images = before.get("images", facts["images"])
+    if images != facts["images"]:
         raise InterruptedRunError(
-            f"{run} was trained on {_say(before)} images, and --data has "
+            f"{run} was trained on {_say(images)} images, and --data has "
             f"{_say(facts['images'])}: give the same data, or start a new run with another --out"
         )
+    for key, what in _KEPT.items():
+        if key in before and before[key] != facts[key]:
+            raise InterruptedRunError(
+                f"{run} began with {what.format(before=before[key])}, "
+                "or start a new run with another --out"
+            )
 
 
 def _say(images: dict[str, int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.crops.cache import CropCache, build_cache
+from facekit.datasets.issues import issues_table, undecodable_line
 from facekit.datasets.table import Table
 from facekit.errors import DataError, UsageError
 from facekit.frame import FaceFrame
@@ -57,6 +59,8 @@ def open_table(
 ) -> Table:
     """Read the rows of some splits; no other split is touched.
 
+    A table of what is missing, unreadable or unlisted goes to standard error.
+
     Args:
         data: CelebA folder, or TFDS data folder for source ``tfds``.
         source: ``celeba`` or ``tfds``.
@@ -84,29 +88,48 @@ def open_table(
                 "img_align_celeba), or take --source tfds; `facekit demo` needs no data"
             )
         table = read_celeba(data, splits=splits, allow_missing=allow_missing)
+    if table.issues.found:
+        sys.stderr.write(f"{data}:\n{issues_table(table.issues)}\n")
     if limit:
         kept = [np.flatnonzero(table.split == split)[:limit] for split in splits]
         table = table.select(np.sort(np.concatenate(kept)))
     return table
 
 
-def crop_source(table: Table, frame: FaceFrame, *, progress: bool = True) -> Source:
+def crop_source(
+    table: Table,
+    frame: FaceFrame,
+    *,
+    allow_missing: bool = False,
+    cache_root: Path | None = None,
+    progress: bool = True,
+) -> Source:
     """Crop every image of a table once, or open what was cropped before.
 
     Args:
         table: From ``open_table``.
         frame: The backbone's face frame.
+        allow_missing: Leave out images that look like pictures but cannot be
+            decoded; standard error says which.
+        cache_root: Folder of all caches; None for the one in the user's home.
         progress: Show a bar.
 
     Returns:
         Rows that could be cropped, with the cache.
 
     Raises:
-        DataError: No image could be cropped.
+        DataError: An image cannot be decoded and ``allow_missing`` is not set,
+            or none can.
     """
-    cache = build_cache(table, frame, root=cache_folder() / "crops", progress=progress)
+    root = cache_folder() if cache_root is None else cache_root
+    cache = build_cache(table, frame, root=root / "crops", progress=progress)
     rows = np.flatnonzero(cache.ok)
     if not len(rows):
         first = next(iter(cache.errors.items()), ("", "no images"))
         raise DataError(f"none of the {len(table)} images could be read; {first[0]}: {first[1]}")
+    if len(rows) < len(table):
+        line = undecodable_line(cache.errors, table.ids[~cache.ok].tolist(), len(table))
+        if not allow_missing:
+            raise DataError(f"{line}; mend them, or pass --allow-missing to go on without them")
+        sys.stderr.write(f"{line}: left out\n")
     return Source(table.select(rows), cache, rows)

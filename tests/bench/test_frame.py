@@ -112,8 +112,24 @@ def test_without_pictures_there_is_nothing_to_measure(
         bench.measure_frame(tmp_path)
 
 
-def test_the_command_knows_it(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(data)
+def test_the_command_writes_into_the_home_alone(
+    data: Path, facekit_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
     record = BENCHMARKS["frame"].run(BenchOptions(data=data, limit=2))
-    assert (data / record["montage"]).is_file()
-    assert "mean faces: frame.png" in str(BENCHMARKS["frame"].render(record))
+    montage = facekit_home / "bench" / "frame.png"
+    assert record["montage"] == str(montage) and montage.is_file()
+    assert f"mean faces: {montage}" in str(BENCHMARKS["frame"].render(record))
+    assert not list(here.iterdir())
+
+
+def test_without_faces_no_montage_is_named(
+    tmp_path: Path, facekit_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "find_detector", lambda name: DotFinder())
+    draw(tmp_path / "wild" / "b" / "none.png", (90, 90), np.zeros((5, 2)) - 9)
+    record = BENCHMARKS["frame"].run(BenchOptions(data=tmp_path))
+    assert "montage" not in record
+    assert not list(facekit_home.rglob("*.png"))

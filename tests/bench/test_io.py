@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from facekit.bench import io
+from facekit.bench.registry import BenchOptions
 from facekit.datasets.celeba import read_celeba
 from facekit.errors import DataError, MissingExtraError
 from facekit.recipe.load import load_recipe
@@ -45,6 +46,15 @@ def test_without_keras_the_ratio_is_left_out(
     assert record["training_per_second"] is None
     assert record["read_to_training"] is None
     assert "pip install 'facekit[train]'" in io.render(record)
+
+
+def test_the_folder_may_be_the_one_above(
+    cartoon_celeba: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cartoon_celeba.name == "celeba"
+    monkeypatch.setattr(io, "measure_training", lambda *_: 1.0)
+    for folder in (cartoon_celeba, cartoon_celeba.parent):
+        assert io.run(BenchOptions(data=folder, limit=3))["images"] == 3
 
 
 def test_a_table_without_files_is_refused(cartoon_celeba: Path, tmp_path: Path) -> None:

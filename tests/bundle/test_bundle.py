@@ -103,6 +103,13 @@ def test_a_manifest_of_another_kind_is_refused(copy: Path, old: str, new: str, w
         load_bundle(copy)
 
 
+@pytest.mark.parametrize("text", ["[]", '["sha256"]', "3", '"format"', "null", "{", "\xff"])
+def test_a_manifest_that_is_no_json_object_is_refused(copy: Path, text: str) -> None:
+    (copy / "manifest.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(BundleError, match=r"manifest\.json has been altered"):
+        load_bundle(copy)
+
+
 def test_rendering_is_stable(tiny_bundle: Path) -> None:
     text = (tiny_bundle / "manifest.json").read_text("utf-8")
     assert render(read_manifest(tiny_bundle)) == text

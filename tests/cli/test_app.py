@@ -51,6 +51,38 @@ def test_an_error_is_one_line_and_code_2(run, monkeypatch: pytest.MonkeyPatch) -
     assert (answer.code, answer.out, answer.err) == (2, "", "facekit: first second\n")
 
 
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (PermissionError(13, "Permission denied", "/a/b"), "/a/b: Permission denied"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_line(
+    run, monkeypatch: pytest.MonkeyPatch, error: OSError, line: str
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(module, "app", fail)
+    answer = run()
+    assert (answer.code, answer.out, answer.err) == (2, "", f"facekit: {line}\n")
+
+
+def test_an_interrupt_is_quiet_and_code_130(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.recipes, "list_recipes", interrupt, raising=False)
+    monkeypatch.setattr("facekit.recipe.load.list_recipes", interrupt)
+    answer = run("recipes")
+    assert (answer.code, answer.out, answer.err) == (130, "", "")
+    monkeypatch.setattr(module, "app", interrupt)
+    answer = run()
+    assert (answer.code, answer.out, answer.err) == (130, "", "")
+
+
 def test_a_bug_is_not_hidden(run, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise ZeroDivisionError

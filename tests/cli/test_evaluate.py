@@ -43,6 +43,23 @@ def test_a_folder_with_one_partition_is_enough(
     assert "5" in refused.err
 
 
+def test_what_is_wrong_stays_out_of_the_answer(
+    run, cartoon_celeba: Path, options, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(cartoon_celeba, tmp_path / "celeba"))
+    lines = (folder / "list_eval_partition.txt").read_text().splitlines()
+    first, second, *_ = (line.split()[0] for line in lines if line.endswith("2"))
+    (folder / "img_align_celeba" / first).unlink()
+    cut = folder / "img_align_celeba" / second
+    cut.write_bytes(cut.read_bytes()[:40])
+    command = ("evaluate", "celeba", "--data", folder, *options, "--json")
+    refused = run(*command)
+    assert (refused.code, refused.out) == (2, "")
+    answer = run(*command, "--allow-missing")
+    assert answer.code == 0 and answer.json["n"] == 3
+    assert "listed, not on disk" in answer.err and first in answer.err and second in answer.err
+
+
 def test_people_get_tables(run, cartoon_celeba: Path, options) -> None:
     answer = run("evaluate", "celeba", "--data", cartoon_celeba, *options, "--split", "val")
     assert answer.code == 0

@@ -37,6 +37,13 @@ def test_a_folder_is_walked_to_any_depth_for_pictures_alone(tmp_path: Path) -> N
     assert list(expand([str(tmp_path)])) == list(expand([str(tmp_path)]))
 
 
+def test_a_folder_gives_what_is_decoded_and_what_is_explained(tmp_path: Path) -> None:
+    explained = touch(tmp_path / "phone.HEIC")
+    touch(tmp_path / "old.jp2")
+    touch(tmp_path / "sun.ras")
+    assert list(expand([str(tmp_path)])) == [explained]
+
+
 def test_a_folder_without_pictures_is_a_failure(tmp_path: Path) -> None:
     touch(tmp_path / "notes.txt")
     (failure,) = expand([str(tmp_path)])

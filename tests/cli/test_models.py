@@ -52,6 +52,24 @@ def test_an_added_bundle_is_found_by_name(run, facekit_home: Path, tiny_bundle: 
     assert "exists" in again.err
 
 
+def test_only_what_the_manifest_lists_is_added(
+    run, facekit_home: Path, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in tiny_bundle.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "key").write_text("private")
+    (copy / "stray.txt").write_text("mine")
+    (copy / "link").symlink_to(tmp_path / "secret")
+    assert run("models", "add", copy).code == 0
+    added = facekit_home / "models" / "tiny"
+    files = {path.name: path.read_bytes() for path in added.iterdir()}
+    assert files == {path.name: path.read_bytes() for path in tiny_bundle.iterdir()}
+    assert [path.name for path in added.parent.iterdir()] == ["tiny"]
+
+
 def test_a_damaged_bundle_is_not_added(run, facekit_home: Path, tiny_bundle, tmp_path) -> None:
     copy = tmp_path / "copy"
     copy.mkdir()

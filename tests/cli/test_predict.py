@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from facekit.errors import ImageError
+
 RECORD_KEYS = ["path", "error", "width", "height", "faces"]
 
 
@@ -99,12 +101,45 @@ def test_annotate_writes_new_files_beside_the_inputs(run, photos: Path, whole) -
     assert written.shape == (60, 80, 3)
 
 
+@pytest.mark.parametrize("trouble", ["the photo is gone", "the disk is full"])
+def test_a_picture_that_is_not_annotated_stops_nobody(
+    run, photos: Path, whole, trouble: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from facekit.crops import decode
+    from facekit.report import annotate
+
+    def gone(path: Path) -> object:
+        raise ImageError(f"{path.name}: cannot be read")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    place = (decode, "read_picture", gone)
+    monkeypatch.setattr(*(place if "photo" in trouble else (annotate, "write_atomically", full)))
+    good = photos / "a red.png", photos / "b blau ü.png"
+    answer = run("predict", *good, *whole, "--json", "--annotate", tmp_path / "out")
+    assert answer.code == 1
+    assert [record["error"] for record in answer.json] == [None, None]
+    warnings = answer.err.splitlines()
+    assert len(warnings) == 3 and all("is not annotated" in line for line in warnings[:2])
+    assert "2 of 2 inputs" in warnings[2]
+
+
+def test_a_phone_picture_has_a_record_that_helps(run, photos: Path, whole) -> None:
+    (photos / "c broken.jpg").rename(photos / "d.heic")
+    (photos / "d.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(99))
+    answer = run("predict", photos, *whole, "--json")
+    assert answer.code == 1
+    assert "export the picture as JPEG" in answer.json[-1]["error"]
+
+
 @pytest.mark.parametrize(
     "options",
     [
         ("--model", "celeba-compac"),
         ("--detector", "hear"),
         ("--jsonl", "/proc/none/out.jsonl"),
+        ("--annotate", "/proc/none"),
         ("--frobnicate",),
     ],
 )

@@ -311,6 +311,28 @@ def test_unusable_leftovers_are_built_again(
     assert np.array_equal(cache.crops, [direct(path) for path in paths])
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="no list of memory maps here")
+def test_leftovers_are_closed_before_they_are_deleted(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows refuses to delete a mapped file."""
+    folder = tmp_path / "cache" / f"drawn-{cache_key(table, FRAME)}"
+    folder.mkdir(parents=True)
+    np.save(folder / "crops.npy", np.full((5, 24, 24, 3), 9, np.uint8))
+    np.save(folder / "state.npy", np.ones(5, np.uint8))
+    deleted, unlink = [], Path.unlink
+
+    def delete(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".npy":
+            deleted.append(path.name)
+            assert str(path) not in Path("/proc/self/maps").read_text()
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", delete)
+    build_cache(table, FRAME, root=tmp_path / "cache", progress=False)
+    assert sorted(deleted) == ["crops.npy", "state.npy"]
+
+
 def test_half_an_error_line_of_a_killed_run_harms_nobody(tmp_path: Path) -> None:
     (tmp_path / "errors.jsonl").write_text('\n["a.png", "first"]\n["b.png", "sec')
     building._append_errors(tmp_path, {"b.png": "second\nline"})

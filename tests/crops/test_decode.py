@@ -215,6 +215,11 @@ def cut_behind_its_preview() -> bytes:
     return data[: -len(data) // 4]
 
 
+def comment(text: bytes) -> bytes:
+    """A JPEG segment that decoders pass over."""
+    return b"\xff\xfe" + struct.pack(">H", len(text) + 2) + text
+
+
 def flipped_byte() -> bytes:
     data = bytearray(encode(".png"))
     data[len(data) // 2] ^= 0xFF
@@ -233,6 +238,17 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: noise(".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)[:3000],
         "cut short",
     ),
+    "half a jpeg and a comment with an end": (
+        lambda: noise(".jpg")[:3000] + comment(b"no end: \xff\xd9."),
+        "cut short",
+    ),
+    "half a jpeg and half a comment": (
+        lambda: noise(".jpg")[:3000] + comment(b"no end: \xff\xd9.")[:-2],
+        "cut short",
+    ),
+    "half a marker": (lambda: noise(".jpg")[:-1], "cut short"),
+    "half a length": (lambda: noise(".jpg")[:-2] + b"\xff\xda\0", "cut short"),
+    "jpeg without a scan": (lambda: noise(".jpg").split(b"\xff\xc4")[0], "cut short"),
     "start of a jpeg": (lambda: noise(".jpg")[:20], "header"),
     "half a png": (lambda: encode(".png")[:-60], "cut short"),
     "damaged png": (flipped_byte, "checksum"),
@@ -262,6 +278,20 @@ def test_broken_pictures_give_one_line(
         decode(path)
     assert "\n" not in str(caught.value)
     assert str(tmp_path) not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("progressive", [0, 1])
+@pytest.mark.parametrize("restart", [0, 2])
+def test_what_follows_a_jpeg_is_not_looked_at(
+    progressive: int, restart: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Moving photos carry a film, stereo photos a second picture, behind the first."""
+    options = (cv2.IMWRITE_JPEG_PROGRESSIVE, progressive, cv2.IMWRITE_JPEG_RST_INTERVAL, restart)
+    whole = noise(".jpg", *options)
+    film = b"\0\0\0\x18ftypmp42" + bytes(12) + b"\0\0\x40\0mdat" + b"\x7f\xff\xda\0\x0c" * 9
+    for tail in (film, noise(".jpg")[:3000], b"\xff"):
+        assert np.array_equal(decode(whole + tail), decode(whole))
     assert capfd.readouterr() == ("", "")
 
 

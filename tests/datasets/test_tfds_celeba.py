@@ -154,7 +154,7 @@ class TestTrouble:
         with pytest.raises(DataError, match="too many users") as caught:
             read_tfds(tmp_path)
         assert "\n" not in str(caught.value)
-        assert "--data DIR" in str(caught.value)
+        assert "--source celeba --data DIR" in str(caught.value)
 
     def test_an_unknown_name(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="cannot prepare 'celeb_z'"):

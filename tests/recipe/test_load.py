@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -143,3 +144,24 @@ def test_a_file_may_leave_out_its_name(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("[training]\nepochs = 2\n")
     assert load_recipe(path).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"), [("My Recipe (2)", "my-recipe-2"), ("_x" * 60, "x" + "_x" * 31 + "_")]
+)
+def test_a_name_out_of_a_file_name_names_a_bundle(stem: str, name: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{stem}.toml"
+    path.write_text("[training]\nepochs = 2\n")
+    assert load_recipe(path).name == name
+
+
+def test_a_file_name_without_a_letter_asks_for_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "脸.toml"
+    path.write_text("[training]\nepochs = 2\n")
+    assert 'name = "..."' in fault(recipe=path)
+    assert load_recipe(path, ["name=face"]).name == "face"
+
+
+@pytest.mark.parametrize("name", ["My run", "../up", "-x", "a" * 65, "a\n"])
+def test_a_name_that_no_bundle_could_have_is_refused(name: str) -> None:
+    assert fault(f"name={json.dumps(name)}").startswith("recipe demo.toml: name=")

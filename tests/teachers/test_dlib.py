@@ -6,6 +6,7 @@ import importlib.util
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,6 +115,60 @@ def test_other_pictures_of_the_same_names_are_other_vectors(
     for change in (images, [other, *images[1:]], images):
         teacher.teach(replace(table, images=change), decode, root=tmp_path, tick=quiet)
     assert made[0] == made[2] != made[1]
+
+
+class Stream:
+    """Encoded images that can only be read in order."""
+
+    def __init__(self, table: Table) -> None:
+        self.data = [path.read_bytes() for path in table.images]  # type: ignore[union-attr]
+        self.asked: list[list[int]] = []
+        self.given = 0
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def stream(self, rows: NDArray[np.int64]) -> Iterator[bytes]:
+        self.asked.append(rows.tolist())
+        for row in rows:
+            self.given += 1
+            yield self.data[row]
+
+
+def mean_colour(read: Callable[[Path | bytes], NDArray[np.uint8]]) -> object:
+    """In place of dlib: a vector that tells the pictures apart."""
+    return lambda image: np.full(128, read(image).mean(), np.float32)
+
+
+def test_a_stream_is_taught_like_files_and_goes_on_where_it_was(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(teacher, "_BLOCK", 2)
+    monkeypatch.setattr(teacher, "_load", mean_colour)
+    files = teacher.teach(table, decode, root=tmp_path / "files", tick=quiet)
+    stream = Stream(table)
+    streamed = replace(table, images=stream)
+
+    def stop(done: int, every: int) -> None:
+        assert (done, every, stream.given) == (2, 6, 8)  # all for the key, then one block
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        teacher.teach(streamed, decode, root=tmp_path / "stream", tick=stop)
+    vectors = teacher.teach(streamed, decode, root=tmp_path / "stream", tick=quiet)
+    assert np.array_equal(vectors, files)
+    assert stream.asked[-1] == [2, 3, 4, 5]
+    assert len(np.unique(vectors[:, 0])) == 6
+
+
+def test_a_selection_of_a_stream_is_taught(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(teacher, "_load", mean_colour)
+    files = teacher.teach(table, decode, root=tmp_path / "files", tick=quiet)
+    chosen = replace(table, images=Stream(table)).select(np.array([1, 4]))
+    vectors = teacher.teach(chosen, decode, root=tmp_path / "stream", tick=quiet)
+    assert np.array_equal(vectors, files[[1, 4]])
 
 
 def test_only_aligned_images_are_taught(table: Table, tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ from facekit.workflows.demo import DemoResult, demo
 def small(tmp_path_factory: pytest.TempPathFactory) -> DemoResult:
     """The demo with few people and few epochs."""
     out = tmp_path_factory.mktemp("demo") / "out"
-    return demo(out, people=16, overrides=("training.epochs=2", "training.batch_size=32"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACEKIT_HOME", str(out.parent / "home"))
+        return demo(out, people=16, overrides=("training.epochs=2", "training.batch_size=32"))
 
 
 def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
@@ -79,6 +81,13 @@ def test_everything_is_left_in_the_folder(small: DemoResult) -> None:
     assert [json.loads(line) for line in lines] == small.records
     assert len(list(small.pictures.glob("*.jpg"))) == len(small.records)
     assert all(record["error"] is None for record in small.records)
+
+
+@pytest.mark.tf
+@pytest.mark.slow
+def test_nothing_is_left_elsewhere(small: DemoResult) -> None:
+    assert len(list((small.folder / "cache" / "crops").glob("cartoon-*.lock"))) == 2
+    assert [path.name for path in small.folder.parent.iterdir()] == ["out"]
 
 
 @pytest.mark.tf

@@ -17,7 +17,7 @@ from facekit.bundle.zoo import load_bundle
 from facekit.datasets.celeba import read_celeba
 from facekit.errors import BundleError, DataError, UsageError
 from facekit.labels import ATTRIBUTES
-from facekit.workflows.evaluate import AttributeAnswers, answer, measure
+from facekit.workflows.evaluate import AttributeAnswers, answer, evaluate_celeba, measure
 from facekit.workflows.sources import crop_source
 
 if TYPE_CHECKING:
@@ -44,21 +44,41 @@ def one_partition(cartoon_celeba: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_one_partition_is_enough(one_partition: Path, tiny_bundle: Path) -> None:
-    record = facekit.evaluate("celeba", one_partition, model=tiny_bundle)
-    assert (record["dataset"], record["split"], record["n"]) == ("celeba", "test", 5)
+    found = facekit.evaluate("celeba", one_partition, model=tiny_bundle)
+    assert (found.dataset, found.split, found.n) == ("celeba", "test", 5)
     with pytest.raises(DataError, match="train"):
         facekit.evaluate("celeba", one_partition, split="train", model=tiny_bundle)
 
 
-def test_the_record_has_the_keys_in_order(cartoon_celeba: Path, tiny_bundle: Path) -> None:
-    record = facekit.evaluate("celeba", cartoon_celeba, split="val", model=tiny_bundle)
+def test_the_result_is_typed_and_its_record_has_the_keys_in_order(
+    cartoon_celeba: Path, tiny_bundle: Path
+) -> None:
+    found = facekit.evaluate("celeba", cartoon_celeba, split="val", model=tiny_bundle)
+    assert isinstance(found, facekit.Evaluation)
+    assert (found.task, found.dataset, found.model) == ("attributes", "celeba", "tiny")
+    assert list(found.metrics) == list(found.intervals) == METRICS
+    assert list(found.per_attribute) == list(ATTRIBUTES)
+    record = found.record()
     assert list(record) == [
         "task", "dataset", "split", "n", "model", "metrics", "intervals", "per_attribute",
     ]  # fmt: skip
-    assert (record["task"], record["dataset"], record["model"]) == ("attributes", "cartoon", "tiny")
-    assert list(record["metrics"]) == list(record["intervals"]) == METRICS
-    assert list(record["per_attribute"]) == list(ATTRIBUTES)
     assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert record == evaluate_celeba(cartoon_celeba, split="val", model=tiny_bundle)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"dataset": "celebba"}, r"'celebba'.*did you mean celeba\?"),
+        ({"dataset": "tfds"}, r"'tfds'.*Allowed: celeba$"),
+        ({"source": "tdfs"}, r"'tdfs'.*did you mean tfds\?"),
+    ],
+)
+def test_another_name_gets_the_nearest(
+    cartoon_celeba: Path, tiny_bundle: Path, given: dict[str, str], words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        facekit.evaluate(data=cartoon_celeba, model=tiny_bundle, **given)
 
 
 def test_mean_accuracy_is_the_share_of_right_answers(
@@ -72,10 +92,10 @@ def test_mean_accuracy_is_the_share_of_right_answers(
     # The tiny bundle's first attribute is "redder than blue".
     assert np.array_equal(answers.probabilities[:, 0] > 0.5, red > blue)
     right = (answers.probabilities >= 0.5) == (opened.table.labels == 1)
-    record = facekit.evaluate("celeba", cartoon_celeba, split="train", model=tiny_bundle)
-    assert record["n"] == 50
-    assert record["metrics"]["mean_accuracy"] == pytest.approx(right.mean())
-    low, high = record["intervals"]["mean_accuracy"]
+    found = facekit.evaluate("celeba", cartoon_celeba, split="train", model=tiny_bundle)
+    assert found.n == 50
+    assert found.metrics["mean_accuracy"] == pytest.approx(right.mean())
+    low, high = found.intervals["mean_accuracy"] or (1, 0)
     assert low < right.mean() < high
 
 
@@ -85,12 +105,12 @@ def test_the_majority_is_that_of_the_training_data(
     labels = read_celeba(cartoon_celeba, splits=("test",)).labels
     always = {"attributes": {"train_majority": [1] * 40}}
     told = write_bundle(tmp_path / "told", replace(tiny_contents, head_metrics=always))
-    record = facekit.evaluate("celeba", cartoon_celeba, model=told.folder)
-    assert record["metrics"]["majority_accuracy"] == pytest.approx((labels == 1).mean())
-    record = facekit.evaluate("celeba", cartoon_celeba, model=tiny_bundle)  # nobody told it
+    found = facekit.evaluate("celeba", cartoon_celeba, model=told.folder)
+    assert found.metrics["majority_accuracy"] == pytest.approx((labels == 1).mean())
+    found = facekit.evaluate("celeba", cartoon_celeba, model=tiny_bundle)  # nobody told it
     share = (labels == 1).mean(0)
     wanted = np.maximum(share, 1 - share).mean()
-    assert record["metrics"]["majority_accuracy"] == pytest.approx(wanted)
+    assert found.metrics["majority_accuracy"] == pytest.approx(wanted)
 
 
 def test_intervals_count_people_where_they_are_known() -> None:
