@@ -112,7 +112,9 @@ def _train(data: Path, folder: Path, overrides: tuple[str, ...]) -> Path:
         cache_root=folder / _CACHE,
     )
     if result.bundle is None:
-        raise UsageError(f"the run in {result.run} has not finished: go on with facekit pretrain --resume")
+        raise UsageError(
+            f"the run in {result.run} has not finished: go on with facekit pretrain --resume"
+        )
     return result.bundle
 
 

@@ -74,7 +74,6 @@ def test_an_interrupt_is_quiet_and_code_130(run, monkeypatch: pytest.MonkeyPatch
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module.recipes, "list_recipes", interrupt, raising=False)
     monkeypatch.setattr("facekit.recipe.load.list_recipes", interrupt)
     answer = run("recipes")
     assert (answer.code, answer.out, answer.err) == (130, "", "")

@@ -251,11 +251,11 @@ def test_a_resumed_run_keeps_its_labels_and_pictures(
     name, first, *rest = row.split()
     lines[place] = " ".join([name, str(-int(first)), *rest])
     path.write_text("\n".join(lines) + "\n")
-    with pytest.raises(InterruptedRunError, match="other labels.*--out"):
+    with pytest.raises(InterruptedRunError, match=r"other labels.*--out"):
         pretrain(other, out=half.run, resume=True)
     shutil.copy(data / "list_attr_celeba.txt", path)
     (other / "img_align_celeba" / "000001.jpg").touch()
-    with pytest.raises(InterruptedRunError, match="other image files.*--out"):
+    with pytest.raises(InterruptedRunError, match=r"other image files.*--out"):
         pretrain(other, out=half.run, resume=True)
 
 

@@ -75,9 +75,7 @@ def test_what_is_wrong_is_shown_once(folder: Path, capsys: pytest.CaptureFixture
     assert [shown.err.count(name) for name in (first.name, second.name, "guest.jpg")] == [1, 1, 1]
 
 
-def test_crops_go_where_they_are_sent(
-    folder: Path, tmp_path: Path, facekit_home: Path
-) -> None:
+def test_crops_go_where_they_are_sent(folder: Path, tmp_path: Path, facekit_home: Path) -> None:
     table = open_table(folder, "celeba", ("test",))
     opened = crop_source(table, FRAME, cache_root=tmp_path / "here", progress=False)
     assert opened.cache.folder.parent == tmp_path / "here" / "crops"
