@@ -107,7 +107,8 @@ class _TfdsImages:
         decoding = tfds.decode.PartialDecoding(
             {"image": True}, decoders={"image": tfds.decode.SkipDecoding()}
         )
-        data = self.builder.as_dataset(split=_NAMES[split], decoders=decoding)
+        config = tfds.ReadConfig(try_autocache=False)  # a part of a split is no cache
+        data = self.builder.as_dataset(split=_NAMES[split], decoders=decoding, read_config=config)
         first, last = int(part[0]), int(part[-1])
         flags = np.zeros(last - first + 1, dtype=bool)
         flags[part - first] = True

@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facekit.atomic import write_atomically
 from facekit.bundle.write import BundleContents, write_bundle
 from facekit.bundle.zoo import Bundle
-from facekit.evaluation.calibration import calibrate, fit_platt
 from facekit.heads.linear import LinearHead
 from facekit.labels import ATTRIBUTES
 from facekit.recipe.schema import PretrainRecipe
 from facekit.report.record import strict
-from facekit.workflows.evaluate import AttributeAnswers, measure
+from facekit.workflows.attributes import fit_attributes, majority
+from facekit.workflows.evaluate import measure
 from facekit.workflows.results import card_of, write_report
 from facekit.workflows.sources import Source
 
@@ -83,10 +82,10 @@ def package(
     head = _plain_head(trained.trainer)
     draft = _contents(recipe, backbone, to_onnx(backbone), head, count_macs(backbone))
     trial = write_bundle(run / "trial", draft)  # uncalibrated: only a finished one is "bundle"
-    head, answers, mirror = _calibrated(trial, source)
+    head, answers, mirror = fit_attributes(trial, source)
     heads = {"attributes": head}
     notes: dict[str, Any] = {
-        "attributes": {"train_majority": _majority(source), "calibrated_on": "val"}
+        "attributes": {"train_majority": majority(source), "calibrated_on": "val"}
     }
     points = _points(trial, recipe, source)
     if points is not None:
@@ -141,60 +140,6 @@ def _plain_head(trainer: Any) -> LinearHead:
     layer = trainer.get_layer("attributes")
     weight, bias = to_numpy(layer.kernel), to_numpy(layer.bias)
     return LinearHead(parts=ATTRIBUTE_PARTS, labels=ATTRIBUTES, weight=weight, bias=bias)
-
-
-def _calibrated(bundle: Bundle, source: Source) -> tuple[LinearHead, AttributeAnswers, bool]:
-    """Calibrate on validation; the answers reported are those of the other half.
-
-    Each half of the validation people is answered with what was fitted on the
-    other half, so that the reported numbers are not those that were fitted.
-    """
-    places = source.places("val")
-    rows = np.flatnonzero(source.table.split == "val")
-    labels = np.asarray(source.table.labels[rows], np.int8)
-    plain = bundle.heads["attributes"]
-    crops = source.cache.crops[places]
-    one = plain.logits(bundle.embed(crops, plain.parts))
-    both = (one + plain.logits(bundle.embed(crops[:, :, ::-1], plain.parts))) / 2
-    mirror = bool(_cross_entropy(labels, both) < _cross_entropy(labels, one))
-    logits = both if mirror else one
-    persons = None if source.table.person is None else source.table.person[rows]
-    probabilities = np.empty(logits.shape, np.float32)
-    half = _halves(persons, len(rows))
-    for mine in (half, ~half):
-        fitted = fit_platt(labels[~mine], logits[~mine])
-        probabilities[mine] = calibrate(logits[mine], fitted)
-    head = LinearHead(
-        parts=plain.parts,
-        labels=plain.labels,
-        weight=plain.weights()["weight"],
-        bias=plain.weights()["bias"],
-        calibration=fit_platt(labels, logits).astype(np.float32),
-    )
-    majority = np.asarray(_majority(source), np.int8)
-    even = np.full(len(ATTRIBUTES), 0.5, np.float32)
-    return head, AttributeAnswers(labels, probabilities, even, majority, persons), mirror
-
-
-def _halves(persons: NDArray[np.str_] | None, n: int) -> NDArray[np.bool_]:
-    """A random half of the people (or images)."""
-    rng = np.random.default_rng(0)
-    if persons is None:
-        return rng.random(n) < 0.5
-    names, number = np.unique(persons, return_inverse=True)
-    return np.asarray((rng.random(len(names)) < 0.5)[number])
-
-
-def _cross_entropy(labels: NDArray[np.int8], logits: NDArray[np.floating]) -> float:
-    known = labels >= 0
-    loss = np.logaddexp(0, logits) - logits * (labels > 0)
-    return float(loss[known].mean())
-
-
-def _majority(source: Source) -> list[int]:
-    """The more frequent answer of every attribute among the training images."""
-    labels = source.table.labels[source.table.split == "train"]
-    return [int((column == 1).sum() * 2 > (column >= 0).sum()) for column in labels.T]
 
 
 def _points(bundle: Bundle, recipe: PretrainRecipe, source: Source) -> Any:

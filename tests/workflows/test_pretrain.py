@@ -159,7 +159,7 @@ def test_the_bundle_answers_with_the_best_weights(whole: PretrainResult) -> None
     assert scores.shape == (3, 40) and ((scores > 0) & (scores < 1)).all()
     head = bundle.heads["attributes"].weights()["weight"]
     best = [a for a in arrays_of(whole.run / "best.npz").values() if a.shape == head.shape]
-    assert len(best) == 1 and np.array_equal(best[0], head)
+    assert len(best) == 1 and np.array_equal(best[0].astype(np.float16), head)  # as stored
 
 
 @pytest.mark.tf
@@ -238,50 +238,6 @@ def test_a_resumed_run_keeps_its_data(
     (other / "img_align_celeba" / "000001.jpg").unlink()
     with pytest.raises(InterruptedRunError, match=r"50 train.*49 train"):
         pretrain(other, out=half.run, resume=True, allow_missing=True)
-
-
-@pytest.mark.tf
-def test_a_resumed_run_keeps_its_labels_and_pictures(
-    data: Path, half: PretrainResult, tmp_path: Path
-) -> None:
-    other = Path(shutil.copytree(data, tmp_path / "celeba"))
-    path = other / "list_attr_celeba.txt"
-    lines = path.read_text().splitlines()
-    (place, row), *_ = ((i, line) for i, line in enumerate(lines) if line.startswith("000001"))
-    name, first, *rest = row.split()
-    lines[place] = " ".join([name, str(-int(first)), *rest])
-    path.write_text("\n".join(lines) + "\n")
-    with pytest.raises(InterruptedRunError, match=r"other labels.*--out"):
-        pretrain(other, out=half.run, resume=True)
-    shutil.copy(data / "list_attr_celeba.txt", path)
-    (other / "img_align_celeba" / "000001.jpg").touch()
-    with pytest.raises(InterruptedRunError, match=r"other image files.*--out"):
-        pretrain(other, out=half.run, resume=True)
-
-
-@pytest.mark.tf
-def test_a_resumed_run_keeps_its_teacher_and_backend(
-    train: Train, data: Path, tmp_path: Path
-) -> None:
-    names = sorted(path.name for path in (data / "img_align_celeba").iterdir())
-    vectors = np.random.default_rng(0).normal(size=(len(names), 8)).astype(np.float16)
-    for name, sign in (("first", 1), ("second", -1)):
-        np.savez(tmp_path / f"{name}.npz", names=np.array(names), vectors=sign * vectors)
-    changes = ("targets.identity.weight=1", "backbone.identity_size=8")
-    run, table = tmp_path / "run", tmp_path / "first.npz"
-    train(run, *changes, teacher_table=table, epochs=1)
-    note = json.loads((run / "data.json").read_text())
-    with pytest.raises(InterruptedRunError, match="--teacher-table it began with") as caught:
-        train(run, resume=True, teacher_table=tmp_path / "second.npz")
-    assert "\n" not in str(caught.value)
-    (run / "data.json").write_text(json.dumps(note | {"backend": "jax"}))
-    with pytest.raises(InterruptedRunError, match="KERAS_BACKEND to jax"):
-        train(run, resume=True, teacher_table=table)
-    # An older facekit kept no hashes of labels and vectors.
-    old = {key: value for key, value in note.items() if key not in {"labels", "identity"}}
-    (run / "data.json").write_text(json.dumps(old))
-    assert train(run, resume=True, teacher_table=table).finished
-    assert json.loads((run / "data.json").read_text())["identity"] == note["identity"]
 
 
 @pytest.mark.tf
@@ -373,6 +329,10 @@ def test_a_table_of_vectors_is_a_teacher(train: Train, data: Path, tmp_path: Pat
     assert row["val_loss"] == pytest.approx(row["val_attributes_loss"] + row["val_identity_loss"])
     bundle = load_bundle(result.bundle)
     assert bundle.manifest.parts["identity"] == (8,)
-    assert bundle.manifest.training["teachers"] == {"identity": "a table of vectors"}
+    said = bundle.manifest.training["teachers"]["identity"]
+    assert re.fullmatch(r"unnamed \(vectors in table\.npz, sha256 [0-9a-f]{16}\)", said)
     # The same vectors through ONNX with float16 weights.
     assert result.metrics["val_identity_cosine"] == pytest.approx(row["identity_cosine"], abs=0.01)
+    np.savez(tmp_path / "other.npz", names=np.array(names), vectors=-vectors)
+    with pytest.raises(InterruptedRunError, match="--teacher-table it began with"):
+        train(result.run, resume=True, teacher_table=tmp_path / "other.npz")

@@ -1,0 +1,109 @@
+"""A resumed run is fed as it began: labels, pictures, teacher and backend."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facekit.errors import InterruptedRunError
+from facekit.recipe.load import load_recipe
+from facekit.workflows.run_folder import start_folder
+from facekit.workflows.sources import Source, crop_source, open_table
+
+RECIPE = load_recipe("demo")
+VECTORS = np.random.default_rng(0).normal(size=(55, 8)).astype(np.float32)
+
+Open = Callable[[], Source]
+
+
+@pytest.fixture
+def folder(cartoon_celeba: Path, tmp_path: Path) -> Path:
+    """A copy of the cartoon CelebA that may be changed."""
+    return Path(shutil.copytree(cartoon_celeba, tmp_path / "celeba"))
+
+
+@pytest.fixture
+def fed(folder: Path, tmp_path: Path) -> Open:
+    """Opens the folder's training and validation images."""
+
+    def opened() -> Source:
+        table = open_table(folder, "celeba", ("train", "val"))
+        frame = RECIPE.frame.build()
+        return crop_source(table, frame, cache_root=tmp_path / "cache", progress=False)
+
+    return opened
+
+
+def refused(run: Path, source: Source, vectors: np.ndarray | None, backend: str) -> str:
+    before = (run / "data.json").read_bytes()
+    with pytest.raises(InterruptedRunError) as caught:
+        start_folder(run, RECIPE, source, vectors, backend, resume=True)
+    line = str(caught.value)
+    assert "\n" not in line and "--out" in line
+    assert (run / "data.json").read_bytes() == before
+    return line
+
+
+def test_the_same_again_goes_on(fed: Open, tmp_path: Path) -> None:
+    for vectors in (VECTORS, None):
+        run = tmp_path / f"run-{vectors is None}"
+        start_folder(run, RECIPE, fed(), vectors, "jax", resume=False)
+        before = (run / "data.json").read_bytes()
+        start_folder(run, RECIPE, fed(), vectors, "jax", resume=True)
+        assert (run / "data.json").read_bytes() == before
+
+
+def test_another_teacher_or_backend_is_refused(fed: Open, tmp_path: Path) -> None:
+    run, source = tmp_path / "run", fed()
+    start_folder(run, RECIPE, source, VECTORS, "jax", resume=False)
+    assert "--teacher-table" in refused(run, source, None, "jax")
+    other = VECTORS.copy()
+    other[7, 3] += 0.001
+    assert "--teacher-table" in refused(run, source, other, "jax")
+    assert "KERAS_BACKEND to jax" in refused(run, source, VECTORS, "tensorflow")
+
+
+def test_other_labels_partitions_or_pictures_are_refused(
+    fed: Open, folder: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    start_folder(run, RECIPE, fed(), None, "jax", resume=False)
+
+    path = folder / "list_attr_celeba.txt"
+    text = path.read_text()
+    lines = text.splitlines()
+    name, first, *rest = lines[2].split()
+    lines[2] = " ".join([name, str(-int(first)), *rest])
+    path.write_text("\n".join(lines) + "\n")
+    assert "other labels" in refused(run, fed(), None, "jax")
+    path.write_text(text)
+
+    path = folder / "list_eval_partition.txt"
+    text = path.read_text()
+    lines = text.splitlines()
+    parts = [line.split()[1] for line in lines]
+    for place, part in ((parts.index("0"), "1"), (parts.index("1"), "0")):  # as many of each
+        lines[place] = f"{lines[place].split()[0]} {part}"
+    path.write_text("\n".join(lines) + "\n")
+    assert "other labels or partitions" in refused(run, fed(), None, "jax")
+    path.write_text(text)
+
+    start_folder(run, RECIPE, fed(), None, "jax", resume=True)
+    (folder / "img_align_celeba" / name).touch()
+    assert "other image files" in refused(run, fed(), None, "jax")
+
+
+def test_a_run_of_an_older_facekit_goes_on(fed: Open, tmp_path: Path) -> None:
+    run, source = tmp_path / "run", fed()
+    start_folder(run, RECIPE, source, VECTORS, "jax", resume=False)
+    whole = json.loads((run / "data.json").read_text())
+    old = {key: value for key, value in whole.items() if key not in {"labels", "identity"}}
+    (run / "data.json").write_text(json.dumps(old))
+    assert "KERAS_BACKEND" in refused(run, source, VECTORS, "tensorflow")
+    start_folder(run, RECIPE, source, VECTORS, "jax", resume=True)
+    assert json.loads((run / "data.json").read_text()) == whole
