@@ -145,14 +145,22 @@ def _plain_head(trainer: Any) -> LinearHead:
 def _points(bundle: Bundle, recipe: PretrainRecipe, source: Source) -> Any:
     if not isinstance(source.table.images, list | tuple):
         return None  # a stream cannot be read again in any order
-    from facekit.workflows.points import fit_points
+    from facekit.workflows.points import POINT_PARTS, fit_points
 
     paths = {
         split: [source.table.images[i] for i in np.flatnonzero(source.table.split == split)]
         for split in ("train", "val")
     }
     frame = recipe.frame.build()
-    return fit_points(paths["train"], paths["val"], frame, bundle.embed, seed=recipe.training.seed)
+    parts = POINT_PARTS if set(POINT_PARTS) <= set(bundle.manifest.parts) else ("grid",)
+    return fit_points(
+        paths["train"],
+        paths["val"],
+        frame,
+        bundle.embed,
+        parts=parts,
+        seed=recipe.training.seed,
+    )
 
 
 def _identity_cosine(bundle: Bundle, source: Source, targets: Any) -> dict[str, float]:
