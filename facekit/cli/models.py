@@ -32,8 +32,9 @@ def list_(as_json: _Json = False) -> None:
     if as_json:
         print_json([row.record() for row in rows])
         return
-    columns = ("name", "kind", "where", "version", "origin", "licence", "state")
+    columns = ("name", "kind", "where", "version", "state")
     print_table(columns, [[getattr(row, column) for column in columns] for row in rows])
+    print_pairs({f"from {row.name}": f"{row.origin} ({row.licence})" for row in rows})
     sizes = {f"cache {name}": f"{size / 1e6:.1f} MB" for name, size in cache_sizes().items()}
     print_pairs({"folder": home(), **sizes})
 
