@@ -21,7 +21,6 @@ __all__ = ["APPLICATIONS", "FAMILIES", "build_backbone", "check_family"]
 #: [-1, 1], "raw" is 0 to 255 (the network normalises by itself).
 APPLICATIONS: Final[dict[str, tuple[str, str]]] = {
     "mobilenetv2": ("MobileNetV2", "signed"),
-    "mobilenetv3small": ("MobileNetV3Small", "raw"),
     "resnet50v2": ("ResNet50V2", "signed"),
     "densenet121": ("DenseNet121", "signed"),
     "efficientnetv2b0": ("EfficientNetV2B0", "raw"),

@@ -44,9 +44,8 @@ def _normalization(w: _Writer, layer: Any, inputs: list[str]) -> str:
 
 
 def _conv(w: _Writer, layer: Any, inputs: list[str]) -> str:
-    groups = layer.groups
-    if type(layer).__name__ == "DepthwiseConv2D":
-        groups = int(layer.kernel.shape[2])
+    depthwise = type(layer).__name__ == "DepthwiseConv2D"
+    groups = int(layer.kernel.shape[2]) if depthwise else layer.groups
     weights = [w.weight(layer, v) for v in layer.weights]
     x = w.node(
         "Conv",

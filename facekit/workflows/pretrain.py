@@ -83,6 +83,9 @@ def pretrain(
     run = choose_folder(out, recipe, resume)
     resolved = resolve_recipe(run, recipe, overrides, source, resume)
     _require(resolved, teacher_table is not None)
+    if _identity(resolved) is None:  # an untrained part would only mislead
+        backbone_spec = resolved.backbone.model_copy(update={"identity_size": 0})
+        resolved = resolved.model_copy(update={"backbone": backbone_spec})
     table = open_table(
         Path(data) if data is not None else None,
         resolved.data.source,

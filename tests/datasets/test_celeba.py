@@ -50,7 +50,7 @@ def of_split(folder: Path, split: str) -> list[Path]:
 def test_official_layout(cartoon_celeba: Path) -> None:
     table = read_celeba(cartoon_celeba)
     assert len(table) == 60
-    assert table.name == table.aligned == "celeba"
+    assert (table.name, table.aligned) == ("cartoon", "celeba")
     assert table.labels.dtype == np.int8
     assert table.labels.shape == (60, 40)
     assert set(np.unique(table.labels)) == {0, 1}
