@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from facekit.atomic import write_atomically
 from facekit.bundle.write import BundleContents, write_bundle
 from facekit.bundle.zoo import Bundle
 from facekit.heads.linear import LinearHead
 from facekit.labels import ATTRIBUTES
 from facekit.recipe.schema import PretrainRecipe
+from facekit.report.card import write_card
 from facekit.report.record import strict
 from facekit.workflows.attributes import fit_attributes, majority
 from facekit.workflows.evaluate import measure
@@ -111,7 +111,7 @@ def package(
     card = card_of(write_bundle(run / "trial", final), measured)
     bundle = write_bundle(run / "bundle", replace(final, card=card))
     shutil.rmtree(run / "trial")
-    write_atomically(run / "card.md", card)
+    write_card(run / "card.md", card)
     write_report(run, recipe, bundle, answers, measured, source)
     return bundle.folder, metrics
 

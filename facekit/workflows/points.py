@@ -39,7 +39,7 @@ POINT_LABELS: Final = tuple(
     for name in ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
     for axis in "xy"
 )
-#: The part of the embedding that says best where things are (data/trials.md).
+#: The part of the embedding that alone says best where things are (data/trials.md).
 POINT_PARTS: Final = ("grid_mid",)
 
 #: How wrong a box-only crop may be: degrees, share of the size, share of the
