@@ -27,14 +27,16 @@ if TYPE_CHECKING:
     from facekit.labels import ATTRIBUTES, EMOTIONS
     from facekit.predict import Analysis, Face, FaceModel, load
     from facekit.recipe.load import list_recipes, load_recipe
-    from facekit.workflows.evaluate import Evaluation, evaluate
+    from facekit.workflows.evaluate import ClassEvaluation, Evaluation, evaluate
     from facekit.workflows.pretrain import PretrainResult, pretrain
+    from facekit.workflows.transfer import TransferResult, transfer
 
 __all__ = [
     "ATTRIBUTES",
     "EMOTIONS",
     "Analysis",
     "BundleError",
+    "ClassEvaluation",
     "DataError",
     "Evaluation",
     "Face",
@@ -46,6 +48,7 @@ __all__ = [
     "MissingExtraError",
     "PretrainResult",
     "RecipeError",
+    "TransferResult",
     "UsageError",
     "__version__",
     "evaluate",
@@ -53,6 +56,7 @@ __all__ = [
     "load",
     "load_recipe",
     "pretrain",
+    "transfer",
 ]
 
 __version__ = "0.1.0"
@@ -63,6 +67,7 @@ _HOMES: Final[dict[str, str]] = {
     "EMOTIONS": "facekit.labels",
     "Analysis": "facekit.predict",
     "BundleError": "facekit.errors",
+    "ClassEvaluation": "facekit.workflows.evaluate",
     "DataError": "facekit.errors",
     "Evaluation": "facekit.workflows.evaluate",
     "Face": "facekit.predict",
@@ -80,6 +85,8 @@ _HOMES: Final[dict[str, str]] = {
     "load": "facekit.predict",
     "load_recipe": "facekit.recipe.load",
     "pretrain": "facekit.workflows.pretrain",
+    "TransferResult": "facekit.workflows.transfer",
+    "transfer": "facekit.workflows.transfer",
 }
 
 

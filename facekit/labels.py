@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["ATTRIBUTES", "EMOTIONS", "attribute_index"]
+__all__ = ["ATTRIBUTES", "EMOTIONS", "NOT_OURS", "attribute_index", "emotion_index"]
 
 #: The 40 CelebA attributes, in the order of ``list_attr_celeba.txt``
 #: (Liu et al., "Deep Learning Face Attributes in the Wild", ICCV 2015).
@@ -67,6 +67,26 @@ EMOTIONS: Final[tuple[str, ...]] = (
     "neutral",
 )
 
+#: What other emotion sets have besides the seven: CK+'s and FER+'s contempt, and
+#: FER+'s columns for "cannot tell" and "not a face".
+NOT_OURS: Final[frozenset[str]] = frozenset({"contempt", "unknown", "nf"})
+
+#: The seven as CK+, FER+, JAFFE, KDEF, RAF-DB and their copies spell them.
+_OTHER_NAMES: Final[dict[str, str]] = {
+    "anger": "angry",
+    "disgusted": "disgust",
+    "afraid": "fear",
+    "fearful": "fear",
+    "happiness": "happy",
+    "joy": "happy",
+    "sadness": "sad",
+    "surprised": "surprise",
+    "natural": "neutral",
+    "neutrality": "neutral",
+}
+_EMOTION_INDEX: Final[dict[str, int]] = {name: i for i, name in enumerate(EMOTIONS)} | {
+    other: EMOTIONS.index(name) for other, name in _OTHER_NAMES.items()
+}
 _ATTRIBUTE_INDEX: Final[dict[str, int]] = {name: i for i, name in enumerate(ATTRIBUTES)}
 
 
@@ -83,3 +103,19 @@ def attribute_index(name: str) -> int:
         KeyError: The name is not a CelebA attribute.
     """
     return _ATTRIBUTE_INDEX[name]
+
+
+def emotion_index(name: str) -> int:
+    """Position of an emotion, by its own name or a usual other one.
+
+    Args:
+        name: One of ``EMOTIONS`` or such as "anger", "Happiness" or "natural"; case
+            and surrounding blanks do not count.
+
+    Returns:
+        Its position in ``[0, 6]``.
+
+    Raises:
+        KeyError: The name is none of the seven (contempt is not).
+    """
+    return _EMOTION_INDEX[name.strip().casefold()]

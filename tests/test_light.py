@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -97,3 +98,22 @@ def test_predict_loads_nothing_heavy_and_opens_no_socket(
     assert json.loads(seen.out)[0]["width"] == 120
     assert not seen.modules & (HEAVY | {"sklearn", "albumentations"})
     assert not seen.sockets
+
+
+def test_evaluate_and_compare_load_nothing_heavy(tiny_bundle: Path, tmp_path: Path) -> None:
+    from facekit.bundle.write import add_head
+    from facekit.heads.linear import LinearHead
+    from facekit.labels import EMOTIONS
+
+    bundle = Path(shutil.copytree(tiny_bundle, tmp_path / "emotional"))
+    common = {"parts": ("pooled",), "labels": EMOTIONS, "activation": "softmax"}
+    add_head(bundle, "emotions", LinearHead(weight=np.eye(3, 7), bias=np.zeros(7), **common))  # type: ignore[arg-type]
+    for emotion in EMOTIONS[:2]:
+        (tmp_path / "test" / emotion).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "test" / emotion / "0.png"), np.full((48, 48), 99, np.uint8))
+    seen = facekit("evaluate", "fer", "--data", tmp_path, "--model", bundle, "--json")
+    assert seen.code == 0
+    assert json.loads(seen.out)["n"] == 2
+    assert not seen.modules & (HEAVY | {"sklearn", "albumentations"})
+    assert not seen.sockets
+    assert not facekit("compare", tmp_path).modules & (HEAVY | {"sklearn", "onnxruntime"})

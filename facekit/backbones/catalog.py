@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from facekit.recipe.schema import BackboneSpec
 
-__all__ = ["APPLICATIONS", "FAMILIES", "build_backbone", "check_family"]
+__all__ = ["APPLICATIONS", "FAMILIES", "build_backbone", "check_family", "last_stage"]
 
 #: Families that come from ``keras.applications``, by the name of their builder,
 #: with the value range that their published preprocessing gives: "signed" is
@@ -28,6 +28,33 @@ APPLICATIONS: Final[dict[str, tuple[str, str]]] = {
 
 #: Every family a recipe may name.
 FAMILIES: Final[tuple[str, ...]] = ("compact", *APPLICATIONS)
+
+
+#: How the names of the last stage's layers begin; the compact family's follow
+#: from its number of stages.
+_LAST_STAGE: Final[dict[str, tuple[str, ...]]] = {
+    "mobilenetv2": ("block_14", "block_15", "block_16", "Conv_1"),
+    "resnet50v2": ("conv5", "post"),
+    "densenet121": ("pool4", "conv5", "bn"),
+    "efficientnetv2b0": ("block6", "top"),
+}
+
+
+def last_stage(family: str, stages: int = 4) -> tuple[str, ...]:
+    """How the names of the layers begin that belong to the last stage.
+
+    Args:
+        family: One of ``FAMILIES``.
+        stages: Of the compact family: how many it has.
+
+    Returns:
+        Prefixes for ``str.startswith``.
+
+    Raises:
+        RecipeError: The family does not exist.
+    """
+    check_family(family)
+    return _LAST_STAGE.get(family, (f"stage{stages}_",))
 
 
 def check_family(name: str) -> None:

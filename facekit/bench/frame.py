@@ -19,7 +19,7 @@ from facekit.bench.samples import sample_pictures
 from facekit.crops.align import align
 from facekit.crops.decode import decode
 from facekit.crops.detect import Detection, Detector, find_detector
-from facekit.frame import FaceFrame
+from facekit.frame import ALIGNED_EYES, FaceFrame
 from facekit.home import home
 
 __all__ = ["draw_montage", "measure_frame", "render", "run"]
@@ -27,7 +27,7 @@ __all__ = ["draw_montage", "measure_frame", "render", "run"]
 #: Pictures of each source when the user names no limit.
 _LIMIT: Final = 200
 #: Sources whose pictures come aligned; the others are detected and aligned.
-_ALIGNED: Final = ("celeba", "fer")
+_ALIGNED: Final = tuple(ALIGNED_EYES)
 _ZOOM: Final = 4  # of the mean faces in the montage
 
 
@@ -62,12 +62,12 @@ def measure_frame(
 ) -> dict[str, Any]:
     """Where eyes and mouths of every source lie in the frame.
 
-    CelebA and FER-2013 are cropped as the crop cache does it, LFW and photos
+    CelebA, FER-2013 and CK+ are cropped as the crop cache does it, LFW and photos
     by YuNet's five points. The places are YuNet's points of the picture,
     carried into the frame.
 
     Args:
-        data: Folder with any of ``celeba``, ``fer2013``, ``lfw`` and ``wild``.
+        data: Folder with any of ``celeba``, ``fer2013``, ``ckplus``, ``lfw`` and ``wild``.
         frame: The frame to measure; the default one if None.
         limit: Pictures of each source at most, in [1, inf).
         seed: Of the sample.

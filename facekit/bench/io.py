@@ -48,7 +48,7 @@ def run(options: BenchOptions) -> dict[str, Any]:
     Raises:
         DataError: The folder is no CelebA folder.
     """
-    recipe = load_recipe(_RECIPE)
+    recipe = load_recipe(_RECIPE, (), PretrainRecipe)
     limit = options.limit or _LIMIT
     with tempfile.TemporaryDirectory(prefix="facekit-bench-") as scratch:
         if options.data is None:

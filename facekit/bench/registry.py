@@ -20,12 +20,14 @@ class BenchOptions:
         model: Bundle name or folder, or None for the default.
         limit: Images at most, or None for the benchmark's own number.
         seed: Seed of everything drawn.
+        peer: File of another project's network to measure beside ours, or None.
     """
 
     data: Path | None = None
     model: str | None = None
     limit: int | None = None
     seed: int = 0
+    peer: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,24 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "detectors": Benchmark(
         "facekit.bench.detectors", "run", "Faces found, false boxes, time and eye error."
     ),
+    "features": Benchmark(
+        "facekit.bench.features",
+        "run",
+        "Feature extraction against Keras predict on the same weights, in turn.",
+    ),
+    "head": Benchmark(
+        "facekit.bench.head",
+        "run",
+        "Heads on cached features against the frozen backbone inside Keras fit.",
+    ),
     "transfer": Benchmark(
         "facekit.bench.transfer",
         "measure_transfer",
         "How a backbone transfers: identity teacher, LFW people, FER-2013 probe.",
+    ),
+    "emotions": Benchmark(
+        "facekit.bench.emotions",
+        "compare_emotions",
+        "Emotion models, and a peer, on the same FER-2013 test images.",
     ),
 }

@@ -15,6 +15,7 @@ __all__ = ["SOURCES", "sample_pictures"]
 SOURCES: Final[dict[str, str]] = {
     "celeba": "celeba/img_align_celeba/*.jpg",
     "fer": "fer2013/train/*/*.png",
+    "ckplus": "ckplus/*/*.png",
     "lfw": "lfw/*/**/*.jpg",
     "wild": "wild/*/*",
 }
@@ -26,7 +27,7 @@ def sample_pictures(
     """A random sample of every source that is there.
 
     Args:
-        data: Folder with any of ``celeba``, ``fer2013``, ``lfw`` and ``wild``.
+        data: Folder with any of ``celeba``, ``fer2013``, ``ckplus``, ``lfw`` and ``wild``.
         limit: Pictures of each source at most.
         seed: Of the sample.
         sources: Keys of ``SOURCES``.

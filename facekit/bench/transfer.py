@@ -19,7 +19,7 @@ from facekit.crops.align import align
 from facekit.crops.cache import build_cache
 from facekit.crops.decode import decode
 from facekit.crops.detect import Detector, find_detector
-from facekit.datasets.class_folders import read_fer_folders
+from facekit.datasets.fer import read_fer
 from facekit.errors import DataError, ImageError, UsageError
 from facekit.evaluation.people import verify_people
 from facekit.features.extract import extract
@@ -170,7 +170,7 @@ def probe_emotions(bundle: Bundle, folder: Path) -> dict[str, Any]:
     """
     from sklearn.metrics import f1_score
 
-    table = read_fer_folders(folder)
+    table = read_fer(folder)
     cache = build_cache(table, bundle.frame, root=cache_folder() / "crops")
     train = np.flatnonzero((table.split == "train") & cache.ok)
     test = np.flatnonzero((table.split == "test") & cache.ok)

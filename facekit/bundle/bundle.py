@@ -49,6 +49,11 @@ class Bundle:
         return self.manifest.frame.build()
 
     @property
+    def parts(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every part of the embedding without the batch axis, by name."""
+        return self.manifest.parts
+
+    @property
     def key(self) -> str:
         """Short hash of weights and frame: changes with any of them."""
         text = f"{self.manifest.backbone.sha256} {self.frame.key}"

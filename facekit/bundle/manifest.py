@@ -16,6 +16,7 @@ from facekit.frame import FaceFrame
 __all__ = [
     "MANIFEST",
     "BackboneEntry",
+    "BaseEntry",
     "FileEntry",
     "FrameEntry",
     "HeadEntry",
@@ -77,6 +78,12 @@ class BackboneEntry(FileEntry):
     macs: Annotated[int, Field(ge=0)]
 
 
+class BaseEntry(_Entry):
+    """The bundle whose backbone and heads a bundle of heads alone goes on from."""
+
+    name: Name
+
+
 class HeadEntry(FileEntry):
     """A head, the parts it reads and how well it did."""
 
@@ -86,7 +93,11 @@ class HeadEntry(FileEntry):
 
 
 class Manifest(_Entry):
-    """Everything a bundle says about itself."""
+    """Everything a bundle says about itself.
+
+    With ``base`` the backbone's file lies in that bundle, whose heads count too;
+    ``backbone`` says which one it must be.
+    """
 
     format: Literal[1] = 1
     name: Name
@@ -96,6 +107,7 @@ class Manifest(_Entry):
     preprocessing: Preprocessing = Preprocessing()
     parts: dict[str, tuple[int, ...]]
     backbone: BackboneEntry
+    base: BaseEntry | None = None
     mirror: bool = False  # scores are those of the crop and its mirror image, averaged
     heads: dict[Name, HeadEntry]
     training: dict[str, Any] = Field(default_factory=dict)
@@ -104,8 +116,9 @@ class Manifest(_Entry):
     others: tuple[FileEntry, ...] = ()
 
     def files(self) -> Iterator[FileEntry]:
-        """Every file of the bundle but the manifest."""
-        yield self.backbone
+        """Every file in the bundle's own folder but the manifest."""
+        if self.base is None:
+            yield self.backbone
         yield from self.heads.values()
         yield from self.others
 
@@ -120,6 +133,8 @@ def render(manifest: Manifest) -> str:
         JSON, UTF-8, ending with a line break.
     """
     record = {**manifest.model_dump(mode="json"), "sha256": _BLANK}
+    if manifest.base is None:
+        del record["base"]
     text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     digest = hashlib.sha256(text.encode()).hexdigest()
     return f"{digest}".join(text.rsplit(_BLANK, 1))

@@ -16,10 +16,12 @@ import numpy as np
 from facekit.bundle.manifest import (
     MANIFEST,
     BackboneEntry,
+    BaseEntry,
     FileEntry,
     FrameEntry,
     HeadEntry,
     Manifest,
+    read_manifest,
     render,
 )
 from facekit.bundle.session import OnnxBackbone
@@ -39,7 +41,8 @@ class BundleContents:
         name: Lower-case letters, digits, dots, hyphens; at most 64 characters.
         version: Such as "1".
         frame: The face frame the backbone was trained in.
-        onnx: The exported graph, input "crops", outputs named after the parts.
+        onnx: The exported graph, input "crops", outputs named after the parts; of
+            the base where there is one.
         family: A name of the backbone catalog.
         config: What rebuilds the backbone in that family.
         parameters: Number of learnt numbers, in [0, inf).
@@ -52,6 +55,8 @@ class BundleContents:
         data_licences: Licence note by data source.
         metrics: Measured numbers of the whole.
         card: The text of card.md.
+        base: Name of the bundle whose backbone this is: the graph is not written
+            again, and the base's heads count too. Empty for none.
     """
 
     name: str
@@ -70,6 +75,7 @@ class BundleContents:
     data_licences: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
+    base: str = ""
 
 
 def write_bundle(folder: Path, contents: BundleContents) -> Bundle:
@@ -110,7 +116,11 @@ def _write_files(draft: Path, contents: BundleContents) -> Manifest:
         heads[name] = HeadEntry(
             **entry.model_dump(), kind=head.kind, parts=head.parts, metrics=metrics
         )
-    onnx = _write(draft, "backbone.onnx", contents.onnx)
+    if contents.base:
+        digest = hashlib.sha256(contents.onnx).hexdigest()
+        onnx = FileEntry(file="backbone.onnx", sha256=digest)
+    else:
+        onnx = _write(draft, "backbone.onnx", contents.onnx)
     backbone = BackboneEntry(
         **onnx.model_dump(),
         family=contents.family,
@@ -126,6 +136,7 @@ def _write_files(draft: Path, contents: BundleContents) -> Manifest:
         frame=FrameEntry(side=frame.side, eye_y=frame.eye_y, eye_distance=frame.eye_distance),
         parts=OnnxBackbone(contents.onnx).parts,
         backbone=backbone,
+        base=BaseEntry(name=contents.base) if contents.base else None,
         mirror=contents.mirror,
         heads=heads,
         training=dict(contents.training),
@@ -152,7 +163,8 @@ def add_head(
     Raises:
         BundleError: The bundle is damaged or the head does not fit it.
     """
-    manifest = load_bundle(folder).manifest
+    load_bundle(folder)
+    manifest = read_manifest(folder)  # a base's heads are not written again
     draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     shutil.copytree(folder, draft)
     try:

@@ -10,24 +10,34 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Literal
-
-import numpy as np
 
 from facekit import home
 from facekit.bundle.bundle import POINTS, Bundle
 from facekit.bundle.manifest import MANIFEST, Manifest, read_manifest
 from facekit.bundle.session import OnnxBackbone
 from facekit.errors import BundleError
+from facekit.heads.head import Head
 from facekit.heads.load import load_head
 
-__all__ = ["DEFAULT", "POINTS", "Bundle", "Listing", "find_bundle", "list_bundles", "load_bundle"]
+__all__ = [
+    "COMPANIONS",
+    "DEFAULT",
+    "POINTS",
+    "Bundle",
+    "Listing",
+    "find_bundle",
+    "list_bundles",
+    "load_bundle",
+]
 
 #: The bundle used when none is named.
 DEFAULT: Final = "celeba-compact"
+#: Shipped bundles of heads on the default's backbone, read with it.
+COMPANIONS: Final = ("fer-frozen",)
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -114,7 +124,8 @@ def load_bundle(name_or_path: str | Path | None = None, *, threads: int = 0) -> 
     """Read a bundle, check the hash of every file, and open its graph.
 
     Args:
-        name_or_path: As for ``find_bundle``.
+        name_or_path: As for ``find_bundle``; None also takes the heads that ship
+            for the default's backbone (``COMPANIONS``).
         threads: Threads of the graph in [1, inf), or 0 for one a core.
 
     Returns:
@@ -124,25 +135,65 @@ def load_bundle(name_or_path: str | Path | None = None, *, threads: int = 0) -> 
         BundleError: There is none, a file is missing or altered, or its parts
             do not fit together.
     """
-    folder = find_bundle(name_or_path)
+    bundle = _load(find_bundle(name_or_path), threads)
+    if name_or_path is None:
+        for name in COMPANIONS:
+            if (shipped_folder() / name / MANIFEST).is_file():
+                extended = _extend(bundle, shipped_folder() / name)
+                entries = {"heads": extended.manifest.heads}
+                kept = bundle.manifest.model_copy(update=entries)
+                bundle = replace(extended, manifest=kept)
+    return bundle
+
+
+def _load(folder: Path, threads: int) -> Bundle:
     manifest = read_manifest(folder)
-    contents = {
-        entry.file: _checked(folder / entry.file, entry.sha256) for entry in manifest.files()
-    }
+    if manifest.base is not None:
+        base = _load(_base_folder(manifest.base.name, folder), threads)
+        return replace(_extend(base, folder), folder=folder)
+    contents = _read_files(folder, manifest)
     file = manifest.backbone.file
     backbone = OnnxBackbone(contents[file], name=str(folder / file), threads=threads)
     if backbone.parts != manifest.parts or backbone.side != manifest.frame.side:
         raise BundleError(f"{folder / file} does not give the parts that {MANIFEST} lists")
+    return Bundle(folder, manifest, _heads(folder, manifest, contents), backbone)
+
+
+def _base_folder(name: str, folder: Path) -> Path:
+    for root in (shipped_folder(), home.models_folder()):
+        if (root / name / MANIFEST).is_file():
+            return root / name
+    raise BundleError(f"{folder} needs the model {name!r}, which is not here: install that first")
+
+
+def _extend(base: Bundle, folder: Path) -> Bundle:
+    """A loaded bundle with the heads of another that goes on from it."""
+    manifest = read_manifest(folder)
+    if manifest.backbone.sha256 != base.manifest.backbone.sha256:
+        raise BundleError(
+            f"{folder} was made for another version of the backbone {base.name}: "
+            "fit its heads again with `facekit transfer`"
+        )
+    heads = _heads(folder, manifest, _read_files(folder, manifest))
+    entries = {**base.manifest.heads, **manifest.heads}
+    merged = manifest.model_copy(update={"heads": entries})
+    return Bundle(base.folder, merged, {**base.heads, **heads}, base.backbone)
+
+
+def _read_files(folder: Path, manifest: Manifest) -> dict[str, bytes]:
+    return {entry.file: _checked(folder / entry.file, entry.sha256) for entry in manifest.files()}
+
+
+def _heads(folder: Path, manifest: Manifest, contents: dict[str, bytes]) -> dict[str, Head]:
     heads = {
         name: load_head(contents[entry.file], str(folder / entry.file))
         for name, entry in manifest.heads.items()
     }
     for name, head in heads.items():
-        missing = [part for part in head.parts if part not in backbone.parts]
-        width = sum(int(np.prod(backbone.parts[p])) for p in head.parts if p not in missing)
-        if missing or width != head.sizes[0]:
+        missing = [part for part in head.parts if part not in manifest.parts]
+        if missing or head.width(manifest.parts) != head.sizes[0]:
             raise BundleError(f"head {name!r} of {folder} reads parts that its backbone lacks")
-    return Bundle(folder, manifest, heads, backbone)
+    return heads
 
 
 def _checked(path: Path, sha256: str) -> bytes:

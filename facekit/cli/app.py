@@ -13,7 +13,19 @@ from typing import Annotated
 import typer
 
 from facekit import __version__
-from facekit.cli import bench, data, demo, doctor, evaluate, models, predict, pretrain, recipes
+from facekit.cli import (
+    bench,
+    compare,
+    data,
+    demo,
+    doctor,
+    evaluate,
+    models,
+    predict,
+    pretrain,
+    recipes,
+    transfer,
+)
 from facekit.errors import FacekitError
 
 __all__ = ["app", "main"]
@@ -31,7 +43,9 @@ app = typer.Typer(
 app.command("predict")(predict.predict)
 app.command("demo")(demo.demo)
 app.command("pretrain")(pretrain.pretrain)
+app.command("transfer")(transfer.transfer)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")

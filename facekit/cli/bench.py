@@ -20,6 +20,9 @@ def bench(
     model: Annotated[str | None, typer.Option(help="Bundle: a name or a folder.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Images at most.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of what is drawn.")] = 0,
+    peer: Annotated[
+        Path | None, typer.Option(help="For emotions: a Keras HDF5 file to measure beside ours.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the JSON record and nothing else.")
     ] = False,
@@ -35,7 +38,7 @@ def bench(
     require_choice("benchmark", name, BENCHMARKS)
     benchmark = BENCHMARKS[name]
     with redirect_stdout(sys.stderr):  # whatever a library prints stays out of the answer
-        record = benchmark.run(BenchOptions(data, model, limit, seed))
+        record = benchmark.run(BenchOptions(data, model, limit, seed, peer))
     if as_json:
         print_json(record)
         return

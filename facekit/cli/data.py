@@ -1,4 +1,4 @@
-"""``facekit data``: the dataset cards."""
+"""``facekit data``: the dataset cards, and the features that are kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Show dataset cards: home page, licence, layout, known faults.",
+    help="Show dataset cards (home page, licence, layout, known faults) and kept features.",
     rich_markup_mode=None,
     invoke_without_command=True,
 )
@@ -41,3 +41,26 @@ def show(name: Annotated[str, typer.Argument(help="Name of the data set.")]) -> 
     files = card_files()
     require_choice("data set", name, files)
     typer.echo(files[name].read_text(encoding="utf-8").rstrip("\n"))
+
+
+@app.command("features")
+def features(
+    clear: Annotated[bool, typer.Option("--clear", help="Delete them.")] = False,
+    keys: Annotated[list[str] | None, typer.Argument(help="Which, by key; none for all.")] = None,
+) -> None:
+    """List the cached features of frozen backbones, or delete them."""
+    from facekit.cli.tables import print_table
+    from facekit.features.inventory import clear_sets, list_sets
+    from facekit.home import cache_folder
+
+    root = cache_folder() / "features"
+    if clear:
+        freed = clear_sets(root, tuple(keys) if keys else None)
+        typer.echo(f"{freed / 1e6:,.1f} MB freed in {root}")
+        return
+    rows = [
+        (one.key, one.model, f"{one.rows:,}", one.views, f"{one.size / 1e6:,.1f}")
+        for one in list_sets(root)
+        if not keys or one.key in keys
+    ]
+    print_table(("key", "model", "crops", "views", "MB"), rows, title=str(root))

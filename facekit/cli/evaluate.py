@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from facekit.errors import UsageError
+
 __all__ = ["evaluate"]
 
 #: Column heads that let the table of attributes fit 80 characters.
@@ -18,10 +20,18 @@ _SHORT: Final = {
     "average_precision": "av. prec.",
     "majority_accuracy": "majority",
 }
+#: Classes up to which the confusion matrix fits a terminal.
+_MOST_COLUMNS: Final = 9
+
+
+#: What may be measured on.
+_DATASETS: Final = ("celeba", "fer", "ckplus", "folder")
 
 
 def evaluate(
-    dataset: Annotated[str, typer.Argument(help="What to measure on: celeba.")],
+    dataset: Annotated[
+        str, typer.Argument(help="What to measure on: celeba, fer, ckplus or folder.")
+    ],
     data: Annotated[
         Path | None, typer.Option(help="Folder of the data set; one partition is enough.")
     ] = None,
@@ -30,8 +40,20 @@ def evaluate(
         str | None, typer.Option(help="Bundle: a name (see `facekit models`) or a folder.")
     ] = None,
     source: Annotated[
-        str, typer.Option(help="celeba (a folder) or tfds (TensorFlow Datasets).")
+        str, typer.Option(help="CelebA from celeba (a folder) or tfds (TensorFlow Datasets).")
     ] = "celeba",
+    labels: Annotated[
+        str, typer.Option(help="FER-2013 by fer (its labels) or ferplus (most votes).")
+    ] = "fer",
+    exclude: Annotated[
+        Path | None, typer.Option(help="List of images to leave out; see `facekit audit`.")
+    ] = None,
+    people: Annotated[
+        Path | None, typer.Option(help="Who is in each picture of a folder: a csv file,person.")
+    ] = None,
+    aligned: Annotated[
+        str | None, typer.Option(help="A folder's faces lie as in fer or celeba: not detected.")
+    ] = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Leave out missing and unreadable images.")
     ] = False,
@@ -43,19 +65,46 @@ def evaluate(
     from facekit.cli.choices import require_choice
     from facekit.cli.tables import print_json
 
-    require_choice("data set", dataset, ("celeba",))
+    require_choice("data set", dataset, _DATASETS)
     require_choice("--split", split, ("train", "val", "test"))
     require_choice("--source", source, ("celeba", "tfds"))
-    from facekit.workflows.evaluate import evaluate_celeba
-
+    require_choice("--labels", labels, ("fer", "ferplus"))
+    _refuse_unused(dataset, source, labels, exclude, people, aligned)
+    shared: dict[str, Any] = {"split": split, "model": model, "allow_missing": allow_missing}
     with redirect_stdout(sys.stderr):  # whatever a library prints stays out of the answer
-        record = evaluate_celeba(
-            data, split=split, model=model, allow_missing=allow_missing, source=source
-        )
+        if dataset == "celeba":
+            from facekit.workflows.evaluate import evaluate_celeba
+
+            record = evaluate_celeba(data, source=source, **shared)
+        else:
+            from facekit.workflows.evaluate_classes import evaluate_classes
+
+            more: dict[str, Any] = {"labels": labels, "exclude": exclude, "people": people}
+            record = evaluate_classes(dataset, data, aligned=aligned, **shared, **more)
     if as_json:
         print_json(record)
     else:
         _show(record)
+
+
+def _refuse_unused(
+    dataset: str,
+    source: str,
+    labels: str,
+    exclude: Path | None,
+    people: Path | None,
+    aligned: str | None,
+) -> None:
+    """An option that would do nothing is a mistake worth telling."""
+    for name, given, owners in (
+        ("--source tfds", source != "celeba", ("celeba",)),
+        ("--labels ferplus", labels != "fer", ("fer",)),
+        ("--exclude", exclude is not None, ("fer", "ckplus", "folder")),
+        ("--people", people is not None, ("folder",)),
+        ("--aligned", aligned is not None, ("folder",)),
+    ):
+        if given and dataset not in owners:
+            raise UsageError(f"{name} goes with {' or '.join(owners)}, not with {dataset}")
 
 
 def _show(record: Mapping[str, Any]) -> None:
@@ -69,10 +118,24 @@ def _show(record: Mapping[str, Any]) -> None:
         rows.append((name, _number(value), shown))
     print_table(("metric", "value", "95 % interval"), rows, title)
     typer.echo()
-    names = record["per_attribute"]
+    what = "attribute" if "per_attribute" in record else "class"
+    names = record[f"per_{what}"]
     columns = [_SHORT.get(name, name) for name in next(iter(names.values()), {})]
     cells = [(name, *map(_number, row.values())) for name, row in names.items()]
-    print_table(("attribute", *columns), cells)
+    print_table((what, *columns), cells)
+    if "confusion" in record:
+        _show_confusion(list(names), record["confusion"])
+
+
+def _show_confusion(names: list[str], confusion: list[list[int]]) -> None:
+    """Rows are labels, columns answers; left out where it would not fit."""
+    from facekit.cli.tables import print_table
+
+    if len(names) > _MOST_COLUMNS:
+        return
+    typer.echo()
+    rows = [(name, *row) for name, row in zip(names, confusion, strict=True)]
+    print_table(("label, answered:", *names), rows)
 
 
 def _number(value: object) -> object:

@@ -8,14 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["IMAGE_SUFFIXES", "Failure", "expand"]
+from facekit.datasets.class_folders import PICTURE_SUFFIXES
 
-#: What is taken for a picture inside a folder; a file named outright is always tried.
-#: HEIC cannot be decoded, but its record says so and what to do.
-IMAGE_SUFFIXES = frozenset(
-    (".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg")
-    + (".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
-)
+__all__ = ["Failure", "expand"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +73,7 @@ def _walk(folder: Path) -> Iterator[Path | Failure]:
     for place, folders, names in os.walk(folder, onerror=failures.append):
         folders.sort()
         for name in sorted(names):
-            if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
+            if os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES:
                 empty = False
                 found = Path(place, name)
                 yield found if found.is_file() else Failure(str(found), "not a regular file")

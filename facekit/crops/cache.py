@@ -20,15 +20,12 @@ run goes on where it stopped; a lock file keeps a second process waiting.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import filelock
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +36,7 @@ from facekit.crops.detect import Detector, find_detector
 from facekit.datasets.table import Table
 from facekit.errors import DataError, ImageError
 from facekit.frame import ALIGNED_EYES, BOX_EYES, FaceFrame
+from facekit.lock import locked
 
 __all__ = ["CropCache", "build_cache", "cache_key"]
 
@@ -144,9 +142,10 @@ def build_cache(
     key = cache_key(table, frame, found_by=found_by)
     folder = root / f"{table.name}-{key}"
     threads = workers or os.cpu_count() or 1
+    waiting = "waiting for another process that builds these crops"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(root / f"{folder.name}.lock", progress):
+        with locked(root / f"{folder.name}.lock", waiting if progress else ""):
             if not (folder / "cache.json").exists():
                 build(table, frame, crop, folder, workers=threads, progress=progress)
     except OSError as error:
@@ -174,24 +173,6 @@ def _found(finder: Detector, frame: FaceFrame, refine: Refine | None) -> Cropper
         return align(rgb, faces[0], frame, detector=finder.name, refine=refine)[0]
 
     return crop
-
-
-@contextlib.contextmanager
-def _locked(path: Path, progress: bool) -> Iterator[None]:
-    """Hold the lock of one cache; the system frees it when a process dies."""
-    lock = filelock.FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        if progress:
-            from rich.console import Console
-
-            Console(stderr=True).print("waiting for another process that builds these crops")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _open(table: Table, frame: FaceFrame, folder: Path, key: str) -> CropCache:

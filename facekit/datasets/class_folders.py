@@ -1,88 +1,112 @@
-"""Class folders: one folder a class, classes known by name."""
+"""Class folders: one folder a class, perhaps inside one folder a split."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-import numpy as np
-
-from facekit.datasets.table import Table
 from facekit.errors import DataError
-from facekit.labels import EMOTIONS
 
-__all__ = ["read_class_folders", "read_fer_folders"]
+__all__ = ["PICTURE_SUFFIXES", "SPLIT_FOLDERS", "ClassFiles", "list_classes", "split_folders"]
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+#: What is taken for a picture by its name. HEIC cannot be decoded, but its error
+#: says so and what to do.
+PICTURE_SUFFIXES: Final = frozenset(
+    (".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg")
+    + (".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+)
+#: Folders that hold a split, in any case.
+SPLIT_FOLDERS: Final[dict[str, str]] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
 
 
-def read_class_folders(
-    folder: Path,
-    classes: Sequence[str],
-    splits: dict[str, str],
-    *,
-    name: str,
-    aligned: str | None = None,
-) -> Table:
-    """Read ``<folder>/<split folder>/<class>/*`` into a table.
+@dataclass(frozen=True)
+class ClassFiles:
+    """Pictures in class folders, nothing opened.
+
+    Attributes:
+        ids: Paths relative to the folder, with forward slashes.
+        paths: The files, in the same order.
+        classes: Name of the class folder of each.
+        splits: "train", "val" or "test" for each.
+        others: Files beside them that are no pictures by their names.
+    """
+
+    ids: list[str]
+    paths: list[Path]
+    classes: list[str]
+    splits: list[str]
+    others: tuple[str, ...]
+
+
+def split_folders(folder: Path) -> list[tuple[Path, str]]:
+    """The folders that hold a split: those named so with class folders inside.
 
     Args:
-        folder: Holds one folder a split.
-        classes: Class names in the order of their labels; matched without case.
-        splits: Folder name to "train", "val" or "test"; missing ones are skipped.
-        name: Name of the source.
-        aligned: Key of ``frame.ALIGNED_EYES``, or None to detect faces.
+        folder: Holds one folder a split, or one folder a class.
 
     Returns:
-        Table with int64 labels of shape (n,), sorted by split folder, class and
-        file name.
+        Folder and split, in the order train, val, test; empty without any.
 
     Raises:
-        DataError: No split, an unknown class folder, or no image.
+        DataError: The folder cannot be read.
     """
-    paths: list[Path] = []
-    labels: list[int] = []
-    kept: list[str] = []
-    known = {one.lower(): i for i, one in enumerate(classes)}
-    for part, split in splits.items():
-        if not (folder / part).is_dir():
-            continue
-        for group in sorted(p for p in (folder / part).iterdir() if p.is_dir()):
-            label = known.get(group.name.lower())
-            if label is None:
-                raise DataError(
-                    f"{folder / part} has a folder {group.name!r}; "
-                    f"allowed are {', '.join(classes)}: rename or move it"
-                )
-            found = sorted(p for p in group.iterdir() if p.suffix.lower() in _SUFFIXES)
-            paths += found
-            labels += [label] * len(found)
-            kept += [split] * len(found)
-    if not paths:
-        wanted = " or ".join(f"{part}/<class>/*.png" for part in splits)
-        raise DataError(f"{folder} has no images: {wanted} is wanted, classes {', '.join(classes)}")
-    return Table(
-        name=name,
-        ids=np.array([path.relative_to(folder).as_posix() for path in paths]),
-        images=paths,
-        labels=np.array(labels, np.int64),
-        label_names=tuple(classes),
-        split=np.array(kept),
-        aligned=aligned,
-    )
+    found = [
+        (path, SPLIT_FOLDERS[path.name.casefold()])
+        for path in _folders(folder)
+        if path.name.casefold() in SPLIT_FOLDERS and _folders(path)
+    ]
+    order = list(SPLIT_FOLDERS.values())
+    return sorted(found, key=lambda pair: (order.index(pair[1]), pair[0].name))
 
 
-def read_fer_folders(folder: Path) -> Table:
-    """FER-2013 as Kaggle's class folders, ``train/`` and ``test/``.
+def list_classes(folder: Path, parts: list[tuple[Path, str]]) -> ClassFiles:
+    """List ``<part>/<class>/<picture>``; hidden files and folders are passed over.
 
     Args:
-        folder: Holds ``train`` and/or ``test`` with a folder for each emotion.
+        folder: What the ids are relative to.
+        parts: Folders of class folders and the split of each.
 
     Returns:
-        Table named "fer" in the order of ``labels.EMOTIONS``.
+        Pictures sorted by part, class folder and file name.
 
     Raises:
-        DataError: The layout is another.
+        DataError: A folder cannot be read.
     """
-    splits = {"train": "train", "test": "test"}
-    return read_class_folders(folder, EMOTIONS, splits, name="fer", aligned="fer")
+    listed = ClassFiles([], [], [], [], ())
+    others: list[str] = []
+    for part, split in parts:
+        for group in _folders(part):
+            for path in _entries(group):
+                name = path.relative_to(folder).as_posix()
+                if path.suffix.lower() not in PICTURE_SUFFIXES:
+                    others.append(name)
+                    continue
+                listed.ids.append(name)
+                listed.paths.append(path)
+                listed.classes.append(group.name)
+                listed.splits.append(split)
+    return ClassFiles(listed.ids, listed.paths, listed.classes, listed.splits, tuple(others))
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in _entries(folder) if path.is_dir()]
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What a folder holds, sorted by name; nothing hidden."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read as a folder: {error.strerror or error}") from None
+    return [folder / name for name in names]

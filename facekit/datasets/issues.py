@@ -36,16 +36,19 @@ def issues_table(issues: Issues) -> str:
         issues: What was found.
 
     Returns:
-        A header and three rows, no trailing line break.
+        A header and three rows (a fourth where labels are no class), no trailing
+        line break.
     """
     rows = [
         ("missing", "listed, not on disk", issues.missing),
         ("unreadable", "empty or no picture", issues.unreadable),
         ("unlisted", "on disk, not listed", issues.unlisted),
     ]
-    lines = [f"{'kind':<11}{'meaning':<21}{'images':>9}  examples"]
+    if issues.mislabelled:
+        rows.append(("mislabelled", "label is no class", issues.mislabelled))
+    lines = [f"{'kind':<12}{'meaning':<21}{'images':>9}  examples"]
     for kind, meaning, ids in rows:
-        line = f"{kind:<11}{meaning:<21}{len(ids):>9,}  {_examples(ids)}"
+        line = f"{kind:<12}{meaning:<21}{len(ids):>9,}  {_examples(ids)}"
         lines.append(line.rstrip())
     return "\n".join(lines)
 

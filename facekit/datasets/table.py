@@ -31,11 +31,13 @@ class Issues:
         missing: Listed in the label file, not on disk.
         unreadable: On disk but empty, or no picture by its first bytes.
         unlisted: On disk, not listed.
+        mislabelled: Left out because their label is no class.
     """
 
     missing: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     unlisted: tuple[str, ...] = ()
+    mislabelled: tuple[str, ...] = ()
 
     @property
     def blocking(self) -> int:
@@ -45,7 +47,7 @@ class Issues:
     @property
     def found(self) -> bool:
         """Whether there is something to tell."""
-        return bool(self.missing or self.unreadable or self.unlisted)
+        return bool(self.blocking or self.unlisted or self.mislabelled)
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Table:
         aligned: Key of ``frame.ALIGNED_EYES`` when the images come aligned,
             None when faces must be detected.
         issues: What was found wrong while reading.
+        soft: float32 array of shape (n, k) whose rows sum to 1 (votes of several
+            people, say) or are all 0 where nobody voted; None without votes.
     """
 
     name: str
@@ -75,6 +79,7 @@ class Table:
     person: NDArray[np.str_] | None = None
     aligned: str | None = None
     issues: Issues = field(default_factory=Issues)
+    soft: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -101,6 +106,7 @@ class Table:
             labels=self.labels[index],
             split=self.split[index],
             person=None if self.person is None else self.person[index],
+            soft=None if self.soft is None else self.soft[index],
         )
 
 

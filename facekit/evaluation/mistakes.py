@@ -5,14 +5,16 @@ They are worth a look: most are wrong labels, the rest say what was not learned.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from facekit.evaluation.reliability import checked_probabilities
+from facekit.evaluation.weighted_classes import checked_classes
 
-__all__ = ["Wrong", "most_confident_mistakes"]
+__all__ = ["Wrong", "WrongClass", "most_confident_mistakes", "most_confident_wrong_classes"]
 
 
 @dataclass(frozen=True)
@@ -65,4 +67,55 @@ def most_confident_mistakes(
         used_columns[column] += 1
         value = float(chance[row, column])
         out.append(Wrong(int(row), int(column), value, int(truth[row, column])))
+    return out
+
+
+@dataclass(frozen=True)
+class WrongClass:
+    """One wrong answer among classes that exclude each other.
+
+    Attributes:
+        row: Which image.
+        answer: The class given.
+        probability: Of that class, in [0, 1].
+        label: The class that the label says.
+    """
+
+    row: int
+    answer: int
+    probability: float
+    label: int
+
+
+def most_confident_wrong_classes(
+    labels: ArrayLike, probabilities: ArrayLike, *, limit: int = 24, per_pair: int = 4
+) -> list[WrongClass]:
+    """The answers that were surest and wrong.
+
+    Args:
+        labels: int array of shape (n,) with classes in [0, k), -1 for unknown.
+        probabilities: float array of shape (n, k), in [0, 1]; rows sum to 1.
+        limit: How many to return at most.
+        per_pair: How many at most with the same label and the same answer, so
+            that one common confusion does not fill the list.
+
+    Returns:
+        Surest first.
+
+    Raises:
+        ValueError: Shapes do not fit, or a row is no distribution.
+    """
+    truth, chance = checked_classes(labels, probabilities)
+    said, sure = chance.argmax(1), chance.max(1)
+    wrong = np.flatnonzero((truth >= 0) & (said != truth))
+    used: Counter[tuple[int, int]] = Counter()
+    out: list[WrongClass] = []
+    for row in wrong[np.argsort(-sure[wrong], kind="stable")]:
+        pair = int(truth[row]), int(said[row])
+        if len(out) == limit:
+            break
+        if used[pair] == per_pair:
+            continue
+        used[pair] += 1
+        out.append(WrongClass(int(row), pair[1], float(sure[row]), pair[0]))
     return out

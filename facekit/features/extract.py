@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from facekit.crops.cache import CropCache
 from facekit.errors import UsageError
 
-__all__ = ["Embedder", "embed_blocks", "extract"]
+__all__ = ["Embedder", "embed_blocks", "extract", "positions"]
 
 #: Crops a block: 20 MB at a side of 80.
 BLOCK: Final = 1024
@@ -62,7 +62,7 @@ def embed_blocks(
         UsageError: The crops or the rows do not fit.
     """
     crops = source.crops if isinstance(source, CropCache) else source
-    index = _positions(rows, len(crops))
+    index = positions(rows, len(crops))
     for start in range(0, len(index), block):
         chosen = index[start : start + block]
         images = crops[chosen]
@@ -104,7 +104,7 @@ def extract(
         UsageError: The crops or the rows do not fit.
     """
     crops = source.crops if isinstance(source, CropCache) else source
-    index = _positions(rows, len(crops))
+    index = positions(rows, len(crops))
     out: dict[str, NDArray[Any]] = {}
     # One blank crop first: it names the parts and gives their shapes.
     blank = embedder.embed(np.zeros((1, *crops.shape[1:]), crops.dtype), parts)
@@ -127,7 +127,12 @@ def _new_array(
     return np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape)
 
 
-def _positions(rows: ArrayLike | None, n: int) -> NDArray[np.int64]:
+def positions(rows: ArrayLike | None, n: int) -> NDArray[np.int64]:
+    """Which of n crops: positions, a mask of shape (n,), or None for all.
+
+    Raises:
+        UsageError: The rows do not fit.
+    """
     everything = np.arange(n, dtype=np.int64)
     try:
         return everything if rows is None else everything[np.asarray(rows)].reshape(-1)

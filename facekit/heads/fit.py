@@ -112,6 +112,7 @@ def fit_logistic(
     *,
     l2: float = 1.0,
     classes: int | None = None,
+    softmax: bool = False,
     sample_weight: ArrayLike | None = None,
     start: tuple[ArrayLike, ArrayLike] | None = None,
     max_iter: int = 200,
@@ -126,7 +127,9 @@ def fit_logistic(
         x: float array of shape (n, d).
         y: int array of shape (n,) with classes in [0, classes): softmax; or of
             shape (n, k) with 1, 0 and -1 for unknown (or shares in [0, 1]): k
-            independent labels, one neuron when k is 1.
+            independent labels, one neuron when k is 1; with ``softmax`` shares of
+            k classes instead, rows that sum to 1 or to 0.
+        softmax: What a y with two axes means.
         l2: Strength in [0, inf).
         classes: How many classes a vector y has; by default its largest + 1.
         sample_weight: float array of shape (n,) in [0, inf), or None for ones.
@@ -144,7 +147,8 @@ def fit_logistic(
 
     x = np.ascontiguousarray(x, np.float32)
     weight = _sample_weight(sample_weight, len(x))
-    loss, k = _loss(np.asarray(y), weight / weight.sum(), classes)
+    share = weight / weight.sum()
+    loss, k = _share_loss(np.asarray(y), share) if softmax else _loss(np.asarray(y), share, classes)
     if not l2 >= 0:
         raise ValueError(f"l2 must be at least 0, not {l2}")
     strength = l2 / weight.sum()
@@ -192,6 +196,21 @@ def _softmax_loss(y: NDArray[np.int64], share: Doubles, k: int) -> Loss:
         return value, share[:, None] * (np.exp(log_p) - goal)
 
     return loss
+
+
+def _share_loss(y: NDArray[Any], share: Doubles) -> tuple[Loss, int]:
+    if y.ndim != 2 or len(y) != len(share) or y.min() < 0 or y.max() > 1:
+        raise ValueError(f"y has shape {y.shape}, needed are shares of shape ({len(share)}, k)")
+    goal = np.asarray(y, np.float64)
+    known = goal.sum(1, keepdims=True)
+
+    def loss(logits: Doubles) -> tuple[float, Doubles]:
+        logits = logits - logits.max(1, keepdims=True)
+        log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+        value = -float(share @ (goal * log_p).sum(1))
+        return value, share[:, None] * (np.exp(log_p) * known - goal)
+
+    return loss, goal.shape[1]
 
 
 def _sigmoid_loss(y: Doubles, share: Doubles) -> Loss:

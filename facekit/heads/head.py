@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self, get_args
 
@@ -16,10 +16,13 @@ from facekit.atomic import write_atomically
 from facekit.errors import BundleError
 from facekit.heads.arrays import pack
 
-__all__ = ["Activation", "Head", "activate", "float32", "read_parts"]
+__all__ = ["CHANNELS", "Activation", "Head", "activate", "float32", "read_parts"]
 
 Floats = NDArray[np.float32]
 Activation = Literal["sigmoid", "softmax", "none"]
+
+#: How the arrays of ``Head.channels`` are named in the file, before the part.
+CHANNELS: Final = "channels."
 
 #: The logit beyond which exp overflows float32 or a probability is exactly 0 or 1.
 _LOGIT_LIMIT: Final = 80.0
@@ -47,12 +50,18 @@ def activate(logits: Floats, activation: Activation) -> Floats:
     return np.asarray(scores, np.float32)
 
 
-def read_parts(embedding: Mapping[str, NDArray[Any]], parts: tuple[str, ...]) -> Floats:
+def read_parts(
+    embedding: Mapping[str, NDArray[Any]],
+    parts: tuple[str, ...],
+    channels: Mapping[str, Floats] | None = None,
+) -> Floats:
     """The named parts of an embedding, flattened and side by side.
 
     Args:
         embedding: float arrays of shape (n, ...) by part name.
         parts: Which parts, in which order.
+        channels: By part name, float array of shape (c, r) that the last axis is
+            multiplied with first (the same at every place of a grid).
 
     Returns:
         float32 array of shape (n, d).
@@ -67,6 +76,17 @@ def read_parts(embedding: Mapping[str, NDArray[Any]], parts: tuple[str, ...]) ->
             "use the head with the backbone it was made for"
         )
     arrays = [np.asarray(embedding[name], np.float32) for name in parts]
+    if channels:
+        try:
+            arrays = [
+                value @ channels[name] if name in channels else value
+                for name, value in zip(parts, arrays, strict=True)
+            ]
+        except ValueError as error:
+            raise BundleError(
+                "the embedding's parts have other channels than the head reads: "
+                "use the head with the backbone it was made for"
+            ) from error
     flat = [array.reshape(len(array), math.prod(array.shape[1:])) for array in arrays]
     return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
 
@@ -79,6 +99,8 @@ class Head(ABC):
         parts: The parts it reads, flattened and joined in this order (d numbers).
         labels: The k names of its scores.
         activation: How logits become scores.
+        channels: By part name, float32 array of shape (c, r) that the part's
+            last axis is multiplied with first; empty for none.
         mean: float32 array of shape (d,) taken off the input, or None.
         scale: float32 array of shape (d,), in (0, inf), that divides the input
             after that, or None.
@@ -93,6 +115,7 @@ class Head(ABC):
     parts: tuple[str, ...]
     labels: tuple[str, ...]
     activation: Activation = "sigmoid"
+    channels: Mapping[str, Floats] = field(default_factory=dict)
     mean: Floats | None = None
     scale: Floats | None = None
     calibration: Floats | None = None
@@ -107,6 +130,10 @@ class Head(ABC):
         if self.activation not in get_args(Activation):
             allowed = ", ".join(get_args(Activation))
             raise ValueError(f"activation is {self.activation!r}, allowed are {allowed}")
+        channels = {name: float32(name, value) for name, value in self.channels.items()}
+        object.__setattr__(self, "channels", channels)
+        if not set(channels) <= set(self.parts) or any(c.ndim != 2 for c in channels.values()):
+            raise ValueError("channels need a matrix (c, r) for parts that the head reads")
         d, k = self.sizes
         if k != len(self.labels):
             raise ValueError(f"{len(self.labels)} labels for {k} outputs")
@@ -130,6 +157,30 @@ class Head(ABC):
     @abstractmethod
     def sizes(self) -> tuple[int, int]:
         """(d, k): how many numbers it reads and how many scores it gives."""
+
+    @property
+    def parameters(self) -> int:
+        """How many learnt numbers it holds, channels included."""
+        arrays = [*self.weights().values(), *self.channels.values()]
+        return sum(array.size for array in arrays)
+
+    def width(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
+        """How many numbers it would read of parts of these shapes.
+
+        Args:
+            shapes: Shape of one row of each part, by name; parts that are not
+                there count nothing, channels that do not fit -1.
+        """
+        total = 0
+        for name in self.parts:
+            shape = shapes.get(name, (0,))
+            matrix = self.channels.get(name)
+            if matrix is not None:
+                if shape[-1] != matrix.shape[0]:
+                    return -1
+                shape = (*shape[:-1], matrix.shape[1])
+            total += math.prod(shape)
+        return total
 
     @abstractmethod
     def forward(self, x: Floats) -> Floats:
@@ -157,7 +208,7 @@ class Head(ABC):
         Raises:
             BundleError: The embedding lacks a part or has another size.
         """
-        x = read_parts(embedding, self.parts)
+        x = read_parts(embedding, self.parts, self.channels)
         if x.shape[1] != self.sizes[0]:
             raise BundleError(
                 f"the parts {', '.join(self.parts)} hold {x.shape[1]} numbers, the head reads "
@@ -219,6 +270,7 @@ class Head(ABC):
                 "labels": np.array(self.labels),
                 "activation": np.array(self.activation),
                 **optional,
+                **{f"{CHANNELS}{name}": m.astype(store) for name, m in self.channels.items()},
                 **{name: value.astype(store) for name, value in self.weights().items()},
             }
         )

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from facekit.errors import BundleError
 from facekit.heads.arrays import unpack
-from facekit.heads.head import Head
+from facekit.heads.head import CHANNELS, Head
 from facekit.heads.linear import LinearHead
 from facekit.heads.mlp import MlpHead
 
@@ -41,6 +41,11 @@ def load_head(source: Path | bytes, name: str = "") -> Head:
             "parts": tuple(map(str, arrays["parts"])),
             "labels": tuple(map(str, arrays["labels"])),
             "activation": str(arrays["activation"]),
+            "channels": {
+                key.removeprefix(CHANNELS): value
+                for key, value in arrays.items()
+                if key.startswith(CHANNELS)
+            },
         }
         for key in ("mean", "scale", "calibration", "thresholds"):
             common[key] = arrays.get(key)

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar, overload
 
 import tomli_w
 from pydantic import ValidationError
@@ -18,11 +18,26 @@ from pydantic import ValidationError
 from facekit.errors import RecipeError
 from facekit.recipe.explain import explain, nearest
 from facekit.recipe.schema import PretrainRecipe
+from facekit.recipe.transfer import TransferRecipe
 
-__all__ = ["RecipeInfo", "find_recipe", "list_recipes", "load_recipe", "recipes_folder", "to_toml"]
+__all__ = [
+    "Recipe",
+    "RecipeInfo",
+    "find_recipe",
+    "list_recipes",
+    "load_recipe",
+    "recipes_folder",
+    "to_toml",
+]
 
-#: Folder of recipes -> schema of the recipes in it.
-_KINDS: Final[dict[str, type[PretrainRecipe]]] = {"pretrain": PretrainRecipe}
+Recipe = PretrainRecipe | TransferRecipe
+R = TypeVar("R", PretrainRecipe, TransferRecipe)
+
+#: Folder of recipes, which is also the verb they are for -> their schema.
+_KINDS: Final[dict[str, type[PretrainRecipe] | type[TransferRecipe]]] = {
+    "pretrain": PretrainRecipe,
+    "transfer": TransferRecipe,
+}
 
 
 @dataclass(frozen=True)
@@ -67,13 +82,22 @@ def list_recipes() -> list[RecipeInfo]:
     return found
 
 
-def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> PretrainRecipe:
+@overload
+def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ...) -> Recipe: ...
+@overload
+def load_recipe(name_or_path: str | Path, overrides: Sequence[str], schema: type[R]) -> R: ...
+def load_recipe(
+    name_or_path: str | Path,
+    overrides: Sequence[str] = (),
+    schema: type[PretrainRecipe] | type[TransferRecipe] | None = None,
+) -> Recipe:
     """Read a recipe and put overrides on top of it.
 
     Args:
         name_or_path: A name from ``list_recipes`` or the path of a TOML file.
         overrides: Strings ``key.key=value``. The value is read as TOML and, where
             it is none, taken as a bare string.
+        schema: The kind that is wanted; None takes any.
 
     Returns:
         The checked recipe.
@@ -91,11 +115,13 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Pret
     kind = content.get("kind", "pretrain")
     if kind not in _KINDS:
         raise RecipeError(f"recipe {path.name}: kind={kind!r} is not one of {', '.join(_KINDS)}")
-    schema = _KINDS[kind]
+    found = _KINDS[kind]
+    if schema is not None and schema is not found:
+        raise RecipeError(f"recipe {path.name} is for `facekit {kind}`: use it there")
     try:
-        return schema.model_validate(content)
+        return found.model_validate(content)
     except ValidationError as error:
-        raise RecipeError(f"recipe {path.name}: {explain(error, schema)}") from None
+        raise RecipeError(f"recipe {path.name}: {explain(error, found)}") from None
 
 
 def find_recipe(name_or_path: str | Path) -> Path:
@@ -118,7 +144,7 @@ def find_recipe(name_or_path: str | Path) -> Path:
     raise RecipeError(f"no recipe is called {str(name_or_path)!r}{nearest(name_or_path, files)}")
 
 
-def to_toml(recipe: PretrainRecipe) -> str:
+def to_toml(recipe: Recipe) -> str:
     """The whole recipe, defaults included, as TOML that ``load_recipe`` reads back."""
     return tomli_w.dumps(recipe.model_dump(mode="json"))
 

@@ -11,12 +11,17 @@ from facekit.frame import FaceFrame
 __all__ = [
     "AugmentSpec",
     "BackboneSpec",
+    "Count",
     "DataSpec",
     "ExpectedSpec",
     "FrameSpec",
+    "Name",
+    "NonNegative",
     "OptimizerSpec",
     "PretrainRecipe",
     "ScheduleSpec",
+    "Share",
+    "Spec",
     "TargetSpec",
     "TrainingSpec",
 ]
@@ -29,18 +34,20 @@ TargetName = Literal["attributes", "identity"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
-class _Spec(BaseModel):
+class Spec(BaseModel):
+    """What all tables of a recipe share: unknown keys are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class DataSpec(_Spec):
+class DataSpec(Spec):
     """Which images: CelebA from a folder or from TensorFlow Datasets."""
 
     source: Literal["celeba", "tfds"] = "celeba"
     limit: Annotated[int, Field(ge=0)] = 0  # first images of each split; 0 takes all
 
 
-class FrameSpec(_Spec):
+class FrameSpec(Spec):
     """The face frame; see ``facekit.frame.FaceFrame``."""
 
     side: Annotated[int, Field(ge=32, le=256)] = 80
@@ -52,7 +59,7 @@ class FrameSpec(_Spec):
         return FaceFrame(self.side, self.eye_y, self.eye_distance)
 
 
-class BackboneSpec(_Spec):
+class BackboneSpec(Spec):
     """Which network; ``widths`` and ``blocks`` belong to the compact family."""
 
     family: str = "compact"
@@ -71,7 +78,7 @@ class BackboneSpec(_Spec):
         return self
 
 
-class TargetSpec(_Spec):
+class TargetSpec(Spec):
     """One target of the trunk: a loss and its weight; 0 switches it off."""
 
     weight: NonNegative = 1.0
@@ -80,7 +87,7 @@ class TargetSpec(_Spec):
     relation_weight: NonNegative = 0.0  # squared error of the batch's similarity matrix
 
 
-class AugmentSpec(_Spec):
+class AugmentSpec(Spec):
     """Strength of each augmentation; shares are probabilities.
 
     Geometry is uniform in plus or minus the given amount and is gentle, so that
@@ -103,7 +110,7 @@ class AugmentSpec(_Spec):
     erase: Share = 0.25
 
 
-class OptimizerSpec(_Spec):
+class OptimizerSpec(Spec):
     """AdamW (Loshchilov and Hutter, 2019)."""
 
     name: Literal["adamw"] = "adamw"
@@ -112,7 +119,7 @@ class OptimizerSpec(_Spec):
     clip_norm: NonNegative = 5.0
 
 
-class ScheduleSpec(_Spec):
+class ScheduleSpec(Spec):
     """Warm-up, then cosine to zero, constant, or reduction on a plateau."""
 
     kind: Literal["cosine", "constant", "plateau"] = "cosine"
@@ -121,7 +128,7 @@ class ScheduleSpec(_Spec):
     patience: Count = 3
 
 
-class TrainingSpec(_Spec):
+class TrainingSpec(Spec):
     """Length and bookkeeping of a run."""
 
     epochs: Count = 40
@@ -133,7 +140,7 @@ class TrainingSpec(_Spec):
     checkpoint_minutes: NonNegative = 2.0
 
 
-class ExpectedSpec(_Spec):
+class ExpectedSpec(Spec):
     """A metric with its range, from a run that was really made."""
 
     metric: str
@@ -146,7 +153,7 @@ def _attributes_alone() -> dict[TargetName, TargetSpec]:
     return {"attributes": TargetSpec()}
 
 
-class PretrainRecipe(_Spec):
+class PretrainRecipe(Spec):
     """A whole pretraining recipe."""
 
     name: Name

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from facekit.evaluation.metrics import AttributeIntervals, AttributeMetrics
 from facekit.evaluation.reliability import Reliability
 from facekit.evaluation.weighted import METRICS
+from facekit.report.curves import Curve, training_section
 from facekit.report.gains import GainRow, gain_chart, range_mark
+from facekit.report.origin import origin_sections
 from facekit.report.page import (
     Section,
     Thumbnail,
     Tile,
     document,
     figure,
-    pairs,
-    preformatted,
     table,
     thumbnails,
     tiles,
 )
-from facekit.report.plots import Line, line_chart, reliability_chart
+from facekit.report.plots import reliability_chart
 
 __all__ = ["AttributeReport", "attribute_page"]
 
@@ -34,15 +34,11 @@ _HEADLINES: Final = (
     ("Average precision", "average_precision"),
     ("Calibration error", "ece"),
 )
-#: Training curves: title, keys of metrics.jsonl, unit.
-_CURVES: Final = (
-    ("Loss", ("val_loss", "loss"), "loss"),
-    ("Mean accuracy on validation", ("mean_accuracy",), "accuracy"),
-    ("Agreement with the identity teacher", ("identity_cosine",), "cosine"),
-    ("Learning rate", ("lr",), "learning rate"),
-)
-_NO_CURVE: Final = {"epoch", "seconds"}
-_MOST_CURVES: Final = 10
+#: Training curves before all others.
+_LOSS: Final = Curve("Loss", ("val_loss", "loss"), "loss")
+_ACCURACY: Final = Curve("Mean accuracy on validation", ("mean_accuracy",), "accuracy", share=True)
+_TEACHER: Final = Curve("Agreement with the identity teacher", ("identity_cosine",), "cosine")
+_RATE: Final = Curve("Learning rate", ("lr",), "learning rate")
 
 
 @dataclass(frozen=True)
@@ -87,10 +83,11 @@ def attribute_page(report: AttributeReport) -> str:
     Returns:
         HTML, to be saved with `write_page`.
     """
+    accuracy = replace(_ACCURACY, reference=(report.baseline, "majority baseline"))
     sections = [
         Section("", "", _headlines(report)),
         _attributes(report),
-        *_training(report),
+        *training_section(report.history, (_LOSS, accuracy, _TEACHER, _RATE)),
         _calibration(report),
     ]
     if report.mistakes:
@@ -100,7 +97,7 @@ def attribute_page(report: AttributeReport) -> str:
         )
         sections.append(Section("Most confident mistakes", lead, thumbnails(report.mistakes)))
     sections.append(Section("All numbers", "", _numbers(report)))
-    sections += _origin(report)
+    sections += origin_sections(report.command, report.provenance, report.recipe)
     return document(report.title, report.subtitle, sections, "Made by facekit.")
 
 
@@ -137,52 +134,6 @@ def _attributes(report: AttributeReport) -> Section:
     return Section(title, lead, figure(gain_chart(title, rows, "majority class"), wide=True))
 
 
-def _training(report: AttributeReport) -> list[Section]:
-    charts = [figure(svg, title) for title, svg in _curves(report)]
-    if not charts:
-        return []
-    body = f'<div class="figures">{"".join(charts)}</div>'
-    return [Section("Training", f"{len(report.history)} epochs.", body)]
-
-
-def _curves(report: AttributeReport) -> list[tuple[str, str]]:
-    """Known curves first, then every other number that the history holds."""
-    keys = [key for row in report.history for key, value in row.items() if _number(value)]
-    wanted = list(_CURVES)
-    known = {key for _, names, _ in _CURVES for key in names} | _NO_CURVE
-    for key in dict.fromkeys(keys):
-        base = key.removeprefix("val_")
-        if key not in known:
-            known |= {base, f"val_{base}"}
-            title = base.replace("_", " ").capitalize()
-            wanted.append((title, (f"val_{base}", base), base.replace("_", " ")))
-    out = []
-    for title, names, unit in wanted[:_MOST_CURVES]:
-        lines = [_line(report, name) for name in names if name in keys]
-        if not lines:
-            continue
-        share = names[0] == "mean_accuracy"
-        level = (report.baseline, "majority baseline") if share else (math.nan, "")
-        svg = line_chart(
-            title,
-            lines,
-            x_label="epoch",
-            y_label=unit,
-            percent=share,
-            reference=None if math.isnan(level[0]) else level,
-        )
-        out.append((title, svg))
-    return out
-
-
-def _line(report: AttributeReport, key: str) -> Line:
-    rows = [row for row in report.history if _number(row.get("epoch"))]
-    values = [float(row[key]) if _number(row.get(key)) else math.nan for row in rows]
-    paired = any(f"val_{key}" in row for row in rows)
-    name = "validation" if key.startswith("val_") else "training" if paired else ""
-    return Line(name, [float(row["epoch"]) for row in rows], values)
-
-
 def _calibration(report: AttributeReport) -> Section:
     title = "Are the probabilities right?"
     text = (
@@ -209,24 +160,9 @@ def _numbers(report: AttributeReport) -> str:
     return table(["attribute", *names, "positives", "known"], rows)
 
 
-def _origin(report: AttributeReport) -> list[Section]:
-    out = []
-    if report.command or report.provenance:
-        body = preformatted(report.command) if report.command else ""
-        out.append(Section("Where this comes from", "", body + pairs(report.provenance)))
-    if report.recipe:
-        out.append(Section("Resolved recipe", "", preformatted(report.recipe)))
-    return out
-
-
 def _unit(report: AttributeReport) -> str:
     people = "people" if report.intervals.unit == "person" else "images"
     return f"from {report.intervals.rounds:,} bootstrap redraws of {people}"
-
-
-def _number(value: object) -> bool:
-    usable = isinstance(value, int | float) and not isinstance(value, bool)
-    return usable and math.isfinite(float(value))  # type: ignore[arg-type]
 
 
 def _plain(value: float, digits: int = 1) -> str:

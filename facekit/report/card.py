@@ -20,6 +20,8 @@ __all__ = ["Measurement", "measurements", "model_card", "write_card"]
 RESEARCH_NOTE: Final = "trained on data released for non-commercial research"
 
 _TITLES: Final = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
     "mean_accuracy": "mean accuracy of the attributes",
     "balanced_accuracy": "balanced accuracy",
     "average_precision": "average precision",
@@ -70,7 +72,7 @@ def measurements(
     """The headline rows of a card.
 
     Args:
-        record: From `evaluation_record`.
+        record: From `evaluation_record` or `class_record`.
         baselines: ``AttributeMetrics.baselines``, or {} for none.
         command: What prints the record again.
 

@@ -86,12 +86,15 @@ def line_chart(
     return drawing(470, 246, title, body)
 
 
-def reliability_chart(title: str, curve: Reliability) -> str:
+def reliability_chart(
+    title: str, curve: Reliability, observed: str = "of these, really there"
+) -> str:
     """Share of positives against probability, and how often each was given.
 
     Args:
         title: For screen readers.
         curve: From `reliability`.
+        observed: Name of the vertical axis.
 
     Returns:
         An SVG element.
@@ -99,7 +102,7 @@ def reliability_chart(title: str, curve: Reliability) -> str:
     frame = Frame(Scale(0, 1, 56, 396), Scale(0, 1, 350, 30))
     ticks = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     percent = _percent_ticks(ticks)
-    body = [frame.axes(ticks, ticks, percent, percent, "", "of these, really there")]
+    body = [frame.axes(ticks, ticks, percent, percent, "", observed)]
     body.append(line(frame.x(0), frame.y(0), frame.x(1), frame.y(1), "reference"))
     points = [
         (frame.x(p), frame.y(o))

@@ -35,8 +35,11 @@ class Average:
         if not self.values:
             self.values = current
             return
+        # Early on the average follows quickly, so that the first steps are soon forgotten.
+        updates = step // _EVERY
+        decay = min(self.decay, (1 + updates) / (10 + updates))
         for mean, value in zip(self.values, current, strict=True):
-            mean += (1 - self.decay) * (value - mean)
+            mean += (1 - decay) * (value - mean)
 
     @contextmanager
     def applied(self, weights: Sequence[Any]) -> Iterator[None]:

@@ -5,17 +5,27 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facekit.augment.batches import augment_batch
+from facekit.augment.mixing import Mixer
 from facekit.recipe.schema import AugmentSpec
-from facekit.training.multitask import Targets
 
-__all__ = ["Batch", "Batches"]
+__all__ = ["Batch", "Batches", "Rows"]
 
 Batch = tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]]]
+
+
+class Rows(Protocol):
+    """What is learned, row by row beside the crops."""
+
+    def rows(self, index: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+        """The targets of some rows, by output."""
+        ...
+
 
 _AHEAD = 4  # batches kept ready; bounds the memory
 
@@ -30,20 +40,23 @@ class Batches:
         spec: Augmentation.
         size: Rows a batch; the last incomplete batch of an epoch is left out.
         seed: The recipe's seed.
+        mixer: Mixes images and targets of a batch with one output, or None.
     """
 
     def __init__(
         self,
         crops: NDArray[np.uint8],
         rows: NDArray[np.int64],
-        targets: Targets,
+        targets: Rows,
         spec: AugmentSpec,
         size: int,
         seed: int,
+        mixer: Mixer | None = None,
     ) -> None:
         self.crops, self.rows, self.targets, self.spec = crops, rows, targets, spec
         self.size = min(size, len(rows))
         self.seed = seed
+        self.mixer = mixer if mixer is not None and mixer.active else None
         self.per_epoch = len(rows) // self.size
 
     def order(self, epoch: int) -> NDArray[np.int64]:
@@ -57,6 +70,20 @@ class Batches:
         by_place = np.sort(rows)  # a memory map is read in order of place
         return augment_batch(self.crops[by_place], self.spec, rng), self.targets.rows(by_place)
 
+    def _begin_mixing(self, epoch: int, start: int) -> None:
+        if self.mixer is not None:
+            ((_, values),) = self.targets.rows(self.rows[:1]).items()
+            shape = (self.size, *self.crops.shape[1:])
+            self.mixer.begin(epoch, start, shape, values.shape[1])
+
+    def _mixed(self, batch: Batch, epoch: int, step: int) -> Batch:
+        if self.mixer is None:
+            return batch
+        images, wanted = batch
+        ((name, values),) = wanted.items()
+        images, values = self.mixer.mix(images, values, epoch, step)
+        return images, {name: values}
+
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from step ``start`` on.
 
@@ -68,8 +95,10 @@ class Batches:
         def produce() -> None:
             try:
                 order = self.order(epoch)
+                self._begin_mixing(epoch, start)
                 for step in range(start, self.per_epoch):
-                    _offer(ready, self.make(order, epoch, step), stopped)
+                    batch = self._mixed(self.make(order, epoch, step), epoch, step)
+                    _offer(ready, batch, stopped)
                 _offer(ready, None, stopped)
             except BaseException as error:  # handed to the consumer, who raises it
                 _offer(ready, error, stopped)

@@ -10,6 +10,9 @@ from typing import Any
 
 __all__ = ["Journal"]
 
+#: Shares that a row may hold, and what they are called.
+_SHARES = {"mean_accuracy": "accuracy", "val_accuracy": "accuracy", "val_macro_f1": "macro F1"}
+
 _EVERY = 20.0  # seconds between progress lines where the output is no terminal
 
 
@@ -76,8 +79,10 @@ class Journal:
             f"epoch {row['epoch']}/{self.epochs}",
             f"loss {row['loss']:.4f}",
             f"val loss {row['val_loss']:.4f}",
-            f"accuracy {100 * row['mean_accuracy']:.2f} %",
         ]
+        for name, words in _SHARES.items():
+            if name in row:
+                parts.append(f"{words} {100 * row[name]:.2f} %")
         if "identity_cosine" in row:
             parts.append(f"identity cosine {row['identity_cosine']:.3f}")
         parts.append(f"{row['images_per_second']:.0f} images/s")

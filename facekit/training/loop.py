@@ -8,15 +8,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
 from facekit.atomic import write_atomically
 from facekit.errors import InterruptedRunError
-from facekit.recipe.schema import PretrainRecipe
+from facekit.recipe.schema import OptimizerSpec, ScheduleSpec, TrainingSpec
 from facekit.report.record import read_history
 from facekit.training.average import Average
 from facekit.training.batches import Batches
@@ -26,14 +24,31 @@ from facekit.training.checkpoint import (
     save_checkpoint,
     save_weights,
 )
-from facekit.training.multitask import Targets
 from facekit.training.schedule import Plateau, learning_rate
-from facekit.training.validate import validate
 from facekit.training.variables import assign_all, to_numpy
 
-__all__ = ["Sitting", "TrainingRun"]
+__all__ = ["Course", "Sitting", "TrainingRun"]
 
 Report = Callable[[dict[str, Any]], None]
+
+
+class Course(Protocol):
+    """What a run reads of its recipe."""
+
+    @property
+    def optimizer(self) -> OptimizerSpec:
+        """Rate, decay and limit of the steps."""
+        ...
+
+    @property
+    def schedule(self) -> ScheduleSpec:
+        """How the rate changes."""
+        ...
+
+    @property
+    def training(self) -> TrainingSpec:
+        """Length and bookkeeping."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -60,20 +75,19 @@ class TrainingRun:
         recipe: The resolved recipe.
         model: Compiled trainer.
         batches: Training batches.
-        crops: All crops; validation rows are read from it.
-        targets: Rows beside ``crops``.
-        validation: Positions to validate on.
+        measure: Measures the model as it is on validation rows; gives ``val_loss``.
+        watch: Which of those numbers says what the best epoch is: a loss should
+            fall, a share in [0, 1] rise.
         report: Called with every epoch's row.
         progress: Called with (epoch, step, steps, rows a second) during an epoch.
     """
 
     folder: Path
-    recipe: PretrainRecipe
+    recipe: Course
     model: keras.Model
     batches: Batches
-    crops: NDArray[np.uint8]
-    targets: Targets
-    validation: NDArray[np.int64]
+    measure: Callable[[], dict[str, float]]
+    watch: str = "val_loss"
     report: Report = lambda row: None
     progress: Callable[[int, int, int, float], None] = lambda *state: None
     _plateau: Plateau = field(default_factory=Plateau)
@@ -88,7 +102,7 @@ class TrainingRun:
 
     @property
     def best(self) -> Path:
-        """Weights of the epoch with the lowest validation loss."""
+        """Weights of the best epoch, as ``watch`` has it."""
         return self.folder / "best.npz"
 
     def __post_init__(self) -> None:
@@ -175,9 +189,11 @@ class TrainingRun:
     def _finish_epoch(self, seconds: float, first: int) -> dict[str, Any]:
         rate = float(to_numpy(self.model.optimizer.learning_rate))
         with self._average.applied(self.model.weights):
-            measured = validate(self.model, self.recipe, self.crops, self.targets, self.validation)
+            measured = self.measure()
             self._require_finite(measured["val_loss"])
-            if self._plateau.observe(measured["val_loss"], self.recipe.schedule):
+            watched = measured[self.watch]
+            cost = watched if self.watch.endswith("loss") else 1 - watched
+            if self._plateau.observe(cost, self.recipe.schedule):
                 save_weights(self.best, [to_numpy(w) for w in self.model.weights])
         made = (self._step - first) * self.batches.size
         means = {name: value / self._step for name, value in self._sums.items()}

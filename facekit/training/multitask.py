@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from facekit.labels import ATTRIBUTES
 from facekit.recipe.schema import PretrainRecipe
 from facekit.training.losses import attribute_loss, identity_loss
+from facekit.training.optimizer import build_optimizer, use_jit
 
 __all__ = ["ATTRIBUTE_PARTS", "Targets", "build_trainer"]
 
@@ -65,22 +66,7 @@ def build_trainer(backbone: keras.Model, recipe: PretrainRecipe, targets: Target
         losses["identity"] = identity_loss(spec.relation_weight)
         weights["identity"] = spec.weight
     trainer = keras.Model(backbone.input, outputs, name="trainer")
-    trainer.compile(_optimizer(recipe), loss=losses, loss_weights=weights, jit_compile=_jit())
-    return trainer
-
-
-def _optimizer(recipe: PretrainRecipe) -> keras.optimizers.Optimizer:
-    spec = recipe.optimizer
-    optimizer = keras.optimizers.AdamW(
-        spec.learning_rate,
-        weight_decay=spec.weight_decay,
-        global_clipnorm=spec.clip_norm or None,
+    trainer.compile(
+        build_optimizer(recipe.optimizer), loss=losses, loss_weights=weights, jit_compile=use_jit()
     )
-    # Normalisation and biases are not decayed: it only shrinks the scale of features.
-    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    return optimizer
-
-
-def _jit() -> bool:
-    """XLA is how JAX runs; on TensorFlow's CPU kernels it measured a third slower."""
-    return bool(keras.backend.backend() == "jax")
+    return trainer

@@ -1,10 +1,10 @@
-"""Evaluate a bundle on one partition of CelebA."""
+"""Evaluate a bundle on one partition: CelebA here, classes in ``evaluate_classes``."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,13 @@ from facekit.evaluation.metrics import (
 from facekit.labels import ATTRIBUTES
 from facekit.recipe.explain import nearest
 from facekit.report.record import evaluation_record
+from facekit.workflows.evaluate_classes import CLASS_DATASETS, evaluate_classes
+from facekit.workflows.evaluation import ClassEvaluation, Evaluation
 from facekit.workflows.sources import crop_source, open_table
 
 __all__ = [
     "AttributeAnswers",
+    "ClassEvaluation",
     "Evaluation",
     "Measured",
     "answer",
@@ -70,36 +73,29 @@ class Measured:
     record: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """A bundle measured on one partition.
-
-    Attributes:
-        task: What was measured: ``attributes``.
-        dataset: Name of the data.
-        split: train, val or test.
-        n: Number of images.
-        model: Name of the bundle.
-        metrics: Means over the attributes, in [0, 1]; None where one cannot be
-            taken (one class only, say).
-        intervals: Their 95 % intervals [low, high], or None.
-        per_attribute: The same measures of every attribute.
-    """
-
-    task: str
-    dataset: str
-    split: str
-    n: int
-    model: str
-    metrics: dict[str, float | None]
-    intervals: dict[str, list[float] | None]
-    per_attribute: dict[str, dict[str, float | None]]
-
-    def record(self) -> dict[str, Any]:
-        """The same in JSON's own types, as ``facekit evaluate --json`` prints it."""
-        return asdict(self)
-
-
+@overload
+def evaluate(
+    dataset: Literal["celeba"] = ...,
+    data: Path | str | None = ...,
+    *,
+    split: str = ...,
+    source: str = ...,
+    model: str | Path | None = ...,
+    allow_missing: bool = ...,
+) -> Evaluation: ...
+@overload
+def evaluate(
+    dataset: Literal["fer", "ckplus", "folder"],
+    data: Path | str,
+    *,
+    split: str = ...,
+    model: str | Path | None = ...,
+    allow_missing: bool = ...,
+    labels: str = ...,
+    exclude: Path | str | None = ...,
+    people: Path | str | None = ...,
+    aligned: str | None = ...,
+) -> ClassEvaluation: ...
 def evaluate(
     dataset: str = "celeba",
     data: Path | str | None = None,
@@ -108,16 +104,26 @@ def evaluate(
     source: str = "celeba",
     model: str | Path | None = None,
     allow_missing: bool = False,
-) -> Evaluation:
+    labels: str = "fer",
+    exclude: Path | str | None = None,
+    people: Path | str | None = None,
+    aligned: str | None = None,
+) -> Evaluation | ClassEvaluation:
     """Evaluate a bundle; the same as ``facekit evaluate DATASET``.
 
     Args:
-        dataset: ``celeba``.
-        data: CelebA folder; with ``source="tfds"`` the TFDS data folder.
+        dataset: ``celeba`` (40 attributes), ``fer`` or ``ckplus`` (emotions), or
+            ``folder`` (anybody's own classes).
+        data: Folder of the data set; with ``source="tfds"`` the TFDS data folder.
         split: train, val or test.
         source: ``celeba`` (a folder) or ``tfds`` (TensorFlow Datasets' ``celeb_a``).
         model: Name or folder of a bundle; None for the shipped one.
         allow_missing: Leave out images that are missing or unreadable.
+        labels: Of FER-2013: ``fer``, or ``ferplus`` for the most voted emotion.
+        exclude: List of images to leave out (not for ``celeba``).
+        people: For ``folder``: a csv that says who is in each picture.
+        aligned: For ``folder``: ``fer`` or ``celeba`` when its faces lie as in that
+            data set; None to detect faces.
 
     Returns:
         The numbers; ``record()`` gives them in JSON's own types.
@@ -127,19 +133,17 @@ def evaluate(
         FacekitError: With one line for the user.
     """
     for what, given, known in (
-        ("data set", dataset, ("celeba",)),
+        ("data set", dataset, ("celeba", *CLASS_DATASETS)),
         ("source", source, ("celeba", "tfds")),
     ):
         if given not in known:
             raise UsageError(f"{what} {given!r} is not known{nearest(given, known)}")
-    record = evaluate_celeba(
-        None if data is None else Path(data),
-        split=split,
-        model=model,
-        allow_missing=allow_missing,
-        source=source,
-    )
-    return Evaluation(**record)
+    folder, listed, told = (None if p is None else Path(p) for p in (data, exclude, people))
+    shared: dict[str, Any] = {"split": split, "model": model, "allow_missing": allow_missing}
+    if dataset == "celeba":
+        return Evaluation(**evaluate_celeba(folder, source=source, **shared))
+    more: dict[str, Any] = {"labels": labels, "exclude": listed, "people": told, "aligned": aligned}
+    return ClassEvaluation(**evaluate_classes(dataset, folder, **shared, **more))
 
 
 def evaluate_celeba(

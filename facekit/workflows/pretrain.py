@@ -16,7 +16,12 @@ from facekit.errors import RecipeError, UsageError
 from facekit.recipe.schema import PretrainRecipe, TargetSpec
 from facekit.teachers.table import read_teacher_table, to_targets
 from facekit.training.backend import require_backend, start_keras
-from facekit.workflows.run_folder import choose_folder, resolve_recipe, start_folder
+from facekit.workflows.run_folder import (
+    choose_folder,
+    hash_arrays,
+    resolve_recipe,
+    start_folder,
+)
 from facekit.workflows.sources import Source, crop_source, open_table
 
 if TYPE_CHECKING:
@@ -81,7 +86,8 @@ def pretrain(
     if epochs is not None and epochs < 1:
         raise UsageError(f"--epochs is {epochs}: give 1 or more")
     run = choose_folder(out, recipe, resume)
-    resolved = resolve_recipe(run, recipe, overrides, source, resume)
+    changes = [*overrides, *([f"data.source={source}"] if source else [])]
+    resolved = resolve_recipe(run, recipe, changes, resume, PretrainRecipe)
     _require(resolved, teacher_table is not None)
     if _identity(resolved) is None:  # an untrained part would only mislead
         backbone_spec = resolved.backbone.model_copy(update={"identity_size": 0})
@@ -102,7 +108,7 @@ def pretrain(
     elif vectors is None:
         vectors = _teach(opened, cache_root)
     targets = _targets(resolved, opened, vectors)
-    start_folder(run, resolved, opened, vectors, backend, resume=resume)
+    start_folder(run, resolved, _fed(opened, vectors, backend), resume=resume)
     training, backbone, sitting = _train(run, resolved, opened, targets, resume, epochs)
     if not sitting.finished:
         last = sitting.history[-1] if sitting.history else {}
@@ -114,6 +120,20 @@ def pretrain(
     trained = Trained(backbone, training.model, sitting.epoch, backend, teachers)
     bundle, metrics = package(run, resolved, trained, opened, targets)
     return PretrainResult(run, bundle, metrics, True)
+
+
+def _fed(source: Source, vectors: NDArray[np.float32] | None, backend: str) -> dict[str, Any]:
+    """What the run is fed, as facts to compare when it goes on."""
+    table = source.table
+    named = np.char.encode(table.ids), np.char.encode(table.split)
+    return {
+        "source": table.name,
+        "images": {split: len(source.places(split)) for split in ("train", "val")},
+        "labels": hash_arrays(*named, table.labels),
+        "crops": source.cache.key,
+        "identity": None if vectors is None else hash_arrays(vectors),
+        "backend": backend,
+    }
 
 
 def _identity(recipe: PretrainRecipe) -> TargetSpec | None:
@@ -203,6 +223,7 @@ def _train(
     from facekit.training.journal import Journal
     from facekit.training.loop import TrainingRun
     from facekit.training.multitask import build_trainer
+    from facekit.training.validate import validate
 
     backbone = build_backbone(recipe.backbone, recipe.frame.side)
     batches = Batches(
@@ -219,11 +240,11 @@ def _train(
             recipe,
             build_trainer(backbone, recipe, targets),
             batches,
-            source.cache.crops,
-            targets,
-            source.places("val"),
-            journal.report,
-            journal.progress,
+            lambda: validate(
+                training.model, recipe, source.cache.crops, targets, source.places("val")
+            ),
+            report=journal.report,
+            progress=journal.progress,
         )
         if resume:
             training.resume()

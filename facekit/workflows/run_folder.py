@@ -6,23 +6,30 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from facekit.atomic import write_atomically
 from facekit.errors import InterruptedRunError, RecipeError, UsageError
 from facekit.recipe.load import load_recipe, to_toml
 from facekit.recipe.schema import PretrainRecipe
-from facekit.workflows.sources import Source
+from facekit.recipe.transfer import TransferRecipe
 
-__all__ = ["choose_folder", "resolve_recipe", "start_folder"]
+__all__ = ["choose_folder", "hash_arrays", "resolve_recipe", "start_folder"]
+
+R = TypeVar("R", PretrainRecipe, TransferRecipe)
 
 #: Parts of a recipe that a resumed run may not change: they shape its arrays.
-_FIXED = ("data", "frame", "backbone", "targets")
+_FIXED: Final[dict[type[Any], tuple[str, ...]]] = {
+    PretrainRecipe: ("data", "frame", "backbone", "targets"),
+    TransferRecipe: ("data", "frame", "backbone", "model", "rung"),
+}
+
+#: What a run leaves behind: in training, when it climbs, when it is finished.
+_MARKS: Final = ("checkpoint.npz", "frozen", "report.json")
 
 #: Facts that a resumed run may not change -> what the user has to bring back.
 #: Counts come first (``images``): they say more than a hash.
@@ -56,7 +63,7 @@ def choose_folder(out: Path | str | None, recipe: str | Path, resume: bool) -> P
     run = Path(out)
     if run.exists() and not run.is_dir():
         raise UsageError(f"--out {run} is a file: name a folder")
-    begun = (run / "checkpoint.npz").exists()
+    begun = any((run / name).exists() for name in _MARKS)
     if begun and not resume:
         raise InterruptedRunError(
             f"{run} holds a run already: go on with --resume, or name another folder with --out"
@@ -69,16 +76,16 @@ def choose_folder(out: Path | str | None, recipe: str | Path, resume: bool) -> P
 
 
 def resolve_recipe(
-    run: Path, recipe: str | Path, overrides: Sequence[str], source: str | None, resume: bool
-) -> PretrainRecipe:
+    run: Path, recipe: str | Path, overrides: Sequence[str], resume: bool, schema: type[R]
+) -> R:
     """The recipe of this sitting; a resumed run goes on with its own.
 
     Args:
         run: From ``choose_folder``.
         recipe: Name of a shipped recipe or path of a TOML file.
         overrides: ``key=value`` texts that change single keys.
-        source: ``celeba`` or ``tfds``; None takes the recipe's.
         resume: Whether the run goes on.
+        schema: The kind of recipe that is wanted.
 
     Returns:
         The checked recipe.
@@ -86,13 +93,12 @@ def resolve_recipe(
     Raises:
         RecipeError: It does not fit its schema, or not the run's arrays.
     """
-    changes = [*overrides, *([f"data.source={source}"] if source else [])]
     saved = run / "recipe.toml"
     if not resume or not saved.exists():
-        return load_recipe(recipe, changes)
-    before = load_recipe(saved)
-    resolved = load_recipe(saved, changes)
-    for part in _FIXED:
+        return load_recipe(recipe, overrides, schema)
+    before = load_recipe(saved, (), schema)
+    resolved = load_recipe(saved, overrides, schema)
+    for part in _FIXED[schema]:
         if getattr(before, part) != getattr(resolved, part):
             raise RecipeError(
                 f"--set changes {part} of the run in {run}, which has been trained with another: "
@@ -103,38 +109,21 @@ def resolve_recipe(
 
 
 def start_folder(
-    run: Path,
-    recipe: PretrainRecipe,
-    source: Source,
-    vectors: NDArray[np.float32] | None,
-    backend: str,
-    *,
-    resume: bool,
+    run: Path, recipe: PretrainRecipe | TransferRecipe, fed: Mapping[str, Any], *, resume: bool
 ) -> None:
     """Write the resolved recipe and what the run is fed.
 
     Args:
         run: From ``choose_folder``; made here.
         recipe: The resolved recipe.
-        source: Table and crops.
-        vectors: The identity teacher's, float32 of shape (n, d), or None.
-        backend: Keras backend that trains.
+        fed: Facts about the data, such as ``images`` (a count by split) and hashes;
+            those named in ``_KEPT`` may not change when the run goes on.
         resume: Whether the run goes on; if so it must be fed as before.
 
     Raises:
-        DataError: There are no training or no validation images.
         InterruptedRunError: A resumed run was fed from other data.
     """
-    table = source.table
-    facts = {
-        "source": table.name,
-        "images": {split: len(source.places(split)) for split in ("train", "val")},
-        "labels": _hash(np.char.encode(table.ids), np.char.encode(table.split), table.labels),
-        "crops": source.cache.key,
-        "identity": None if vectors is None else _hash(vectors),
-        "backend": backend,
-        "command": " ".join(sys.argv),
-    }
+    facts = {**fed, "command": " ".join(sys.argv)}
     note = run / "data.json"
     if resume:
         _refuse_other_data(run, note, facts)
@@ -145,7 +134,8 @@ def start_folder(
     write_atomically(note, json.dumps(facts, indent=1) + "\n")
 
 
-def _hash(*arrays: NDArray[Any]) -> str:
+def hash_arrays(*arrays: NDArray[Any]) -> str:
+    """SHA-256 of arrays, their types and shapes."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str} {array.shape}\n".encode())

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facekit.bundle.bundle import Bundle
 from facekit.crops.cache import CropCache, build_cache
 from facekit.datasets.issues import issues_table, undecodable_line
 from facekit.datasets.table import Table
@@ -16,7 +17,7 @@ from facekit.errors import DataError, UsageError
 from facekit.frame import FaceFrame
 from facekit.home import cache_folder
 
-__all__ = ["Source", "crop_source", "open_table"]
+__all__ = ["Source", "crop_source", "open_table", "tell_issues"]
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,7 @@ def open_table(
                 "img_align_celeba), or take --source tfds; `facekit demo` needs no data"
             )
         table = read_celeba(data, splits=splits, allow_missing=allow_missing)
-    if table.issues.found:
-        sys.stderr.write(f"{data}:\n{issues_table(table.issues)}\n")
+    tell_issues(table, data)
     if limit:
         kept = [np.flatnonzero(table.split == split)[:limit] for split in splits]
         table = table.select(np.sort(np.concatenate(kept)))
@@ -103,6 +103,7 @@ def crop_source(
     allow_missing: bool = False,
     cache_root: Path | None = None,
     progress: bool = True,
+    bundle: Bundle | None = None,
 ) -> Source:
     """Crop every image of a table once, or open what was cropped before.
 
@@ -113,6 +114,7 @@ def crop_source(
             decoded; standard error says which.
         cache_root: Folder of all caches; None for the one in the user's home.
         progress: Show a bar.
+        bundle: Refines faces that are found by their box alone; None for none.
 
     Returns:
         Rows that could be cropped, with the cache.
@@ -122,7 +124,11 @@ def crop_source(
             or none can.
     """
     root = cache_folder() if cache_root is None else cache_root
-    cache = build_cache(table, frame, root=root / "crops", progress=progress)
+    refine = None if bundle is None or table.aligned else bundle.refiner()
+    key = "" if bundle is None or refine is None else bundle.key
+    cache = build_cache(
+        table, frame, root=root / "crops", progress=progress, refine=refine, refine_key=key
+    )
     rows = np.flatnonzero(cache.ok)
     if not len(rows):
         first = next(iter(cache.errors.items()), ("", "no images"))
@@ -133,3 +139,14 @@ def crop_source(
             raise DataError(f"{line}; mend them, or pass --allow-missing to go on without them")
         sys.stderr.write(f"{line}: left out\n")
     return Source(table.select(rows), cache, rows)
+
+
+def tell_issues(table: Table, data: Path | None) -> None:
+    """Say on standard error what is wrong with a source.
+
+    Args:
+        table: As it was read.
+        data: The folder that the user named.
+    """
+    if table.issues.found:
+        sys.stderr.write(f"{data}:\n{issues_table(table.issues)}\n")

@@ -13,7 +13,18 @@ import facekit
 from facekit.cli import app as module
 from facekit.errors import DataError
 
-VERBS = ("predict", "demo", "pretrain", "evaluate", "recipes", "models", "data", "doctor", "bench")
+VERBS = (
+    "predict",
+    "demo",
+    "pretrain",
+    "evaluate",
+    "compare",
+    "recipes",
+    "models",
+    "data",
+    "doctor",
+    "bench",
+)
 
 
 def test_help_lists_every_verb_in_a_line(run) -> None:

@@ -35,3 +35,22 @@ def test_a_card_that_is_no_toml_is_refused(tmp_path) -> None:
     path.write_text("a = ")
     with pytest.raises(DataError, match=r"bad\.toml"):
         read_card(path)
+
+
+def test_kept_features_are_listed_and_deleted(run, facekit_home, tiny_bundle) -> None:
+    import numpy as np
+
+    from facekit.bundle.zoo import load_bundle
+    from facekit.features.store import FeatureStore
+    from facekit.home import cache_folder
+
+    bundle = load_bundle(tiny_bundle)
+    crops = np.zeros((1, 40, 40, 3), np.uint8)
+    FeatureStore(cache_folder() / "features").features(crops, None, bundle)
+    answer = run("data", "features")
+    assert answer.code == 0 and bundle.key in answer.out and "tiny" in answer.out
+    assert bundle.key not in run("data", "features", "other").out
+    refused = run("data", "features", "--clear", "other")
+    assert refused.code == 2 and "'other'" in refused.err
+    assert "MB freed" in run("data", "features", "--clear").out
+    assert bundle.key not in run("data", "features").out

@@ -37,6 +37,10 @@ def test_fer2013() -> None:
     assert parts == counts["images"]
     assert tuple(counts["train_classes"]) == EMOTIONS
     assert sum(counts["train_classes"].values()) == counts["train"]
+    assert tuple(counts["public_test_classes"]) == EMOTIONS
+    assert sum(counts["public_test_classes"].values()) == counts["public_test"]
+    assert tuple(counts["ferplus_train_classes"]) == EMOTIONS
+    assert sum(counts["ferplus_train_classes"].values()) + 155 == counts["train"]  # no votes
 
 
 def test_ckplus() -> None:
@@ -44,7 +48,9 @@ def test_ckplus() -> None:
     assert sum(counts["classes"].values()) == counts["images"] == 3 * counts["sequences"]
 
 
-@pytest.mark.parametrize(("name", "source"), [("celeba", "celeba"), ("fer2013", "fer")])
+@pytest.mark.parametrize(
+    ("name", "source"), [("celeba", "celeba"), ("fer2013", "fer"), ("ckplus", "ckplus")]
+)
 def test_eyes_are_where_the_frame_expects_them(name: str, source: str) -> None:
     for eye, place in zip(CARDS[name]["image"]["eyes"], ALIGNED_EYES[source], strict=True):
         assert eye == pytest.approx(place, abs=0.002)

@@ -32,3 +32,10 @@ def test_the_table_has_a_row_for_each_kind() -> None:
     assert unreadable.endswith("1  bad.jpg")
     assert unlisted.endswith("2  x.jpg, y.jpg")
     assert issues_table(Issues()).splitlines()[1].endswith("0")
+
+
+def test_wrong_labels_are_shown_where_there_are_some() -> None:
+    wrong = Issues(mislabelled=("line 6",))
+    assert wrong.found and not wrong.blocking
+    last = issues_table(wrong).splitlines()[4]
+    assert last.startswith("mislabelled") and last.endswith("1  line 6")

@@ -1,0 +1,181 @@
+"""``facekit bench features``: extraction against Keras ``predict`` on the same weights.
+
+Both embed the same crops on the same cores in one run, round by round in turn,
+and every round gives a ratio of its own; so a machine that is slow for a while is
+slow for both. Random pixels do: no layer is faster for one picture than another.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.bench.registry import BenchOptions
+from facekit.bundle.session import cores
+from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.errors import UsageError
+from facekit.features.store import FeatureStore
+
+__all__ = ["measure_features", "paired", "render", "run"]
+
+#: Crops a round when the user names no limit.
+_LIMIT: Final = 1024
+#: Even, so that each side goes first as often as the other.
+_ROUNDS: Final = 6
+#: Keras may choose the batch that suits it best here.
+_BATCHES: Final = (32, 128, 512)
+
+Work = Callable[[], object]
+
+
+def run(options: BenchOptions) -> dict[str, Any]:
+    """Measure the model on random crops.
+
+    Args:
+        options: Model, crops a round, seed.
+
+    Returns:
+        As ``measure_features``.
+
+    Raises:
+        BundleError: There is no such model.
+        MissingExtraError: Keras is not installed.
+    """
+    bundle = load_bundle(options.model)
+    side, count = bundle.frame.side, options.limit or _LIMIT
+    rng = np.random.default_rng(options.seed)
+    return measure_features(bundle, rng.integers(0, 256, (count, side, side, 3), np.uint8))
+
+
+def measure_features(
+    bundle: Bundle, crops: NDArray[np.uint8], *, rounds: int = _ROUNDS
+) -> dict[str, Any]:
+    """Time Keras, ONNX Runtime, and the whole way into a new feature store.
+
+    Args:
+        bundle: Made by ``facekit pretrain``.
+        crops: uint8 RGB array of shape (n, side, side, 3), no two alike.
+        rounds: How often each is timed, in [1, inf).
+
+    Returns:
+        Images a second of each (medians), ``ratio`` and ``ratio_range`` of the
+        store against Keras, ``onnx_ratio`` of ONNX Runtime alone, the largest
+        difference of any feature in units of its part's largest, and what was
+        measured on.
+
+    Raises:
+        BundleError: The bundle's weights do not fit its family.
+        MissingExtraError: Keras is not installed.
+        UsageError: Both sides do not give the same features.
+    """
+    from facekit.training.backend import keras_version, start_keras
+
+    backend = start_keras()
+    from facekit.training.restore import restore_backbone
+
+    model = restore_backbone(bundle)
+
+    def predict(batch: int) -> dict[str, NDArray[np.float32]]:
+        return model.predict(crops, batch_size=batch, verbose=0)  # type: ignore[no-any-return]
+
+    difference = _difference(bundle.embed(crops), predict(_BATCHES[0]))
+    batch = min(_BATCHES, key=lambda size: _warm_seconds(lambda: predict(size)))
+    with tempfile.TemporaryDirectory(prefix="facekit-bench-") as scratch:
+        stores = (FeatureStore(Path(scratch) / str(i)) for i in range(rounds))
+        sides: dict[str, Work] = {
+            "keras": lambda: predict(batch),
+            "onnx": lambda: bundle.embed(crops),
+            "store": lambda: next(stores).features(crops, None, bundle),
+        }
+        seconds = paired(sides, rounds)
+    rates = {name: len(crops) / statistics.median(times) for name, times in seconds.items()}
+    ratios = [k / s for k, s in zip(seconds["keras"], seconds["store"], strict=True)]
+    alone = [k / s for k, s in zip(seconds["keras"], seconds["onnx"], strict=True)]
+    return {
+        "model": bundle.name,
+        "keras": f"{keras_version()} on {backend}",
+        "cores": cores(),
+        "crops": len(crops),
+        "rounds": rounds,
+        "keras_batch": batch,
+        **{f"{name}_per_second": round(rate, 1) for name, rate in rates.items()},
+        "ratio": round(statistics.median(ratios), 2),
+        "ratio_range": [round(min(ratios), 2), round(max(ratios), 2)],
+        "onnx_ratio": round(statistics.median(alone), 2),
+        "largest_difference": difference,
+    }
+
+
+def paired(sides: dict[str, Work], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each side in each round, every other round in reverse order.
+
+    Args:
+        sides: What is timed, warmed up already.
+        rounds: In [1, inf).
+
+    Returns:
+        One time for each round by side.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for i in range(rounds):
+        for name in list(sides)[:: 1 if i % 2 == 0 else -1]:
+            begun = time.perf_counter()
+            sides[name]()
+            seconds[name].append(time.perf_counter() - begun)
+    return seconds
+
+
+def render(record: dict[str, Any]) -> str:
+    """Lines for people.
+
+    Args:
+        record: From ``run``.
+    """
+    low, high = record["ratio_range"]
+    what = f"{record['model']}, {record['crops']} crops, {record['rounds']} rounds"
+    rows = (
+        (f"Keras {record['keras']}", "keras", f"predict in batches of {record['keras_batch']}"),
+        ("ONNX Runtime", "onnx", f"{record['onnx_ratio']:.2f} times as fast"),
+        (
+            "into a new store",
+            "store",
+            f"{record['ratio']:.2f} times Keras, {low:.2f} to {high:.2f}",
+        ),
+    )
+    lines = [
+        f"{title:26}{record[f'{name}_per_second']:8,.0f} images/s  ({note})"
+        for title, name, note in rows
+    ]
+    last = f"features differ by {record['largest_difference']:.1e} of the largest at most"
+    return "\n".join([f"{what}, {record['cores']} cores", *lines, last])
+
+
+def _difference(
+    one: dict[str, NDArray[np.float32]], other: dict[str, NDArray[np.float32]]
+) -> float:
+    """Largest difference in units of the part's largest number; small, or it is refused."""
+    worst = 0.0
+    for part, value in one.items():
+        off = np.abs(value - np.asarray(other[part], np.float32)).max()
+        worst = max(worst, float(off / max(np.abs(value).max(), 1e-12)))
+    if worst > 0.01:
+        raise UsageError(
+            f"Keras and ONNX Runtime differ by {worst:.3f} of the largest feature: "
+            "they do not run the same weights, so their speed says nothing"
+        )
+    return float(f"{worst:.2g}")
+
+
+def _warm_seconds(work: Work) -> float:
+    """Seconds of the second time; the first one compiles."""
+    work()
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun

@@ -1,0 +1,85 @@
+"""``facekit transfer``: learn classes on the shared backbone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+__all__ = ["transfer"]
+
+_DATASETS: Final = ("fer", "folder", "ckplus", "tfrecord")
+
+
+def transfer(
+    dataset: Annotated[str, typer.Argument(help="fer, folder (class folders), ckplus, tfrecord.")],
+    data: Annotated[Path | None, typer.Option(help="Folder or file of the data set.")] = None,
+    rung: Annotated[
+        str | None,
+        typer.Option(
+            help="frozen (the default), last (stage), full, scratch, or auto: climbs while it pays."
+        ),
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Name (see `facekit recipes`) or TOML file.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override one key; may be repeated."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the run folder's last checkpoint.")
+    ] = False,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Train N more epochs, save everything and stop.", metavar="N"),
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="fer (its own) or ferplus (most votes of ten people).")
+    ] = None,
+    people: Annotated[
+        Path | None, typer.Option(help="CSV with the columns file and person, for a folder.")
+    ] = None,
+    exclude: Annotated[
+        Path | None, typer.Option(help="Images to leave out, such as `facekit audit` lists.")
+    ] = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Leave out images that cannot be used.")
+    ] = False,
+) -> None:
+    """Learn classes: a head on the frozen backbone in seconds, or more of the network."""
+    from facekit.cli.choices import require_choice
+    from facekit.cli.tables import print_pairs
+    from facekit.recipe.transfer import RUNGS
+
+    require_choice("data set", dataset, _DATASETS)
+    if rung is not None:
+        require_choice("--rung", rung, RUNGS)
+    if labels is not None:
+        require_choice("--labels", labels, ("fer", "ferplus"))
+    from facekit.workflows.transfer import transfer as run
+
+    result = run(
+        dataset,
+        data,
+        rung=rung,
+        recipe=recipe,
+        overrides=overrides or (),
+        out=out,
+        resume=resume,
+        epochs=epochs,
+        labels=labels,
+        people=people,
+        exclude=exclude,
+        allow_missing=allow_missing,
+    )
+    state = "finished" if result.finished else "stopped: go on with --resume"
+    pairs: dict[str, object] = {
+        "run": result.run,
+        "rung": result.rung,
+        "state": state,
+        "bundle": result.bundle or "-",
+    }
+    print_pairs(pairs | dict(result.metrics))

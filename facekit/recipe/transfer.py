@@ -1,0 +1,149 @@
+"""What a transfer recipe may say, and the range of every number in it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from facekit.recipe.schema import (
+    AugmentSpec,
+    BackboneSpec,
+    Count,
+    ExpectedSpec,
+    FrameSpec,
+    Name,
+    NonNegative,
+    OptimizerSpec,
+    ScheduleSpec,
+    Share,
+    Spec,
+    TrainingSpec,
+)
+
+__all__ = [
+    "RUNGS",
+    "FeatureSpec",
+    "HeadSpec",
+    "MixSpec",
+    "Rung",
+    "TransferDataSpec",
+    "TransferRecipe",
+]
+
+Rung = Literal["frozen", "last", "full", "scratch", "auto"]
+#: What ``--rung`` may name, from the cheapest to the dearest; ``auto`` climbs.
+RUNGS: tuple[Rung, ...] = ("frozen", "last", "full", "scratch", "auto")
+
+
+class TransferDataSpec(Spec):
+    """Which images, which labels, and what the choices are validated on.
+
+    ``votes`` mixes the share of FER+ votes into the targets that are learned
+    from; ``labels`` is what is measured against. ``validation`` "auto" takes the
+    source's own validation images and holds some of the training images out
+    where there are none; "test" validates on ``test/``, which then is no test
+    any more.
+    """
+
+    source: Literal["fer", "ckplus", "folder", "tfrecord"] = "fer"
+    labels: Literal["fer", "ferplus"] = "fer"
+    votes: Share = 0.0
+    validation: Literal["auto", "holdout", "test"] = "auto"
+    holdout: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    limit: Annotated[int, Field(ge=0)] = 0  # first images of each split; 0 takes all
+    aligned: Literal["", "fer", "celeba"] = ""  # of a folder: faces lie as in that data set
+    image_key: str = "image/encoded"  # of a TFRecord
+    label_key: str = "image/class/label"
+    first_label: Literal[0, 1] = 0
+
+
+class FeatureSpec(Spec):
+    """What a frozen head reads: parts of the embedding and views of each image.
+
+    ``channels`` keeps so many principal channels of a part at every place of its
+    grid, ``components`` so many principal components of all that is left while an
+    MLP is fitted (the head that comes out reads the parts themselves); 0 keeps
+    all. Parts that the backbone lacks are left out.
+    """
+
+    parts: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "pooled",
+        "identity",
+        "grid",
+        "grid_mid",
+    )
+    channels: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    components: Annotated[int, Field(ge=0)] = 0
+    mirror: bool = True  # the mirror image of every training image too
+    augmented: Annotated[int, Field(ge=0, le=100)] = 0  # augmented views more
+
+
+class HeadSpec(Spec):
+    """The head: a linear probe, or an MLP with ReLU layers.
+
+    ``strengths`` are the penalties on squared weights that a linear probe may have
+    (``l2`` of ``heads.fit.fit_logistic`` as a share of the number of rows);
+    validation picks one. The rest is the MLP's.
+    """
+
+    kind: Literal["linear", "mlp"] = "mlp"
+    strengths: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (0.01, 0.03, 0.1)
+    balance: Literal["none", "weights", "sampling"] = "none"
+    smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    widths: Annotated[tuple[Count, ...], Field(min_length=1, max_length=3)] = (512,)
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    input_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    weight_decay: NonNegative = 0.02
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
+    epochs: Count = 12
+    batch_size: Annotated[int, Field(ge=2)] = 512
+    members: Annotated[int, Field(ge=1, le=10)] = 1  # MLPs of other seeds, averaged
+
+
+class MixSpec(Spec):
+    """Augmentations that join images, and RandAugment; all off by default.
+
+    Attributes name the layers of keras-cv (on TensorFlow) or Keras (elsewhere).
+    A batch is mixed with probability ``share``: half of the time each where
+    both alphas are set.
+    """
+
+    share: Share = 0.0
+    mixup: NonNegative = 0.0  # alpha of the Beta distribution (Zhang et al., 2018)
+    cutmix: NonNegative = 0.0  # alpha (Yun et al., 2019)
+    randaugment: Annotated[float, Field(ge=0, le=1)] = 0.0  # magnitude (Cubuk et al., 2020)
+    randaugment_layers: Count = 2
+
+
+class TransferRecipe(Spec):
+    """A whole transfer recipe.
+
+    ``model`` is the bundle whose backbone is reused; ``scratch`` takes
+    ``backbone`` and ``frame`` instead.
+    """
+
+    name: Name
+    kind: Literal["transfer"] = "transfer"
+    summary: str = ""
+    model: str = "celeba-compact"
+    rung: Rung = "frozen"
+    data: TransferDataSpec = TransferDataSpec()
+    features: FeatureSpec = FeatureSpec()
+    head: HeadSpec = HeadSpec()
+    frame: FrameSpec = FrameSpec()
+    backbone: BackboneSpec = BackboneSpec()
+    augment: AugmentSpec = AugmentSpec()
+    mix: MixSpec = MixSpec()
+    optimizer: OptimizerSpec = OptimizerSpec()
+    schedule: ScheduleSpec = ScheduleSpec()
+    training: TrainingSpec = TrainingSpec()
+    best: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
+    mirror: bool = True  # average over the mirror image when it predicts
+    expected: tuple[ExpectedSpec, ...] = ()
+
+    @model_validator(mode="after")
+    def _mixing(self) -> TransferRecipe:
+        if self.mix.share and not (self.mix.mixup or self.mix.cutmix):
+            raise ValueError("mix.share is set but neither mix.mixup nor mix.cutmix: give an alpha")
+        return self

@@ -1,0 +1,206 @@
+"""Runs side by side: as rows of text, as Markdown and as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from facekit.evaluation.intervals import Interval
+from facekit.report.page import Section, document, figure, pairs, table
+from facekit.report.ranges import RangeRow, range_chart
+
+__all__ = [
+    "COLUMNS",
+    "SHORT_COLUMNS",
+    "ComparedRun",
+    "comparison_page",
+    "markdown_table",
+    "short_rows",
+    "text_rows",
+]
+
+#: Heads of the table; shares are in percent.
+COLUMNS: Final = (
+    "run",
+    "rung",
+    "acc. %",
+    "95 %",
+    "prec. %",
+    "recall %",
+    "F1 %",
+    "params",
+    "trained",
+    "train",
+    "ms",
+)
+#: Heads of the narrower table for a terminal of 80 characters.
+SHORT_COLUMNS: Final = (
+    "run",
+    "rung",
+    "acc. %",
+    "P %",
+    "R %",
+    "F1 %",
+    "params",
+    "trained",
+    "time",
+    "ms",
+)
+_MEANING: Final = {
+    "acc. %": "accuracy and its 95 % interval",
+    "prec., recall, F1": "macro means: every class counts the same",
+    "params": "learnt numbers of backbone and head",
+    "trained": "those of them that this run trained",
+    "train": "time of training",
+    "ms": "milliseconds a face, one at a time, where it was measured",
+}
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """One run; measures are shares in [0, 1].
+
+    Attributes:
+        name: Tells it from the others.
+        measured_on: Data, partition and number of images.
+        rung: ``frozen``, ``last``, ``full`` or ``scratch``.
+        accuracy: Share of right answers.
+        accuracy_interval: Its 95 % interval, or None.
+        macro_precision: Mean over the classes.
+        macro_recall: Mean over the classes.
+        macro_f1: Mean over the classes.
+        macro_f1_interval: Its 95 % interval, or None.
+        parameters: Learnt numbers, all.
+        trainable: Learnt numbers that the run trained.
+        seconds: Of training, or None.
+        latency_ms: Milliseconds a face, or None.
+    """
+
+    name: str
+    measured_on: str
+    rung: str
+    accuracy: float
+    accuracy_interval: Interval | None
+    macro_precision: float
+    macro_recall: float
+    macro_f1: float
+    macro_f1_interval: Interval | None
+    parameters: int
+    trainable: int
+    seconds: float | None
+    latency_ms: float | None
+
+
+def text_rows(runs: Sequence[ComparedRun]) -> list[tuple[str, ...]]:
+    """A row of cells for every run, under ``COLUMNS``."""
+    return [
+        (
+            run.name,
+            run.rung,
+            _percent(run.accuracy),
+            _range(run.accuracy_interval),
+            _percent(run.macro_precision),
+            _percent(run.macro_recall),
+            _percent(run.macro_f1),
+            _count(run.parameters),
+            _count(run.trainable),
+            _time(run.seconds),
+            "-" if run.latency_ms is None else f"{run.latency_ms:.1f}",
+        )
+        for run in runs
+    ]
+
+
+def short_rows(runs: Sequence[ComparedRun]) -> list[tuple[str, ...]]:
+    """A row of cells for every run, under ``SHORT_COLUMNS``; no blanks in numbers."""
+    out = []
+    for run, (name, rung, accuracy, _, *rest) in zip(runs, text_rows(runs), strict=True):
+        if run.accuracy_interval:
+            low, high = run.accuracy_interval
+            accuracy += f"±{50 * (high - low):.1f}"
+        out.append((name, rung, accuracy, *(cell.replace(" ", "") for cell in rest)))
+    return out
+
+
+def markdown_table(runs: Sequence[ComparedRun]) -> str:
+    """The table in Markdown; the best accuracy and F1 are bold.
+
+    Args:
+        runs: At least one.
+
+    Returns:
+        Markdown ending with a line break. Nothing is bold where the runs were
+        measured on different images.
+    """
+    rows = [list(row) for row in text_rows(runs)]
+    if len(runs) > 1 and len({run.measured_on for run in runs}) == 1:
+        for column, values in (
+            (COLUMNS.index("acc. %"), [run.accuracy for run in runs]),
+            (COLUMNS.index("F1 %"), [run.macro_f1 for run in runs]),
+        ):
+            best = values.index(max(values))
+            rows[best][column] = f"**{rows[best][column]}**"
+    rule = ["---", "---", *["---:"] * (len(COLUMNS) - 2)]
+    lines = [COLUMNS, rule, *rows]
+    return "".join(f"| {' | '.join(_cell(text) for text in row)} |\n" for row in lines)
+
+
+def comparison_page(runs: Sequence[ComparedRun], notes: Sequence[str] = ()) -> str:
+    """A page with a chart and the table.
+
+    Args:
+        runs: At least one.
+        notes: What a reader must know, a sentence each.
+
+    Returns:
+        HTML, to be saved with `write_page`.
+    """
+    charts = []
+    for title, rows in (
+        ("Accuracy", [RangeRow(r.name, r.accuracy, r.accuracy_interval) for r in runs]),
+        ("Macro F1", [RangeRow(r.name, r.macro_f1, r.macro_f1_interval) for r in runs]),
+    ):
+        charts.append(figure(range_chart(title, rows), title))
+    places = {run.name: run.measured_on for run in runs}
+    same = len(set(places.values())) == 1
+    measured = f"Measured on {runs[0].measured_on}." if same else "Measured on different images."
+    sections = [
+        Section("How good", " ".join([measured, *notes]), f"<div>{''.join(charts)}</div>"),
+        Section("All numbers", "", table(COLUMNS, text_rows(runs)) + pairs(_MEANING)),
+    ]
+    if not same:
+        sections.append(Section("Measured on", "", pairs(places)))
+    return document("Runs side by side", f"{len(runs)} runs", sections, "Made by facekit.")
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def _range(interval: Interval | None) -> str:
+    return "-" if interval is None else f"{100 * interval[0]:.1f}-{100 * interval[1]:.1f}"
+
+
+def _count(number: int) -> str:
+    for size, unit in ((1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return (
+                f"{number / size:.3g} {unit}"
+                if number < 1000 * size
+                else f"{number / size:,.0f} {unit}"
+            )
+    return str(number)
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

@@ -1,0 +1,112 @@
+"""A classifier on a backbone: which layers move, and where the head starts."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+from keras import layers
+
+from facekit.backbones.catalog import last_stage
+from facekit.errors import RecipeError
+from facekit.heads.linear import LinearHead
+from facekit.recipe.transfer import TransferRecipe
+from facekit.training.classes import class_loss
+from facekit.training.optimizer import build_optimizer, use_jit
+from facekit.training.variables import to_numpy
+
+__all__ = ["CLASSIFIER_PART", "build_classifier", "count_trainable", "read_head", "set_rung"]
+
+#: The part that a fine-tuned network's own head reads.
+CLASSIFIER_PART = "pooled"
+_EPSILON = 1e-4
+
+
+def build_classifier(
+    backbone: keras.Model, recipe: TransferRecipe, classes: int, start: LinearHead | None
+) -> keras.Model:
+    """Put a softmax layer on a backbone, choose what moves, and compile.
+
+    Args:
+        backbone: From ``backbones.catalog.build_backbone`` or
+            ``restore.restore_backbone``.
+        recipe: Rung, dropout, smoothing, optimiser.
+        classes: k, at least 2.
+        start: A head with ``mean`` and ``scale``, fitted on the frozen
+            ``CLASSIFIER_PART``, that the last layers begin with; None begins at
+            random.
+
+    Returns:
+        A compiled Keras model from crops to ``{"classes": logits (n, k)}``.
+
+    Raises:
+        RecipeError: The rung is unknown or the backbone has no last stage.
+    """
+    set_rung(backbone, recipe.rung, last_stage(recipe.backbone.family, len(recipe.backbone.widths)))
+    x = backbone.output[CLASSIFIER_PART]
+    # Parts of very different sizes are brought to one: dropout and weights then suit all.
+    norm = layers.BatchNormalization(momentum=0.98, epsilon=_EPSILON, name="classes_norm")
+    x = layers.Dropout(recipe.head.dropout, name="classes_dropout")(norm(x))
+    layer = layers.Dense(classes, name="classes", dtype="float32")
+    trainer = keras.Model(backbone.input, {"classes": layer(x)}, name="classifier")
+    if start is not None and start.mean is not None and start.scale is not None:
+        norm.moving_mean.assign(start.mean)
+        norm.moving_variance.assign(np.square(start.scale))
+        layer.kernel.assign(start.weight)
+        layer.bias.assign(start.bias)
+    trainer.compile(
+        build_optimizer(recipe.optimizer),
+        loss={"classes": class_loss(recipe.head.smoothing)},
+        jit_compile=use_jit(),
+    )
+    return trainer
+
+
+def read_head(model: keras.Model, names: tuple[str, ...]) -> LinearHead:
+    """The last layers as arrays.
+
+    Args:
+        model: From ``build_classifier``.
+        names: The k classes.
+
+    Returns:
+        A softmax head on ``CLASSIFIER_PART``.
+    """
+    norm, layer = model.get_layer("classes_norm"), model.get_layer("classes")
+    gamma, beta = to_numpy(norm.gamma), to_numpy(norm.beta)
+    weight = to_numpy(layer.kernel)
+    return LinearHead(
+        parts=(CLASSIFIER_PART,),
+        labels=names,
+        activation="softmax",
+        mean=to_numpy(norm.moving_mean),
+        scale=np.sqrt(to_numpy(norm.moving_variance) + _EPSILON),
+        weight=gamma[:, None] * weight,
+        bias=to_numpy(layer.bias) + beta @ weight,
+    )
+
+
+def set_rung(backbone: keras.Model, rung: str, moving: tuple[str, ...]) -> None:
+    """Freeze what the rung keeps; a frozen normalisation keeps its statistics too.
+
+    Args:
+        backbone: Changed in place.
+        rung: ``last`` (the last stage moves), ``full`` or ``scratch`` (all moves).
+        moving: From ``backbones.catalog.last_stage``.
+
+    Raises:
+        RecipeError: The rung is another.
+    """
+    if rung in ("full", "scratch"):
+        backbone.trainable = True
+        return
+    if rung != "last":
+        raise RecipeError(f"rung={rung!r} trains no backbone: last, full and scratch do")
+    for layer in backbone.layers:
+        layer.trainable = layer.name.startswith(moving)
+
+
+def count_trainable(model: keras.Model) -> int:
+    """Numbers that training changes."""
+    return sum(math.prod(weight.shape) for weight in model.trainable_weights)

@@ -1,0 +1,160 @@
+"""A bundle's answers over classes beside the labels, and what they are worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.bundle.bundle import Bundle
+from facekit.datasets.table import Table
+from facekit.errors import BundleError, DataError
+from facekit.evaluation.class_intervals import ClassIntervals, class_intervals
+from facekit.evaluation.classification import ClassMetrics, class_metrics
+from facekit.labels import EMOTIONS, emotion_index
+from facekit.report.class_record import class_record
+
+__all__ = ["CLASS_HEADS", "ClassAnswers", "MeasuredClasses", "answer_classes", "measure_classes"]
+
+#: Heads whose labels exclude each other; their names are also the tasks.
+CLASS_HEADS: Final = ("emotions", "classes")
+#: Rounds of the bootstrap behind every interval.
+ROUNDS: Final = 1000
+_BLOCK: Final = 1024
+
+
+@dataclass(frozen=True)
+class ClassAnswers:
+    """Labels beside a bundle's answers, row by row.
+
+    Attributes:
+        names: The k classes that the model may answer.
+        labels: int64 array of shape (n,), positions in ``names``.
+        probabilities: float32 array of shape (n, k); rows sum to 1.
+        majority: The training data's commonest class, or None if unknown.
+        groups: Array of shape (n,): which rows belong together, or None.
+        unit: What one group is called.
+    """
+
+    names: tuple[str, ...]
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    majority: int | None = None
+    groups: NDArray[Any] | None = None
+    unit: str = "person"
+
+
+@dataclass(frozen=True)
+class MeasuredClasses:
+    """Answers turned into numbers.
+
+    Attributes:
+        metrics: Every measure.
+        intervals: Their 95 % intervals.
+        record: Both as ``facekit evaluate --json`` prints them.
+    """
+
+    metrics: ClassMetrics
+    intervals: ClassIntervals
+    record: dict[str, Any]
+
+
+def answer_classes(
+    bundle: Bundle, crops: NDArray[np.uint8], places: NDArray[np.int64], table: Table
+) -> ClassAnswers:
+    """Read the head that knows a table's classes, for rows of a crop cache.
+
+    Classes are matched by name (emotions by their other usual names, too). Rows
+    with label -1 are left out.
+
+    Args:
+        bundle: Needs a head ``emotions`` or ``classes`` that has the classes.
+        crops: uint8 RGB array of shape (m, side, side, 3).
+        places: int array of shape (n,), the crops of the table's rows in order.
+        table: The n rows.
+
+    Returns:
+        Labels beside answers, of the rows that have a label.
+
+    Raises:
+        BundleError: The bundle has no such head.
+        DataError: No row has a label.
+    """
+    known = np.flatnonzero(table.labels >= 0)
+    if not len(known):
+        raise DataError(f"none of the {len(table):,} images of {table.name} has a usable label")
+    shown = np.asarray(table.labels[known], np.int64)
+    name, place = _head(bundle, table.label_names, np.unique(shown).tolist())
+    rows = places[known]
+    scores = [
+        bundle.scores(crops[rows[i : i + _BLOCK]], [name])[name]
+        for i in range(0, len(rows), _BLOCK)
+    ]
+    names = bundle.heads[name].labels
+    usual = bundle.manifest.heads[name].metrics.get("train_majority")
+    return ClassAnswers(
+        names,
+        place[shown],
+        np.concatenate(scores),
+        names.index(usual) if usual in names else None,
+        None if table.person is None else table.person[known],
+    )
+
+
+def measure_classes(
+    answers: ClassAnswers, *, dataset: str, split: str, model: str, rounds: int = ROUNDS
+) -> MeasuredClasses:
+    """Metrics and intervals of answers.
+
+    Args:
+        answers: From ``answer_classes``, or made by a training.
+        dataset: Name of the data.
+        split: Partition measured.
+        model: Name of the bundle.
+        rounds: Bootstrap rounds; groups are resampled whole where they are known.
+
+    Returns:
+        The numbers and their record; its task is ``emotions`` for the seven.
+    """
+    given = (answers.labels, answers.probabilities, answers.majority)
+    metrics = class_metrics(*given, names=answers.names)
+    intervals = class_intervals(
+        *given, names=answers.names, groups=answers.groups, unit=answers.unit, rounds=rounds
+    )
+    task = CLASS_HEADS[0] if answers.names == EMOTIONS else CLASS_HEADS[1]
+    record = class_record(metrics, intervals, task=task, dataset=dataset, split=split, model=model)
+    return MeasuredClasses(metrics, intervals, record)
+
+
+def _head(
+    bundle: Bundle, classes: tuple[str, ...], shown: list[int]
+) -> tuple[str, NDArray[np.int64]]:
+    """Which head, and where each class of the data is among its labels (-1: nowhere)."""
+    for name in CLASS_HEADS:
+        head = bundle.heads.get(name)
+        if head is None or head.activation != "softmax":
+            continue
+        known = {_plain(label): i for i, label in enumerate(head.labels)}
+        place = np.array([known.get(_plain(label), -1) for label in classes], np.int64)
+        if (place[shown] >= 0).all():
+            return name, place
+    wanted = ", ".join(classes[i] for i in shown[:8]) + (", …" if len(shown) > 8 else "")
+    have = "; ".join(
+        f"{name}: {', '.join(bundle.heads[name].labels)}"
+        for name in CLASS_HEADS
+        if name in bundle.heads
+    )
+    raise BundleError(
+        f"{bundle.name} has no head for the classes {wanted} (it has {have or 'no such head'}): "
+        "name another --model"
+    )
+
+
+def _plain(label: str) -> str:
+    """A class name without case, and an emotion by its own name."""
+    try:
+        return EMOTIONS[emotion_index(label)]
+    except KeyError:
+        return label.strip().casefold()

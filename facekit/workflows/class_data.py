@@ -1,0 +1,192 @@
+"""Classes to learn: crops, labels, targets and the split, ready for any rung."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.atomic import write_atomically
+from facekit.bundle.bundle import Bundle
+from facekit.datasets.holdout import hold_out, joined_groups
+from facekit.datasets.table import Table
+from facekit.errors import DataError
+from facekit.frame import FaceFrame
+from facekit.recipe.transfer import TransferDataSpec
+from facekit.workflows.sources import Source, crop_source
+
+__all__ = ["SMALL", "ClassData", "class_weights", "crop_classes", "row_weights"]
+
+#: Training images below which a tenth of them says too little: cross-validation.
+SMALL: Final = 1000
+
+
+@dataclass(frozen=True)
+class ClassData:
+    """Everything by row of the crop cache.
+
+    Attributes:
+        source: Table and crops.
+        labels: int64 array of shape (m,); -1 where unknown.
+        shares: float32 array of shape (m, k): what is learned; rows sum to 1, or
+            to 0 where the row teaches nothing.
+        train: int64 array: rows to learn from.
+        val: int64 array: rows to choose by; empty where the data is so small that
+            it is cross-validated.
+        test: int64 array: rows to measure on once, at the end.
+        groups: int64 array of shape (m,): rows that belong together (a person's,
+            near duplicates); -1 where there is no crop.
+    """
+
+    source: Source
+    labels: NDArray[np.int64]
+    shares: NDArray[np.float32]
+    train: NDArray[np.int64]
+    val: NDArray[np.int64]
+    test: NDArray[np.int64]
+    groups: NDArray[np.int64]
+
+    @property
+    def crops(self) -> NDArray[np.uint8]:
+        """uint8 RGB crops of shape (m, side, side, 3)."""
+        return self.source.cache.crops
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The k classes."""
+        return self.source.table.label_names
+
+
+def crop_classes(
+    table: Table,
+    frame: FaceFrame,
+    spec: TransferDataSpec,
+    *,
+    bundle: Bundle | None = None,
+    seed: int = 0,
+    allow_missing: bool = False,
+    cache_root: Path | None = None,
+) -> ClassData:
+    """Crop a table of classes and say which rows are learned from and chosen by.
+
+    Args:
+        table: Labels of shape (n,); with ``soft`` where votes are wanted.
+        frame: The backbone's face frame.
+        spec: The recipe's ``data``: validation and votes.
+        bundle: Refines faces that are found by their box alone; may be None.
+        seed: Of the rows that are held out.
+        allow_missing: Leave out images that cannot be used.
+        cache_root: Folder of all caches; None for the one in the user's home.
+
+    Returns:
+        The classes by row of the crop cache.
+
+    Raises:
+        DataError: Nothing can be learned or measured, or images cannot be read.
+    """
+    source = crop_source(
+        table, frame, allow_missing=allow_missing, cache_root=cache_root, bundle=bundle
+    )
+    table, groups = _split(source, spec, seed)
+    source = replace(source, table=table)
+    m, k = len(source.cache.ids), len(table.label_names)
+    labels, group_of = np.full(m, -1, np.int64), np.full(m, -1, np.int64)
+    labels[source.rows], group_of[source.rows] = table.labels, groups
+    rows = {split: _known(source, labels, split) for split in ("train", "val", "test")}
+    taught = np.unique(labels[rows["train"]])
+    if len(taught) < 2:
+        raise DataError(
+            f"{table.name} has training images of {len(taught)} class(es): two are needed at least"
+        )
+    shares = _shares(source, labels, k, spec.votes)
+    return ClassData(source, labels, shares, rows["train"], rows["val"], rows["test"], group_of)
+
+
+def _shares(source: Source, labels: NDArray[np.int64], k: int, votes: float) -> NDArray[np.float32]:
+    shares = np.zeros((len(labels), k), np.float32)
+    shares[labels >= 0] = np.eye(k, dtype=np.float32)[labels[labels >= 0]]
+    if votes and source.table.soft is not None:
+        soft = np.zeros_like(shares)
+        soft[source.rows] = source.table.soft
+        voted = (soft.sum(1) > 0) & (labels >= 0)
+        shares[voted] = (1 - votes) * shares[voted] + votes * soft[voted]
+    return shares
+
+
+def _split(source: Source, spec: TransferDataSpec, seed: int) -> tuple[Table, NDArray[np.int64]]:
+    """The table with a validation split, and what belongs together in it."""
+    table = source.table
+    persons = joined_groups(table, None)
+    if spec.validation == "test":
+        return replace(table, split=np.where(table.split == "test", "val", table.split)), persons
+    if spec.validation == "auto" and (table.split == "val").any():
+        return table, persons
+    if len(table) and (table.split == "train").sum() < SMALL:
+        return table, joined_groups(table, _copies(source))  # cross-validated: nothing is held out
+    copies = _copies(source)
+    if spec.validation == "holdout":
+        table = replace(table, split=np.where(table.split == "val", "train", table.split))
+    return hold_out(table, spec.holdout, seed=seed, groups=copies), joined_groups(table, copies)
+
+
+def _copies(source: Source) -> NDArray[np.int64]:
+    """Groups of near duplicates, kept beside the crops: they take a minute for 30,000."""
+    path = source.cache.folder / "copies.npy"
+    try:
+        found = np.load(path, allow_pickle=False)
+        if found.shape == (len(source.cache.ids),):
+            return np.asarray(found[source.rows], np.int64)
+    except (OSError, ValueError):
+        pass
+    from facekit.evaluation.duplicates import near_groups
+
+    groups = np.arange(len(source.cache.ids), dtype=np.int64)
+    groups[source.rows] = source.rows[near_groups(source.cache.crops, rows=source.rows)]
+    buffer = io.BytesIO()
+    np.save(buffer, groups, allow_pickle=False)
+    write_atomically(path, buffer.getvalue())
+    return np.asarray(groups[source.rows])
+
+
+def class_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+    """Weights that make every class count the same, 1 on average over the rows.
+
+    Args:
+        labels: int array of shape (n,) in [0, classes).
+        classes: k.
+
+    Returns:
+        float64 array of shape (k,); 0 for a class without rows.
+    """
+    counts = np.bincount(labels, minlength=classes).astype(np.float64)
+    shown = counts > 0
+    out = np.zeros(classes)
+    out[shown] = len(labels) / (shown.sum() * counts[shown])
+    return out
+
+
+def row_weights(data: ClassData, balance: str) -> ClassData:
+    """Targets weighted so that rare classes count as much as common ones.
+
+    Args:
+        data: The classes.
+        balance: ``weights`` scales the targets; anything else leaves them.
+
+    Returns:
+        The classes, their training rows' shares scaled.
+    """
+    if balance != "weights":
+        return data
+    weights = class_weights(data.labels[data.train], len(data.names))
+    shares = data.shares.copy()
+    shares[data.train] *= weights[data.labels[data.train]].astype(np.float32)[:, None]
+    return replace(data, shares=shares)
+
+
+def _known(source: Source, labels: NDArray[np.int64], split: str) -> NDArray[np.int64]:
+    rows = source.rows[source.table.split == split]
+    return rows[labels[rows] >= 0]

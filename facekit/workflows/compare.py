@@ -1,0 +1,148 @@
+"""Put finished transfer runs side by side, from their ``report.json``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from facekit.errors import DataError, UsageError
+from facekit.report.compare import ComparedRun, comparison_page
+from facekit.report.page import write_page
+
+__all__ = ["compare_notes", "read_runs", "write_comparison"]
+
+_REPORT: Final = "report.json"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Range = tuple[Share, Share]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Metrics(_Part):
+    accuracy: Share
+    macro_precision: Share
+    macro_recall: Share
+    macro_f1: Share
+
+
+class _Intervals(_Part):
+    accuracy: Range | None = None
+    macro_f1: Range | None = None
+
+
+class _Report(_Part):
+    """What is read of a ``report.json``; the rest is not looked at."""
+
+    kind: Literal["transfer"]
+    name: str
+    dataset: str
+    split: str
+    n: Annotated[int, Field(ge=1)]
+    rung: str
+    metrics: _Metrics
+    intervals: _Intervals = _Intervals()
+    parameters: Annotated[int, Field(ge=0)]
+    trainable: Annotated[int, Field(ge=0)]
+    seconds: float | None = None
+    latency_ms: float | None = None
+
+
+def read_runs(paths: Sequence[Path]) -> list[ComparedRun]:
+    """Read what ``facekit transfer`` reported, in the order given.
+
+    Args:
+        paths: Run folders, or their ``report.json``; at least one.
+
+    Returns:
+        One row a run; runs of one name get the name of their folder as well.
+
+    Raises:
+        UsageError: Nothing is given, or a run is given twice.
+        DataError: A run has no report, or not one of ``facekit transfer``.
+    """
+    if not paths:
+        raise UsageError("name at least one run folder of `facekit transfer`")
+    files = [path / _REPORT if path.is_dir() else path for path in paths]
+    twice = [str(file) for file, count in Counter(f.resolve() for f in files).items() if count > 1]
+    if twice:
+        raise UsageError(f"{twice[0]} is given twice: name every run once")
+    reports = [_read(path, file) for path, file in zip(paths, files, strict=True)]
+    names = Counter(report.name for report in reports)
+    return [
+        _row(report, report.name if names[report.name] == 1 else _long_name(report.name, file))
+        for report, file in zip(reports, files, strict=True)
+    ]
+
+
+def compare_notes(runs: Sequence[ComparedRun]) -> list[str]:
+    """What keeps runs from being compared number by number, a sentence each."""
+    places = Counter(run.measured_on for run in runs)
+    if len(places) < 2:
+        return []
+    return [
+        f"Not measured on the same images ({'; '.join(places)}): differences may be the data's."
+    ]
+
+
+def write_comparison(path: Path, runs: Sequence[ComparedRun]) -> None:
+    """Write the page; whole or not at all.
+
+    Args:
+        path: The HTML file; its folder exists.
+        runs: From ``read_runs``.
+
+    Raises:
+        UsageError: The path is a folder, or its folder does not exist.
+    """
+    if path.is_dir() or not path.parent.is_dir():
+        raise UsageError(f"--html {path} cannot be written: name a file in a folder that exists")
+    write_page(path, comparison_page(runs, compare_notes(runs)))
+
+
+def _read(path: Path, file: Path) -> _Report:
+    try:
+        content: Any = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        what = f"has no {_REPORT}: let the run finish" if path.is_dir() else "does not exist"
+        raise DataError(f"{path} {what}, and name the run folder of `facekit transfer`") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict) or content.get("kind") != "transfer":
+        raise DataError(f"{file} is not the report of `facekit transfer`: name such a run")
+    try:
+        return _Report.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DataError(f"{file}: {where}: {first['msg']}: run `facekit transfer` again") from error
+
+
+def _row(report: _Report, name: str) -> ComparedRun:
+    metrics, intervals = report.metrics, report.intervals
+    return ComparedRun(
+        name=name,
+        measured_on=f"{report.dataset}/{report.split}, {report.n:,} images",
+        rung=report.rung,
+        accuracy=metrics.accuracy,
+        accuracy_interval=intervals.accuracy,
+        macro_precision=metrics.macro_precision,
+        macro_recall=metrics.macro_recall,
+        macro_f1=metrics.macro_f1,
+        macro_f1_interval=intervals.macro_f1,
+        parameters=report.parameters,
+        trainable=report.trainable,
+        seconds=report.seconds,
+        latency_ms=report.latency_ms,
+    )
+
+
+def _long_name(name: str, file: Path) -> str:
+    return f"{name} ({file.resolve().parent.name})"

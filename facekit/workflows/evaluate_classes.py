@@ -1,0 +1,113 @@
+"""Evaluate a bundle's classes: FER-2013, CK+, or anybody's own class folders."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from facekit.bundle.zoo import DEFAULT, list_bundles, load_bundle
+from facekit.datasets.excluded import leave_out, read_excluded
+from facekit.datasets.table import Table
+from facekit.errors import DataError
+from facekit.workflows.class_answers import CLASS_HEADS, answer_classes, measure_classes
+from facekit.workflows.class_sources import open_classes
+from facekit.workflows.sources import crop_source
+
+__all__ = ["CLASS_DATASETS", "evaluate_classes"]
+
+#: Data sets of classes that exclude each other.
+CLASS_DATASETS: Final = ("fer", "ckplus", "folder")
+#: Bundles to take where none is named: the first that has the head.
+_DEFAULTS: Final = (DEFAULT, "fer-frozen", "fer-full")
+
+
+def evaluate_classes(
+    dataset: str,
+    data: Path | None,
+    *,
+    split: str = "test",
+    model: str | Path | None = None,
+    labels: str = "fer",
+    exclude: Path | None = None,
+    people: Path | None = None,
+    aligned: str | None = None,
+    allow_missing: bool = False,
+    cache_root: Path | None = None,
+) -> dict[str, Any]:
+    """Measure a bundle's classes on one partition; no other is cropped.
+
+    Images without a label among the model's classes (CK+'s contempt, say) are
+    left out; standard error says how many. Classes that the data lack stay
+    possible answers.
+
+    Args:
+        dataset: ``fer``, ``ckplus`` or ``folder``.
+        data: Its folder.
+        split: train, val or test.
+        model: Name or folder of a bundle; None for the shipped one.
+        labels: ``fer`` or ``ferplus`` (the emotion with most votes).
+        exclude: List of images to leave out, such as ``facekit audit`` writes.
+        people: For ``folder``: a csv that says who is in each picture.
+        aligned: For ``folder``: ``fer`` or ``celeba`` when its faces lie as in that
+            data set; None to detect faces.
+        allow_missing: Leave out images that are missing or unreadable.
+        cache_root: Folder for crops; None for the one in the user's home.
+
+    Returns:
+        See ``report.class_record.class_record``.
+
+    Raises:
+        FacekitError: The data or the bundle cannot be used.
+    """
+    everything = exclude is not None  # a list may name pictures of any split
+    table = open_classes(
+        dataset,
+        data,
+        labels=labels,
+        people=people,
+        aligned=aligned,
+        splits=None if everything else (split,),
+    )
+    gone = frozenset[str]() if exclude is None else _excluded(table, exclude)
+    table = _only(table, split)
+    bundle = load_bundle(_default() if model is None and dataset != "folder" else model)
+    opened = crop_source(
+        table, bundle.frame, allow_missing=allow_missing, cache_root=cache_root, bundle=bundle
+    )
+    places = opened.places(split)
+    kept = ~np.isin(opened.table.ids, list(gone))
+    answers = answer_classes(bundle, opened.cache.crops, places[kept], opened.table.select(kept))
+    _say_left_out(dataset, len(opened.table), int((~kept).sum()), len(answers.labels))
+    return measure_classes(answers, dataset=dataset, split=split, model=bundle.name).record
+
+
+def _only(table: Table, split: str) -> Table:
+    chosen = table.split == split
+    if not chosen.any():
+        raise DataError(f"{table.name} has no images of {split}: name another --split")
+    return table.select(chosen)
+
+
+def _excluded(table: Table, path: Path) -> frozenset[str]:
+    """Listed ids that the table has; a list for the whole data serves a part of it."""
+    ids = read_excluded(path)
+    there = ids.intersection(table.ids.tolist())
+    if not there:
+        leave_out(table, ids)  # raises: says what is wrong with the ids
+    return there
+
+
+def _default() -> str:
+    """The first usual bundle that tells emotions, by its manifest alone."""
+    heads = {b.name: b.manifest.heads for b in list_bundles() if b.manifest is not None}
+    return next((name for name in _DEFAULTS if CLASS_HEADS[0] in heads.get(name, {})), DEFAULT)
+
+
+def _say_left_out(dataset: str, every: int, excluded: int, measured: int) -> None:
+    parts = [(excluded, "are on the list"), (every - excluded - measured, "have no usable label")]
+    told = [f"{count:,} {why}" for count, why in parts if count]
+    if told:
+        sys.stderr.write(f"{dataset}: {every:,} images, {' and '.join(told)}: left out\n")

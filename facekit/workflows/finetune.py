@@ -1,0 +1,191 @@
+"""Rungs that train the backbone: the last stage, the whole network, or from scratch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facekit.backbones.catalog import build_backbone
+from facekit.bundle.bundle import Bundle
+from facekit.bundle.write import BundleContents, write_bundle
+from facekit.features.extract import extract
+from facekit.heads.fit import fit_logistic, standardise
+from facekit.heads.linear import LinearHead
+from facekit.recipe.schema import BackboneSpec
+from facekit.recipe.transfer import TransferRecipe
+from facekit.report.record import read_history
+from facekit.workflows.class_data import ClassData, row_weights
+from facekit.workflows.frozen import calibrate_head
+from facekit.workflows.learned import Learned
+
+if TYPE_CHECKING:
+    from facekit.training.loop import Sitting, TrainingRun
+
+__all__ = ["FineTuning", "export_tuned", "finetune"]
+
+#: Strength of the head that fine-tuning starts from; any good start will do.
+_START_L2 = 3000.0
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """A fine-tuning after a sitting.
+
+    Attributes:
+        training: The run; ``restore_best`` puts the best weights into the models.
+        backbone: The Keras backbone.
+        model: The Keras classifier around it.
+        sitting: What was done.
+        trainable: How many numbers move.
+        backbone_spec: What rebuilds the backbone.
+    """
+
+    training: TrainingRun
+    backbone: Any
+    model: Any
+    sitting: Sitting
+    trainable: int
+    backbone_spec: BackboneSpec
+
+
+def finetune(
+    run: Path,
+    recipe: TransferRecipe,
+    bundle: Bundle | None,
+    data: ClassData,
+    *,
+    resume: bool = False,
+    epochs: int | None = None,
+) -> FineTuning:
+    """Train a classifier in a run folder; Keras has been started.
+
+    Args:
+        run: Run folder with the resolved recipe in it.
+        recipe: Its rung is ``last``, ``full`` or ``scratch``.
+        bundle: Whose backbone is trained on; None with ``scratch``.
+        data: The classes.
+        resume: Go on from the checkpoint.
+        epochs: Train so many more and stop; None trains to the end.
+
+    Returns:
+        The training and what this sitting did.
+
+    Raises:
+        FacekitError: The backbone cannot be rebuilt, the run cannot be resumed.
+    """
+    from facekit.augment.mixing import Mixer
+    from facekit.training.batches import Batches
+    from facekit.training.classes import ClassTargets, validate_classes
+    from facekit.training.classifier import build_classifier, count_trainable
+    from facekit.training.journal import Journal
+    from facekit.training.loop import TrainingRun
+
+    recipe, backbone = _backbone(recipe, bundle)
+    start = None if bundle is None or resume else _start(bundle, data)
+    model = build_classifier(backbone, recipe, len(data.names), start)
+    weighted = row_weights(data, recipe.head.balance)
+    size, seed = recipe.training.batch_size, recipe.training.seed
+    batches = Batches(
+        data.crops,
+        data.train,
+        ClassTargets(weighted.shares),
+        recipe.augment,
+        size,
+        seed,
+        Mixer(recipe.mix, seed),
+    )
+    labels = data.labels[data.val]
+    with Journal(run, recipe.training.epochs) as journal:
+        training = TrainingRun(
+            run,
+            recipe,
+            model,
+            batches,
+            lambda: validate_classes(model, data.crops, data.val, labels, mirror=recipe.mirror),
+            f"val_{recipe.best}",
+            journal.report,
+            journal.progress,
+        )
+        if resume:
+            training.resume()
+        sitting = training.sit(epochs)
+    moving = count_trainable(model)
+    return FineTuning(training, backbone, model, sitting, moving, recipe.backbone)
+
+
+def _backbone(recipe: TransferRecipe, bundle: Bundle | None) -> tuple[TransferRecipe, Any]:
+    """The Keras backbone, and the recipe with the family it really has."""
+    if bundle is None:
+        spec = recipe.backbone.model_copy(update={"identity_size": 0})
+        return recipe, build_backbone(spec, recipe.frame.side)
+    from facekit.training.restore import restore_backbone
+
+    entry = bundle.manifest.backbone
+    spec = BackboneSpec.model_validate({"family": entry.family, **entry.config})
+    return recipe.model_copy(update={"backbone": spec}), restore_backbone(bundle)
+
+
+def _start(bundle: Bundle, data: ClassData) -> LinearHead:
+    """A linear head on the frozen part: fine-tuning from it forgets less.
+
+    Kumar et al., "Fine-Tuning can Distort Pretrained Features", ICLR 2022.
+    """
+    from facekit.training.classifier import CLASSIFIER_PART
+
+    x = extract(data.crops, bundle, parts=[CLASSIFIER_PART], rows=data.train)[CLASSIFIER_PART]
+    mean, scale = standardise(x)
+    weight, bias = fit_logistic(
+        (x - mean) / scale, data.labels[data.train], l2=_START_L2, classes=len(data.names)
+    )
+    return LinearHead(
+        parts=(CLASSIFIER_PART,),
+        labels=data.names,
+        weight=weight,
+        bias=bias,
+        mean=mean,
+        scale=scale,
+        activation="softmax",
+    )
+
+
+def export_tuned(run: Path, recipe: TransferRecipe, tuned: FineTuning, data: ClassData) -> Learned:
+    """The best epoch as a light backbone and a calibrated head.
+
+    Args:
+        run: Run folder; the backbone goes to ``backbone/`` in it.
+        recipe: The resolved recipe.
+        tuned: A finished fine-tuning.
+        data: The classes.
+
+    Returns:
+        What ``class_results.write_results`` takes.
+    """
+    import keras
+
+    from facekit.bundle.onnx_graph import to_onnx
+    from facekit.training.classes import predict_logits
+    from facekit.training.classifier import CLASSIFIER_PART, read_head
+    from facekit.training.macs import count_macs
+
+    tuned.training.restore_best()
+    parts = {CLASSIFIER_PART: tuned.backbone.output[CLASSIFIER_PART]}
+    trunk = keras.Model(tuned.backbone.input, parts, name="backbone")
+    spec = tuned.backbone_spec.model_copy(update={"identity_size": 0})
+    bundle = write_bundle(
+        run / "backbone",
+        BundleContents(
+            name=recipe.name,
+            version="1",
+            frame=data.source.cache.frame,
+            onnx=to_onnx(trunk),
+            family=spec.family,
+            config=spec.model_dump(mode="json"),
+            parameters=int(trunk.count_params()),
+            macs=count_macs(trunk),
+        ),
+    )
+    logits = predict_logits(tuned.model, data.crops, data.val, mirror=recipe.mirror)
+    head = calibrate_head(read_head(tuned.model, data.names), logits, data.labels[data.val])
+    seconds = sum(float(row["seconds"]) for row in read_history(run / "metrics.jsonl"))
+    return Learned(bundle, head, "", seconds, tuned.trainable)

@@ -1,0 +1,159 @@
+"""What a frozen head is fitted on: features in views, reduced and standardised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.bundle.bundle import Bundle
+from facekit.errors import RecipeError
+from facekit.features.feature_set import FeatureSet
+from facekit.features.store import FeatureStore
+from facekit.features.views import MIRROR, PLAIN, View, augmented_views
+from facekit.heads.fit import standardise
+from facekit.heads.head import Floats, read_parts
+from facekit.heads.reduce import fit_channels
+from facekit.home import cache_folder
+from facekit.progress import progress_bar
+from facekit.recipe.transfer import TransferRecipe
+from facekit.workflows.class_data import ClassData
+
+__all__ = ["HeadInputs", "read_inputs"]
+
+#: Rows read at once; 80 MB of the largest embedding here.
+_BLOCK: Final = 4096
+#: Rows that principal channels are found from.
+_CHANNEL_ROWS: Final = 6000
+
+
+@dataclass(frozen=True)
+class HeadInputs:
+    """Standardised inputs and what is to be answered.
+
+    Attributes:
+        views: float16 arrays of shape (n, d): the training rows, each array seen
+            another way; the first is plain.
+        shares: float32 array of shape (n, k): what is learned.
+        labels: int64 array of shape (n,).
+        groups: int64 array of shape (n,): rows that belong together.
+        seen: float32 arrays of shape (m, d): the validation rows in the views
+            that prediction averages.
+        answers: int64 array of shape (m,): their labels.
+        tested: As ``seen``, of the test rows.
+        frame: Parts, labels, channels, mean and scale: what every head that is
+            made of these inputs shares.
+    """
+
+    views: list[NDArray[np.float16]]
+    shares: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    seen: list[Floats]
+    answers: NDArray[np.int64]
+    tested: list[Floats]
+    frame: dict[str, Any]
+
+
+def read_inputs(
+    bundle: Bundle, data: ClassData, recipe: TransferRecipe, cache_root: Path | None
+) -> HeadInputs:
+    """Read the features from the store, computing what is missing of them.
+
+    Args:
+        bundle: Whose backbone is read.
+        data: The classes.
+        recipe: Its ``features``.
+        cache_root: Folder of all caches; None for the one in the user's home.
+
+    Returns:
+        The inputs.
+
+    Raises:
+        RecipeError: The backbone has none of the recipe's parts.
+    """
+    parts = tuple(part for part in recipe.features.parts if part in bundle.parts)
+    if not parts:
+        raise RecipeError(
+            f"features.parts names {', '.join(recipe.features.parts)}, "
+            f"{bundle.name} has {', '.join(bundle.parts)}"
+        )
+    store = FeatureStore((cache_folder() if cache_root is None else cache_root) / "features")
+    views: list[View] = [PLAIN, *([MIRROR] if recipe.features.mirror else [])]
+    views += augmented_views(recipe.augment, recipe.features.augmented, seed=recipe.training.seed)
+    shown = [PLAIN, *([MIRROR] if recipe.mirror else [])]
+    train = _features(store, bundle, data, data.train, parts, views)
+    channels = _channels(train, parts, recipe.features.channels)
+    raw = _reduced(train, parts, channels)
+    mean, scale = standardise(raw[0])
+    for view in raw:
+        _standardise_inplace(view, mean, scale)
+    held = []
+    for rows in (data.val, data.test):
+        read = _features(store, bundle, data, rows, parts, shown)
+        views32 = [view.astype(np.float32) for view in _reduced(read, parts, channels)]
+        held.append([(view - mean) / scale for view in views32])
+    frame = {
+        "parts": parts,
+        "labels": data.names,
+        "activation": "softmax",
+        "channels": channels,
+        "mean": mean,
+        "scale": scale,
+    }
+    taught = data.shares[data.train], data.labels[data.train], data.groups[data.train]
+    return HeadInputs(raw, *taught, held[0], data.labels[data.val], held[1], frame)
+
+
+def _features(
+    store: FeatureStore,
+    bundle: Bundle,
+    data: ClassData,
+    rows: NDArray[np.int64],
+    parts: tuple[str, ...],
+    views: list[View],
+) -> FeatureSet:
+    with progress_bar("features", None) as tick:
+        return store.features(
+            data.source.cache, rows, bundle, parts=parts, views=views, progress=tick
+        )
+
+
+def _channels(
+    features: FeatureSet, parts: tuple[str, ...], keep: dict[str, int]
+) -> dict[str, Floats]:
+    n = len(features.crops)
+    rows = np.unique(np.linspace(0, n - 1, min(n, _CHANNEL_ROWS)).astype(np.int64))
+    return {
+        part: fit_channels([features.read(rows, part)], keep[part])
+        for part in parts
+        if 0 < keep.get(part, 0) < features.parts[part][-1]
+    }
+
+
+def _reduced(
+    features: FeatureSet, parts: tuple[str, ...], channels: dict[str, Floats]
+) -> list[NDArray[np.float16]]:
+    """Every view as the head reads it, before standardising."""
+    n, out = len(features.crops), []
+    for view in range(len(features.views)):
+        made: NDArray[np.float16] | None = None
+        for start in range(0, n, _BLOCK):
+            rows = np.arange(start, min(start + _BLOCK, n))
+            read = {part: features.read(view * n + rows, part) for part in parts}
+            block = read_parts(read, parts, channels)
+            if made is None:
+                made = np.empty((n, block.shape[1]), np.float16)
+            made[rows] = block
+        if made is not None:
+            out.append(made)
+    return out
+
+
+def _standardise_inplace(view: NDArray[np.float16], mean: Floats, scale: Floats) -> None:
+    for start in range(0, len(view), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        view[rows] = (view[rows].astype(np.float32) - mean) / scale

@@ -1,0 +1,39 @@
+"""What a rung of transfer hands over to be measured and written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.bundle.bundle import Bundle
+from facekit.heads.head import Head
+
+__all__ = ["Learned"]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a rung hands over.
+
+    Attributes:
+        bundle: The backbone that the head reads: the frozen one, or the tuned one
+            as a bundle without heads.
+        head: Calibrated.
+        base: Name of the frozen bundle; empty where the backbone was trained.
+        seconds: Of training; features included.
+        trainable: Numbers that were trained.
+        logits: By split, float32 array of shape (n, k): uncalibrated answers on the
+            rows of ``ClassData``, averaged over the views of prediction, where they
+            are known already. Those of ``train`` come from heads that have not seen
+            the row.
+    """
+
+    bundle: Bundle
+    head: Head
+    base: str
+    seconds: float
+    trainable: int
+    logits: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)

@@ -1,0 +1,78 @@
+"""``facekit evaluate fer`` and what its options go with."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from facekit.bundle.write import add_head
+from facekit.heads.linear import LinearHead
+from facekit.labels import EMOTIONS
+
+
+@pytest.fixture
+def options(tiny_bundle: Path, facekit_home: Path, tmp_path: Path) -> tuple[object, ...]:
+    folder = Path(shutil.copytree(tiny_bundle, tmp_path / "emotional"))
+    given = {"parts": ("pooled",), "labels": EMOTIONS, "activation": "softmax"}
+    weight = np.random.default_rng(0).normal(size=(3, 7))
+    add_head(folder, "emotions", LinearHead(weight=weight, bias=np.zeros(7), **given))  # type: ignore[arg-type]
+    rng = np.random.default_rng(0)
+    for emotion in EMOTIONS[:4]:
+        place = tmp_path / "fer" / "test" / emotion
+        place.mkdir(parents=True)
+        for i in range(3):
+            assert cv2.imwrite(str(place / f"{i}.png"), rng.integers(0, 255, (48, 48), np.uint8))
+    return ("--data", tmp_path / "fer", "--model", folder)
+
+
+def test_json_is_the_record_and_nothing_else(run, options) -> None:
+    answer = run("evaluate", "fer", *options, "--json")
+    assert answer.code == 0, answer.err
+    record = answer.json
+    assert list(record) == [
+        "task", "dataset", "split", "n", "model", "metrics", "intervals", "per_class", "confusion",
+    ]  # fmt: skip
+    assert (record["task"], record["dataset"], record["n"]) == ("emotions", "fer", 12)
+    assert {
+        "accuracy", "macro_precision", "macro_recall", "macro_f1", "balanced_accuracy", "ece"
+    } <= set(record["metrics"])  # fmt: skip
+    assert set(record["metrics"]) == set(record["intervals"])
+    assert list(record["per_class"]) == list(EMOTIONS)
+    assert len(record["confusion"]) == 7
+
+
+def test_people_get_tables(run, options) -> None:
+    answer = run("evaluate", "fer", *options)
+    assert "emotions on fer/test, 12 images, model tiny" in answer.out
+    assert "macro_f1" in answer.out and "label, answered:" in answer.out
+    lines = answer.out.splitlines()
+    assert sum(line.startswith("surprise") for line in lines) == 2  # per class, and a row
+    assert next(line for line in lines if line.startswith("surprise")).split()[1:] == [*"---0"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "option", "words"),
+    [
+        ("fer", ("--source", "tfds"), "--source tfds goes with celeba"),
+        ("ckplus", ("--labels", "ferplus"), "--labels ferplus goes with fer"),
+        ("celeba", ("--exclude", "x.csv"), "--exclude goes with fer or ckplus or folder"),
+        ("fer", ("--people", "x.csv"), "--people goes with folder"),
+        ("fer", ("--labels", "fer+"), "did you mean fer"),
+        ("ferr", (), "did you mean fer"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(
+    run, options, dataset: str, option: tuple[str, ...], words: str
+) -> None:
+    answer = run("evaluate", dataset, *options, *option, "--json")
+    assert (answer.code, answer.out) == (2, "")
+    assert words in answer.err
+
+
+def test_a_missing_list_is_one_line(run, options, tmp_path: Path) -> None:
+    answer = run("evaluate", "fer", *options, "--exclude", tmp_path / "no.csv")
+    assert answer.code == 2 and "no.csv" in answer.err and answer.err.count("\n") == 1

@@ -1,0 +1,209 @@
+"""TFRecords: what is written is read again, and what is wrong is counted or refused."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from facekit.datasets.table import Table
+from facekit.datasets.tfrecord import read_tfrecord, write_tfrecord
+from facekit.datasets.tfrecord_files import record_files, split_of
+from facekit.errors import DataError, MissingExtraError, UsageError
+from facekit.labels import EMOTIONS
+
+
+def draw(folder: Path, labels: list[int]) -> Table:
+    paths = [folder / f"{i}.png" for i in range(len(labels))]
+    for i, path in enumerate(paths):
+        assert cv2.imwrite(str(path), np.full((48, 48), 20 * i, np.uint8))
+    return Table(
+        name="fer",
+        ids=np.array([path.name for path in paths]),
+        images=paths,
+        labels=np.array(labels, np.int64),
+        label_names=EMOTIONS,
+        split=np.array(["train"] * len(paths)),
+    )
+
+
+def pictures(table: Table, rows: list[int] | None = None) -> list[bytes]:
+    assert not isinstance(table.images, list)
+    wanted = np.arange(len(table)) if rows is None else np.array(rows)
+    return list(table.images.stream(wanted))  # type: ignore[union-attr]
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_is_written_is_read(tmp_path: Path, first: int) -> None:
+    source = draw(tmp_path, [3, 0, 6, 2, 5])
+    path = tmp_path / "faces.tfrecord"
+    keys = {"image_key": "png", "label_key": "emotion"}
+    write_tfrecord(source, path, first_label=first, **keys)
+    table = read_tfrecord(path, first_label=first, **keys)
+    assert (table.name, table.label_names, table.aligned) == ("tfrecord", EMOTIONS, "fer")
+    assert table.labels.tolist() == [3, 0, 6, 2, 5] and table.labels.dtype == np.int64
+    assert table.ids[1] == "faces.tfrecord/000001" and set(table.split.tolist()) == {"train"}
+    original = [one.read_bytes() for one in source.images]  # type: ignore[union-attr]
+    assert pictures(table) == original
+    assert pictures(table, [1, 4]) == [original[1], original[4]]
+    assert pictures(table.select(np.array([0, 3]))) == [original[0], original[3]]
+    with pytest.raises(ValueError, match="ascending"):
+        pictures(table, [3, 1])
+    again = tmp_path / "again.tfrecord"
+    write_tfrecord(table, again, first_label=first, **keys)
+    assert again.read_bytes() == path.read_bytes()
+    assert [p.name for p in tmp_path.iterdir() if p.name.endswith(".part")] == []
+
+
+@pytest.mark.tf
+def test_it_is_cropped_like_the_files(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from facekit.crops.cache import build_cache
+    from facekit.frame import FaceFrame
+
+    source = draw(tmp_path, [0, 1, 2])
+    write_tfrecord(source, tmp_path / "faces.tfrecord")
+    tables = replace(source, aligned="fer"), read_tfrecord(tmp_path)
+    crops = [
+        build_cache(one, FaceFrame(side=40), root=tmp_path / "cache", progress=False).crops
+        for one in tables
+    ]
+    assert np.array_equal(*crops)
+
+
+@pytest.mark.tf
+def test_wrong_records_are_left_out_and_named(tmp_path: Path) -> None:
+    write_tfrecord(draw(tmp_path, [0, 7, 6, -1, 3]), tmp_path / "a.tfrecord")
+    records = [example(x=b"x", y=2), example(x=None, y=3), example(x=b"z", y=None)]
+    write_records(tmp_path / "b.tfrecord", records)
+    table = read_tfrecord(tmp_path / "a.tfrecord")
+    assert table.labels.tolist() == [0, 6, 3]
+    assert table.issues.mislabelled == ("a.tfrecord/000001", "a.tfrecord/000003")
+    assert table.ids.tolist() == [f"a.tfrecord/00000{i}" for i in (0, 2, 4)]
+    table = read_tfrecord(tmp_path / "b.tfrecord", image_key="x", label_key="y")
+    assert table.labels.tolist() == [2] and pictures(table) == [b"x"]
+    assert table.issues.unreadable == ("b.tfrecord/000001",)
+    assert table.issues.mislabelled == ("b.tfrecord/000002",)
+
+
+@pytest.mark.tf
+def test_labels_may_be_names(tmp_path: Path) -> None:
+    records = [example(x=b"1", y=b"Happiness"), example(x=b"2", y=b"contempt")]
+    write_records(tmp_path / "faces.tfrecord", records)
+    table = read_tfrecord(tmp_path, image_key="x", label_key="y")
+    assert table.labels.tolist() == [EMOTIONS.index("happy")] and len(table.issues.mislabelled) == 1
+    records = [example(x=b"1", y=b"dog"), example(x=b"2", y=b"cat")]
+    write_records(tmp_path / "faces.tfrecord", records)
+    table = read_tfrecord(tmp_path, classes=("dog", "cat"), image_key="x", label_key="y")
+    assert table.labels.tolist() == [0, 1] and table.label_names == ("dog", "cat")
+
+
+@pytest.mark.tf
+def test_a_folder_of_files_tells_the_splits(tmp_path: Path) -> None:
+    (tmp_path / "records").mkdir()
+    for name, labels in (("train-00000-of-00002", [1, 2]), ("train-00001-of-00002", [3])):
+        write_tfrecord(draw(tmp_path, labels), tmp_path / "records" / f"{name}.tfrecord")
+    packed = tmp_path / "records" / "fer_validation.tfrecord.gz"
+    write_tfrecord(draw(tmp_path, [0, 5]), tmp_path / "plain")
+    packed.write_bytes(gzip.compress((tmp_path / "plain").read_bytes()))
+    table = read_tfrecord(tmp_path / "records")
+    assert table.labels.tolist() == [0, 5, 1, 2, 3]
+    assert table.split.tolist() == ["val"] * 2 + ["train"] * 3
+    assert len(pictures(table, [1, 2, 4])) == 3
+    two = [packed, tmp_path / "records" / "train-00001-of-00002.tfrecord"]
+    assert read_tfrecord(two, split="test").split.tolist() == ["test"] * 3
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize(
+    ("labels", "options", "message"),
+    [
+        ([1, 4, 7], {}, r"run from 1 to 7: pass first_label 1"),
+        ([9, -3], {}, "2 labels are not 0 to 6"),
+        ([8, 0], {"first_label": 1}, "2 labels are not 1 to 7"),
+        ([1, 2], {"label_key": "y"}, r"no record has y; they have image/class/label"),
+        ([1, 2], {"image_key": "x"}, r"no record has x; they have"),
+    ],
+)
+def test_what_says_nothing_is_refused(
+    tmp_path: Path, labels: list[int], options: dict[str, Any], message: str
+) -> None:
+    write_tfrecord(draw(tmp_path, labels), tmp_path / "faces.tfrecord")
+    with pytest.raises(DataError, match=message) as caught:
+        read_tfrecord(tmp_path / "faces.tfrecord", **options)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("keep", [-7, 40])
+def test_a_damaged_file_is_named(tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "faces.tfrecord"
+    write_tfrecord(draw(tmp_path, [1, 2, 3]), path)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(DataError, match=r"faces\.tfrecord is damaged") as caught:
+        read_tfrecord(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_arguments_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="first_label 2"):
+        read_tfrecord(tmp_path, first_label=2)
+    with pytest.raises(UsageError, match="splits"):
+        read_tfrecord(tmp_path, split="later")
+    with pytest.raises(DataError, match=r"no \*\.tfrecord"):
+        read_tfrecord(tmp_path)
+    with pytest.raises(DataError, match="is no file"):
+        read_tfrecord(tmp_path / "gone.tfrecord")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.tfrec").touch()
+    with pytest.raises(DataError, match=r"two files are called x\.tfrec"):
+        read_tfrecord([tmp_path / "a" / "x.tfrec", tmp_path / "b" / "x.tfrec"])
+    assert [name for name, _ in record_files(tmp_path)] == ["a/x.tfrec", "b/x.tfrec"]
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [("train-00000-of-00005.tfrecord", "train"), ("fer_test.record", "test"),
+     ("VALID.tfrec", "val"), ("faces.tfrecord", "train"), ("contest.tfrecord", "train")],
+)  # fmt: skip
+def test_the_split_is_a_word_of_the_name(name: str, split: str) -> None:
+    assert split_of(name) == split
+
+
+def test_without_tensorflow_the_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    (tmp_path / "faces.tfrecord").touch()
+    with pytest.raises(MissingExtraError, match=r"facekit\[train\]"):
+        read_tfrecord(tmp_path)
+
+
+def example(**features: int | bytes | None) -> Any:
+    import tensorflow as tf
+
+    made = {}
+    for key, value in features.items():
+        if isinstance(value, bytes):
+            made[key] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+        else:
+            values = [] if value is None else [value]
+            made[key] = tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+    return tf.train.Example(features=tf.train.Features(feature=made))
+
+
+def write_records(path: Path, examples: list[Any]) -> None:
+    import tensorflow as tf
+
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for one in examples:
+            writer.write(one.SerializeToString())
