@@ -2,28 +2,54 @@
 
 On TensorFlow the layers are keras-cv's, on other backends Keras' own. They are
 made anew for every epoch with a seed that follows from the recipe's, so a resumed
-run sees the same pictures; only keras-cv's RandAugment, which draws in parallel,
-differs from run to run.
+run sees the same pictures.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facekit.errors import MissingExtraError
+from facekit.errors import MissingExtraError, RecipeError
 from facekit.recipe.transfer import MixSpec
 
-__all__ = ["Mixer"]
+__all__ = ["Mixer", "require_layers"]
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Batch = tuple[Images, Floats]
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 Step = Callable[[Images, Floats], Batch]
+Data = dict[str, Any]
+Call = Callable[[Data], Data]
+
+
+def require_layers(spec: MixSpec, backend: str) -> None:
+    """Say early, without importing Keras, whether the layers can be had.
+
+    Args:
+        spec: Which layers.
+        backend: Of Keras, such as ``tensorflow``.
+
+    Raises:
+        MissingExtraError: keras-cv is needed and not installed.
+        RecipeError: Keras' own CutMix is needed and has no such alpha.
+    """
+    if not Mixer(spec, 0).active:
+        return
+    if backend != "tensorflow":
+        if spec.cutmix > 1:
+            raise RecipeError(
+                f"mix.cutmix is {spec.cutmix:g}: at most 1 on {backend}, whose layer Keras has"
+            )
+    elif importlib.util.find_spec("keras_cv") is None:
+        raise MissingExtraError("keras-cv", "train", "or set mix.share and mix.randaugment to 0")
 
 
 class Mixer:
@@ -32,11 +58,8 @@ class Mixer:
     Call ``begin``, then ``mix`` for the epoch's batches in order.
 
     Args:
-        spec: Which layers, how strong and how often.
+        spec: Which layers, how strong and how often; see ``require_layers``.
         seed: The recipe's seed.
-
-    Raises:
-        MissingExtraError: keras-cv is needed and not installed.
     """
 
     def __init__(self, spec: MixSpec, seed: int) -> None:
@@ -87,84 +110,95 @@ class Mixer:
 
 def _build_steps(spec: MixSpec, seed: int, shapes: Shapes) -> dict[str, Step]:
     """One function a layer, with generators that begin at the seed."""
-    layers, tensorflow = _find_layers()
-    rand = {"augmentations_per_image": spec.randaugment_layers, "magnitude": spec.randaugment}
-    cutmix = {"alpha": spec.cutmix}
-    if not tensorflow:
-        rand = {"num_ops": spec.randaugment_layers, "factor": spec.randaugment}
-        cutmix = {"factor": spec.cutmix}
-    wanted = {
-        "RandAugment": (spec.randaugment, {"value_range": (0, 255), **rand}),
-        "MixUp": (spec.mixup, {"alpha": spec.mixup}),
-        "CutMix": (spec.cutmix, cutmix),
-    }
-    return {
-        name: _step(getattr(layers, name)(**options, seed=seed), tensorflow, shapes)
-        for name, (strength, options) in wanted.items()
-        if strength
-    }
-
-
-def _step(layer: Any, tensorflow: bool, shapes: Shapes) -> Step:
-    """A layer as a function of arrays.
-
-    keras-cv draws from TensorFlow's stateful generators: as a graph of its own,
-    with its own seed, a layer gives the same sequence wherever it begins anew.
-    (Setting TensorFlow's global seed for every batch would make it optimise the
-    training step again each time.) Eager, RandAugment would take seconds a batch.
-    """
-    from keras import ops
-
-    call: Any = layer
-    if tensorflow:
-        import tensorflow as tf
-
-        signature = {
-            name: tf.TensorSpec(size, tf.float32)
-            for name, size in zip(("images", "labels"), shapes, strict=True)
-        }
-        graph = tf.function(lambda batch: layer(batch, training=True))
-        call = graph.get_concrete_function(signature)
-
-    def run(images: Images, targets: Floats) -> Batch:
-        batch = {
-            "images": ops.convert_to_tensor(images.astype(np.float32)),
-            "labels": ops.convert_to_tensor(targets),
-        }
-        made = call(batch) if tensorflow else _call_keras(layer, batch)
-        return _to_uint8(made["images"]), _to_numpy(made["labels"])
-
-    return run
-
-
-def _call_keras(layer: Any, batch: dict[str, Any]) -> dict[str, Any]:
-    """Keras' RandAugment takes images alone."""
-    if type(layer).__name__ == "RandAugment":
-        return {**batch, "images": layer(batch["images"], training=True)}
-    made: dict[str, Any] = layer(batch, training=True)
-    return made
-
-
-def _find_layers() -> tuple[Any, bool]:
-    """The module that has the layers, and whether it is keras-cv."""
     import keras
 
-    if keras.backend.backend() != "tensorflow":
-        return keras.layers, False
+    policy = keras.config.dtype_policy()
+    # Half precision would blur pictures and targets; RandAugment's inner layers take
+    # the policy that holds when they are made.
+    keras.config.set_dtype_policy("float32")
     try:
-        import keras_cv
-    except ImportError as error:
-        raise MissingExtraError(
-            "keras-cv", "train", "or set mix.share and mix.randaugment to 0"
-        ) from error
-    return keras_cv.layers, True
+        if keras.backend.backend() != "tensorflow":
+            return {name: _step(call) for name, call in _keras(spec, seed).items()}
+        calls = _keras_cv(spec, seed)
+        return {name: _step(_graph(call, seed, shapes)) for name, call in calls.items()}
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def _keras_cv(spec: MixSpec, seed: int) -> dict[str, Call]:
+    import tensorflow as tf
+    from keras_cv import layers
+
+    calls: dict[str, Call] = {}
+    if spec.randaugment:
+        count = {"augmentations_per_image": spec.randaugment_layers}
+        rand = layers.RandAugment((0, 255), magnitude=spec.randaugment, **count, seed=seed)
+
+        def one_by_one(data: Data) -> Data:
+            """By itself the layer takes images in parallel: its draws have no order then."""
+            each = partial(rand, training=True)
+            return {**data, "images": tf.map_fn(each, data["images"], parallel_iterations=1)}
+
+        calls["RandAugment"] = one_by_one
+    if spec.mixup:
+        calls["MixUp"] = partial(layers.MixUp(alpha=spec.mixup, seed=seed), training=True)
+    if spec.cutmix:
+        calls["CutMix"] = partial(layers.CutMix(alpha=spec.cutmix, seed=seed), training=True)
+    return calls
+
+
+def _keras(spec: MixSpec, seed: int) -> dict[str, Call]:
+    from keras import layers
+
+    # MixUp asks JAX for 64 bits, which it has not by default and does not need here.
+    warnings.filterwarnings("ignore", "Explicitly requested dtype int64", UserWarning)
+    calls: dict[str, Call] = {}
+    if spec.randaugment:
+        count = {"num_ops": spec.randaugment_layers}
+        rand = layers.RandAugment((0, 255), factor=spec.randaugment, **count, seed=seed)
+        calls["RandAugment"] = lambda data: {**data, "images": rand(data["images"], training=True)}
+    if spec.mixup:
+        calls["MixUp"] = partial(layers.MixUp(alpha=spec.mixup, seed=seed), training=True)
+    if spec.cutmix:
+        between = (spec.cutmix, spec.cutmix)  # the layer draws its alpha from such a range
+        calls["CutMix"] = partial(layers.CutMix(factor=between, seed=seed), training=True)
+    return calls
+
+
+def _graph(call: Call, seed: int, shapes: Shapes) -> Call:
+    """A layer of keras-cv as a graph with a seed of its own.
+
+    Most of its draws take no seed but that of the graph they stand in. So the graph
+    is given one: without, every epoch would mix by the same amounts. (TensorFlow's
+    global seed, set anew for every batch, would make it optimise the training step
+    again each time.) Eager, RandAugment would take seconds a batch.
+    """
+    import tensorflow as tf
+
+    def trace(data: Data) -> Data:
+        tf.compat.v1.set_random_seed(seed)  # within a graph: of this graph alone
+        return call(data)
+
+    names = ("images", "labels")
+    signature = {n: tf.TensorSpec(s, tf.float32) for n, s in zip(names, shapes, strict=True)}
+    graph: Call = tf.function(trace).get_concrete_function(signature)
+    return graph
+
+
+def _step(call: Call) -> Step:
+    """A layer as a function of arrays."""
+    from keras import ops
+
+    def run(images: Images, targets: Floats) -> Batch:
+        shown = ops.convert_to_tensor(images.astype(np.float32))
+        made = call({"images": shown, "labels": ops.convert_to_tensor(targets)})
+        pixels = np.rint(_to_numpy(made["images"]))
+        return np.clip(pixels, 0, 255).astype(np.uint8), _to_numpy(made["labels"])
+
+    return run
 
 
 def _to_numpy(value: Any) -> Floats:
     from keras import ops
 
     return np.asarray(ops.convert_to_numpy(value), np.float32)
-
-
-def _to_uint8(value: Any) -> Images:
-    return np.clip(np.rint(_to_numpy(value)), 0, 255).astype(np.uint8)

@@ -126,14 +126,15 @@ def measure_head(
         name: lambda name=name: done[name].append(_transfer(data, bundle, name))  # type: ignore[misc]
         for name in _RECIPES
     }
-    seconds = paired({"keras": keras_epoch, **sides}, rounds)
+    laps = paired({"keras": keras_epoch, **sides}, rounds)
+    seconds = {name: statistics.median(lap.seconds for lap in each) for name, each in laps.items()}
     default = done["default"][0]
-    keras_seconds = statistics.median(seconds["keras"]) * default.images / sample
+    keras_seconds = seconds["keras"] * default.images / sample
     heads: dict[str, dict[str, Any]] = {
         name: {
             "recipe": _RECIPES[name],
             "seconds": round(statistics.median(each.seconds for each in runs), 2),
-            "process_seconds": round(statistics.median(seconds[name]), 2),
+            "process_seconds": round(seconds[name], 2),
             "epochs": runs[0].epochs,
             "accuracy": round(runs[0].accuracy, 4),
         }

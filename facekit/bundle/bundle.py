@@ -31,12 +31,14 @@ class Bundle:
         manifest: What it says about itself.
         heads: Heads by name.
         backbone: The graph in ONNX Runtime.
+        graph: The file of the graph; a base's where there is one.
     """
 
     folder: Path
     manifest: Manifest
     heads: dict[str, Head]
     backbone: OnnxBackbone = field(repr=False)
+    graph: Path
 
     @property
     def name(self) -> str:

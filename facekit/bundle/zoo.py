@@ -32,6 +32,7 @@ __all__ = [
     "find_bundle",
     "list_bundles",
     "load_bundle",
+    "named_bundle",
 ]
 
 #: The bundle used when none is named.
@@ -82,10 +83,8 @@ def find_bundle(name_or_path: str | Path | None = None) -> Path:
         BundleError: There is no such bundle.
     """
     given = DEFAULT if name_or_path is None else name_or_path
-    if not isinstance(given, Path) and _NAME.fullmatch(given):
-        for root in (shipped_folder(), home.models_folder()):
-            if (root / given / MANIFEST).is_file():
-                return root / given
+    if not isinstance(given, Path) and (named := named_bundle(given)):
+        return named
     path = Path(given).expanduser()
     if (path / MANIFEST).is_file():
         return path
@@ -99,6 +98,14 @@ def find_bundle(name_or_path: str | Path | None = None) -> Path:
         f"no model is named {given!r}{hint}: known are {', '.join(known) or 'none'}, "
         "and the path of a model's folder does as well"
     )
+
+
+def named_bundle(name: str) -> Path | None:
+    """The folder that a name finds wherever one is, or None; paths are no names."""
+    if not _NAME.fullmatch(name):
+        return None
+    folders = (root / name for root in (shipped_folder(), home.models_folder()))
+    return next((folder for folder in folders if (folder / MANIFEST).is_file()), None)
 
 
 def list_bundles() -> list[Listing]:
@@ -146,24 +153,23 @@ def load_bundle(name_or_path: str | Path | None = None, *, threads: int = 0) -> 
     return bundle
 
 
-def _load(folder: Path, threads: int) -> Bundle:
+def _load(folder: Path, threads: int, above: tuple[Path, ...] = ()) -> Bundle:
     manifest = read_manifest(folder)
     if manifest.base is not None:
-        base = _load(_base_folder(manifest.base.name, folder), threads)
+        below, above = named_bundle(manifest.base.name), (*above, folder.resolve())
+        if below is None or below.resolve() in above:  # a copy of it has taken that name
+            raise BundleError(
+                f"{folder} needs the model {manifest.base.name!r}, which is not here: "
+                "install that first"
+            )
+        base = _load(below, threads, above)
         return replace(_extend(base, folder), folder=folder)
     contents = _read_files(folder, manifest)
-    file = manifest.backbone.file
-    backbone = OnnxBackbone(contents[file], name=str(folder / file), threads=threads)
+    graph = folder / manifest.backbone.file
+    backbone = OnnxBackbone(contents[graph.name], name=str(graph), threads=threads)
     if backbone.parts != manifest.parts or backbone.side != manifest.frame.side:
-        raise BundleError(f"{folder / file} does not give the parts that {MANIFEST} lists")
-    return Bundle(folder, manifest, _heads(folder, manifest, contents), backbone)
-
-
-def _base_folder(name: str, folder: Path) -> Path:
-    for root in (shipped_folder(), home.models_folder()):
-        if (root / name / MANIFEST).is_file():
-            return root / name
-    raise BundleError(f"{folder} needs the model {name!r}, which is not here: install that first")
+        raise BundleError(f"{graph} does not give the parts that {MANIFEST} lists")
+    return Bundle(folder, manifest, _heads(folder, manifest, contents), backbone, graph)
 
 
 def _extend(base: Bundle, folder: Path) -> Bundle:
@@ -177,7 +183,7 @@ def _extend(base: Bundle, folder: Path) -> Bundle:
     heads = _heads(folder, manifest, _read_files(folder, manifest))
     entries = {**base.manifest.heads, **manifest.heads}
     merged = manifest.model_copy(update={"heads": entries})
-    return Bundle(base.folder, merged, {**base.heads, **heads}, base.backbone)
+    return replace(base, manifest=merged, heads={**base.heads, **heads})
 
 
 def _read_files(folder: Path, manifest: Manifest) -> dict[str, bytes]:

@@ -14,6 +14,7 @@ import typer
 
 from facekit import __version__
 from facekit.cli import (
+    audit,
     bench,
     compare,
     data,
@@ -46,6 +47,7 @@ app.command("pretrain")(pretrain.pretrain)
 app.command("transfer")(transfer.transfer)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("audit")(audit.audit)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")

@@ -45,6 +45,10 @@ def transfer(
     exclude: Annotated[
         Path | None, typer.Option(help="Images to leave out, such as `facekit audit` lists.")
     ] = None,
+    cross: Annotated[
+        Path | None,
+        typer.Option(help="Folder of another data set to try the result on (recipe ckplus-cross)."),
+    ] = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Leave out images that cannot be used.")
     ] = False,
@@ -73,6 +77,7 @@ def transfer(
         labels=labels,
         people=people,
         exclude=exclude,
+        cross=cross,
         allow_missing=allow_missing,
     )
     state = "finished" if result.finished else "stopped: go on with --resume"

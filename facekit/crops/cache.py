@@ -38,10 +38,12 @@ from facekit.errors import DataError, ImageError
 from facekit.frame import ALIGNED_EYES, BOX_EYES, FaceFrame
 from facekit.lock import locked
 
-__all__ = ["CropCache", "build_cache", "cache_key"]
+__all__ = ["NO_FACE", "CropCache", "build_cache", "cache_key"]
 
 #: Part of every key: raise it when decoding or warping changes its output.
 VERSION: Final = 1
+#: Why a picture that is not aligned may have no crop.
+NO_FACE: Final = "no face was found"
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def _found(finder: Detector, frame: FaceFrame, refine: Refine | None) -> Cropper
         rgb = decode(image)
         faces = finder.detect(rgb)
         if not faces:
-            raise ImageError("no face was found")
+            raise ImageError(NO_FACE)
         return align(rgb, faces[0], frame, detector=finder.name, refine=refine)[0]
 
     return crop

@@ -62,11 +62,11 @@ def undecodable_line(errors: Mapping[str, str], ids: Sequence[str], total: int) 
         total: How many images were asked for.
 
     Returns:
-        Such as ``"1 of 1,000 images cannot be decoded (000004.jpg: it is cut off)"``.
+        Such as ``"1 of 1,000 images cannot be used (000004.jpg: it is cut off)"``.
     """
     told = [f"{name}: {errors[name]}" if name in errors else name for name in ids[:_EXAMPLES]]
     more = "; …" if len(ids) > _EXAMPLES else ""
-    return f"{len(ids):,} of {total:,} images cannot be decoded ({'; '.join(told)}{more})"
+    return f"{len(ids):,} of {total:,} images cannot be used ({'; '.join(told)}{more})"
 
 
 def _examples(ids: tuple[str, ...]) -> str:

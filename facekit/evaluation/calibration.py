@@ -94,6 +94,10 @@ def _platt_column(positive: NDArray[np.bool_], score: Floats, strength: float) -
 def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
     """The one number that softmax logits are divided by (Guo et al., 2017).
 
+    Least cross-entropy against smoothed targets, as if one more answer had been
+    seen for each class (as Platt has it for two): twenty right answers do not make
+    the next one certain.
+
     Args:
         labels: int array of shape (n,) with the class, -1 for unknown.
         logits: float array of shape (n, classes).
@@ -115,10 +119,12 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
     truth, score = truth[known], score[known]
     if not truth.size:
         return 1.0
+    share = score.shape[1] / (truth.size + score.shape[1])
+    wanted = (1 - share) * score[np.arange(truth.size), truth] + share * score.mean(1)
 
     def loss(log_temperature: float) -> float:
-        z = score / np.exp(log_temperature)
-        return float((logsumexp(z, axis=1) - z[np.arange(truth.size), truth]).mean())
+        scale = np.exp(-log_temperature)
+        return float((logsumexp(score * scale, axis=1) - wanted * scale).mean())
 
     found = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20.0)), method="bounded")
     return float(np.exp(found.x))

@@ -134,7 +134,7 @@ def fit_mlp(
     size = min(spec.batch_size, n)
     steps = spec.epochs * (n // size)
     for epoch in range(spec.epochs):
-        losses = []
+        losses: list[float] = []
         for rows, view in _batches(rng, n, size, len(views), chance):
             rate = _rate(spec.learning_rate, epoch * (n // size) + len(losses), steps)
             x = np.empty((len(rows), views[0].shape[1]), np.float32)

@@ -89,7 +89,7 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str], schema: type
 def load_recipe(
     name_or_path: str | Path,
     overrides: Sequence[str] = (),
-    schema: type[PretrainRecipe] | type[TransferRecipe] | None = None,
+    schema: type[R] | None = None,
 ) -> Recipe:
     """Read a recipe and put overrides on top of it.
 
@@ -113,7 +113,7 @@ def load_recipe(
     if "name" not in content:
         content["name"] = _name_of(path)
     kind = content.get("kind", "pretrain")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise RecipeError(f"recipe {path.name}: kind={kind!r} is not one of {', '.join(_KINDS)}")
     found = _KINDS[kind]
     if schema is not None and schema is not found:

@@ -53,6 +53,7 @@ class TransferDataSpec(Spec):
     holdout: Annotated[float, Field(gt=0, lt=1)] = 0.1
     limit: Annotated[int, Field(ge=0)] = 0  # first images of each split; 0 takes all
     aligned: Literal["", "fer", "celeba"] = ""  # of a folder: faces lie as in that data set
+    cross: Literal["", "fer", "ckplus"] = ""  # another data set that the result is tried on
     image_key: str = "image/encoded"  # of a TFRecord
     label_key: str = "image/class/label"
     first_label: Literal[0, 1] = 0

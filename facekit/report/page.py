@@ -28,6 +28,7 @@ __all__ = [
     "figure",
     "pairs",
     "preformatted",
+    "strips",
     "table",
     "thumbnails",
     "tiles",
@@ -171,6 +172,11 @@ def thumbnails(items: Sequence[Thumbnail]) -> str:
         image = f'<img src="{_data_address(item.crop)}" alt="{escape(item.title, quote=True)}">'
         out.append(f"<figure>{image}<b>{escape(item.title)}</b>{notes}</figure>")
     return f'<div class="faces">{"".join(out)}</div>'
+
+
+def strips(items: Sequence[Thumbnail]) -> str:
+    """Pictures of any width in wide columns: several crops that belong together."""
+    return thumbnails(items).replace('class="faces"', 'class="faces strips"', 1)
 
 
 def _section(section: Section) -> str:

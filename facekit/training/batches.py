@@ -41,6 +41,8 @@ class Batches:
         size: Rows a batch; the last incomplete batch of an epoch is left out.
         seed: The recipe's seed.
         mixer: Mixes images and targets of a batch with one output, or None.
+        chance: float64 array beside ``rows`` that sums to 1: how likely each is when
+            the rows of an epoch are drawn, with replacement; None takes each once.
     """
 
     def __init__(
@@ -52,16 +54,20 @@ class Batches:
         size: int,
         seed: int,
         mixer: Mixer | None = None,
+        chance: NDArray[np.float64] | None = None,
     ) -> None:
         self.crops, self.rows, self.targets, self.spec = crops, rows, targets, spec
         self.size = min(size, len(rows))
-        self.seed = seed
+        self.seed, self.chance = seed, chance
         self.mixer = mixer if mixer is not None and mixer.active else None
         self.per_epoch = len(rows) // self.size
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Rows of an epoch in training order."""
-        return np.random.default_rng([self.seed, epoch]).permutation(self.rows)
+        rng = np.random.default_rng([self.seed, epoch])
+        if self.chance is None:
+            return rng.permutation(self.rows)
+        return rng.choice(self.rows, len(self.rows), p=self.chance)
 
     def make(self, order: NDArray[np.int64], epoch: int, step: int) -> Batch:
         """One batch; ``step`` counts from 0 within the epoch."""

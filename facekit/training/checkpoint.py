@@ -76,9 +76,18 @@ def save_weights(path: Path, values: Sequence[NDArray[Any]]) -> None:
 
 
 def load_weights(path: Path) -> list[NDArray[Any]]:
-    """Read what ``save_weights`` wrote."""
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-        return [stored[f"model/{i}"] for i in range(len(stored.files))]
+    """Read what ``save_weights`` wrote.
+
+    Raises:
+        InterruptedRunError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return [stored[f"model/{i}"] for i in range(len(stored.files))]
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise InterruptedRunError(
+            f"{path} cannot be read ({error}): start a new run with another --out"
+        ) from error
 
 
 def _numbered(prefix: str, variables: Sequence[Any]) -> dict[str, NDArray[Any]]:

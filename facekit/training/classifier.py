@@ -16,7 +16,14 @@ from facekit.training.classes import class_loss
 from facekit.training.optimizer import build_optimizer, use_jit
 from facekit.training.variables import to_numpy
 
-__all__ = ["CLASSIFIER_PART", "build_classifier", "count_trainable", "read_head", "set_rung"]
+__all__ = [
+    "CLASSIFIER_PART",
+    "build_classifier",
+    "build_trunk",
+    "count_trainable",
+    "read_head",
+    "set_rung",
+]
 
 #: The part that a fine-tuned network's own head reads.
 CLASSIFIER_PART = "pooled"
@@ -53,7 +60,8 @@ def build_classifier(
     if start is not None and start.mean is not None and start.scale is not None:
         norm.moving_mean.assign(start.mean)
         norm.moving_variance.assign(np.square(start.scale))
-        layer.kernel.assign(start.weight)
+        spread = np.sqrt(np.square(start.scale) + _EPSILON)  # what the layer divides by
+        layer.kernel.assign((spread / start.scale)[:, None] * start.weight)
         layer.bias.assign(start.bias)
     trainer.compile(
         build_optimizer(recipe.optimizer),
@@ -61,6 +69,19 @@ def build_classifier(
         jit_compile=use_jit(),
     )
     return trainer
+
+
+def build_trunk(backbone: keras.Model) -> keras.Model:
+    """The layers of a backbone that the head reads, with their weights, to be exported.
+
+    Args:
+        backbone: That of ``build_classifier``.
+
+    Returns:
+        A Keras model from crops to ``CLASSIFIER_PART`` alone.
+    """
+    parts = {CLASSIFIER_PART: backbone.output[CLASSIFIER_PART]}
+    return keras.Model(backbone.input, parts, name="backbone")
 
 
 def read_head(model: keras.Model, names: tuple[str, ...]) -> LinearHead:
@@ -96,7 +117,7 @@ def set_rung(backbone: keras.Model, rung: str, moving: tuple[str, ...]) -> None:
         moving: From ``backbones.catalog.last_stage``.
 
     Raises:
-        RecipeError: The rung is another.
+        RecipeError: The rung is another, or the backbone has no such layers.
     """
     if rung in ("full", "scratch"):
         backbone.trainable = True
@@ -105,6 +126,10 @@ def set_rung(backbone: keras.Model, rung: str, moving: tuple[str, ...]) -> None:
         raise RecipeError(f"rung={rung!r} trains no backbone: last, full and scratch do")
     for layer in backbone.layers:
         layer.trainable = layer.name.startswith(moving)
+    if not backbone.trainable_weights:
+        raise RecipeError(
+            f"no layer of the backbone is named {' or '.join(moving)}: take rung=full"
+        )
 
 
 def count_trainable(model: keras.Model) -> int:

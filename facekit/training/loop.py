@@ -93,6 +93,7 @@ class TrainingRun:
     _plateau: Plateau = field(default_factory=Plateau)
     _epoch: int = 0
     _step: int = 0  # within the epoch
+    _spent: float = 0.0  # seconds in the epoch, earlier sittings included
     _sums: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -123,7 +124,7 @@ class TrainingRun:
             )
         note = load_checkpoint(self.checkpoint, self.model)
         self._epoch, self._step = note["epoch"], note["step"]
-        self._sums = note["sums"]
+        self._sums, self._spent = note["sums"], note.get("seconds", 0.0)
         self._plateau = Plateau(**note["plateau"])
         self._average.values = note["averaged"]
         _cut_history(self.folder / "metrics.jsonl", self._epoch)
@@ -156,17 +157,20 @@ class TrainingRun:
         return bool(patience) and self._plateau.waited >= patience
 
     def _train_epoch(self) -> dict[str, Any]:
-        begun, saved, first = time.monotonic(), time.monotonic(), self._step
+        begun = saved = time.monotonic()
+        first, before = self._step, self._spent
         for inputs, wanted in self.batches.epoch(self._epoch, self._step):
             self._train_step(inputs, wanted)
             now = time.monotonic()
+            self._spent = before + now - begun
             rate = (self._step - first) * self.batches.size / max(now - begun, 1e-9)
             self.progress(self._epoch + 1, self._step, self.batches.per_epoch, rate)
             minutes = self.recipe.training.checkpoint_minutes
             if minutes and now - saved > 60 * minutes and self._step < self.batches.per_epoch:
                 self._save()
                 saved = now
-        return self._finish_epoch(time.monotonic() - begun, first)
+        self._spent = before + time.monotonic() - begun
+        return self._finish_epoch()
 
     def _train_step(self, inputs: Any, wanted: Any) -> None:
         done = self._epoch * self.batches.per_epoch + self._step
@@ -186,7 +190,7 @@ class TrainingRun:
         self._average.update(self.model.weights, done)
         self._step += 1
 
-    def _finish_epoch(self, seconds: float, first: int) -> dict[str, Any]:
+    def _finish_epoch(self) -> dict[str, Any]:
         rate = float(to_numpy(self.model.optimizer.learning_rate))
         with self._average.applied(self.model.weights):
             measured = self.measure()
@@ -195,11 +199,11 @@ class TrainingRun:
             cost = watched if self.watch.endswith("loss") else 1 - watched
             if self._plateau.observe(cost, self.recipe.schedule):
                 save_weights(self.best, [to_numpy(w) for w in self.model.weights])
-        made = (self._step - first) * self.batches.size
+        seconds, made = self._spent, self._step * self.batches.size
         means = {name: value / self._step for name, value in self._sums.items()}
         row = {"epoch": self._epoch + 1, "lr": rate, **means, **measured}
         row |= {"seconds": round(seconds, 2), "images_per_second": round(made / seconds, 1)}
-        self._epoch, self._step, self._sums = self._epoch + 1, 0, {}
+        self._epoch, self._step, self._spent, self._sums = self._epoch + 1, 0, 0.0, {}
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(row) + "\n")
         self._save()
@@ -218,6 +222,7 @@ class TrainingRun:
             "epoch": self._epoch,
             "step": self._step,
             "sums": self._sums,
+            "seconds": self._spent,
             "plateau": vars(self._plateau),
             "averaged": self._average.values,
         }

@@ -33,5 +33,5 @@ def restore_backbone(bundle: Bundle) -> keras.Model:
     entry = bundle.manifest.backbone
     spec = BackboneSpec.model_validate({"family": entry.family, **entry.config})
     model = build_backbone(spec, bundle.manifest.frame.side)
-    read_weights(str(bundle.folder / entry.file), model)
+    read_weights(str(bundle.graph), model)
     return model

@@ -68,6 +68,8 @@ def crop_classes(
     *,
     bundle: Bundle | None = None,
     seed: int = 0,
+    excluded: frozenset[str] = frozenset(),
+    cross_validated: bool = True,
     allow_missing: bool = False,
     cache_root: Path | None = None,
 ) -> ClassData:
@@ -79,6 +81,10 @@ def crop_classes(
         spec: The recipe's ``data``: validation and votes.
         bundle: Refines faces that are found by their box alone; may be None.
         seed: Of the rows that are held out.
+        excluded: Ids that are cropped, so that every list shares one cache, but
+            neither learned from nor measured on.
+        cross_validated: Whether few training images may stay without validation
+            rows; False holds some out of any number.
         allow_missing: Leave out images that cannot be used.
         cache_root: Folder of all caches; None for the one in the user's home.
 
@@ -91,19 +97,38 @@ def crop_classes(
     source = crop_source(
         table, frame, allow_missing=allow_missing, cache_root=cache_root, bundle=bundle
     )
-    table, groups = _split(source, spec, seed)
+    if excluded:
+        kept = ~np.isin(source.table.ids, list(excluded))
+        labels = np.where(kept, source.table.labels, -1).astype(np.int64)
+        source = replace(source, table=replace(source.table, labels=labels))
+    _require_classes(table, source)
+    table, groups = _split(source, spec, seed, cross_validated)
     source = replace(source, table=table)
     m, k = len(source.cache.ids), len(table.label_names)
     labels, group_of = np.full(m, -1, np.int64), np.full(m, -1, np.int64)
     labels[source.rows], group_of[source.rows] = table.labels, groups
     rows = {split: _known(source, labels, split) for split in ("train", "val", "test")}
-    taught = np.unique(labels[rows["train"]])
-    if len(taught) < 2:
-        raise DataError(
-            f"{table.name} has training images of {len(taught)} class(es): two are needed at least"
-        )
+    if not cross_validated and not len(rows["val"]):
+        raise DataError(f"{table.name} has too few images to hold any out: add some, or a val/")
     shares = _shares(source, labels, k, spec.votes)
     return ClassData(source, labels, shares, rows["train"], rows["val"], rows["test"], group_of)
+
+
+def _require_classes(table: Table, source: Source) -> None:
+    """Refuse what teaches fewer than two classes, or loses one on the way."""
+    listed = np.unique(table.labels[(table.split == "train") & (table.labels >= 0)])
+    if len(listed) < 2:
+        raise DataError(
+            f"{table.name} has training images of {len(listed)} class(es): two are needed at least"
+        )
+    usable = source.table.labels[source.table.split == "train"]
+    for label in np.setdiff1d(listed, usable).tolist():
+        ids = table.ids[(table.split == "train") & (table.labels == label)].tolist()
+        why = source.cache.errors.get(ids[0], "is on the list to leave out")
+        raise DataError(
+            f"none of the {len(ids):,} training images of class {table.label_names[label]!r} "
+            f"is left ({ids[0]}: {why}): add others, or remove the class"
+        )
 
 
 def _shares(source: Source, labels: NDArray[np.int64], k: int, votes: float) -> NDArray[np.float32]:
@@ -117,20 +142,27 @@ def _shares(source: Source, labels: NDArray[np.int64], k: int, votes: float) -> 
     return shares
 
 
-def _split(source: Source, spec: TransferDataSpec, seed: int) -> tuple[Table, NDArray[np.int64]]:
+def _split(
+    source: Source, spec: TransferDataSpec, seed: int, cross_validated: bool
+) -> tuple[Table, NDArray[np.int64]]:
     """The table with a validation split, and what belongs together in it."""
     table = source.table
-    persons = joined_groups(table, None)
+    known = table.labels >= 0
     if spec.validation == "test":
-        return replace(table, split=np.where(table.split == "test", "val", table.split)), persons
-    if spec.validation == "auto" and (table.split == "val").any():
-        return table, persons
-    if len(table) and (table.split == "train").sum() < SMALL:
-        return table, joined_groups(table, _copies(source))  # cross-validated: nothing is held out
-    copies = _copies(source)
+        if not (known & (table.split == "test")).any():
+            raise DataError(f"data.validation is 'test', and {table.name} has no test images")
+        split = np.where(table.split == "test", "val", table.split)
+        return replace(table, split=split), joined_groups(table)
     if spec.validation == "holdout":
         table = replace(table, split=np.where(table.split == "val", "train", table.split))
-    return hold_out(table, spec.holdout, seed=seed, groups=copies), joined_groups(table, copies)
+    elif (known & (table.split == "val")).any():
+        return table, joined_groups(table)
+    copies = _copies(source)
+    groups = joined_groups(table, copies)
+    few = (known & (table.split == "train")).sum() < SMALL
+    if few and cross_validated and spec.validation == "auto":
+        return table, groups
+    return hold_out(table, spec.holdout, seed=seed, groups=copies), groups
 
 
 def _copies(source: Source) -> NDArray[np.int64]:
@@ -188,5 +220,5 @@ def row_weights(data: ClassData, balance: str) -> ClassData:
 
 
 def _known(source: Source, labels: NDArray[np.int64], split: str) -> NDArray[np.int64]:
-    rows = source.rows[source.table.split == split]
+    rows: NDArray[np.int64] = source.rows[source.table.split == split]
     return rows[labels[rows] >= 0]

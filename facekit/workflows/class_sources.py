@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from facekit.errors import DataError, UsageError
 from facekit.frame import ALIGNED_EYES
 from facekit.workflows.sources import tell_issues
 
-__all__ = ["CLASS_SOURCES", "open_classes"]
+__all__ = ["CLASS_SOURCES", "listed_ids", "open_classes", "tell_left_out"]
 
 #: Sources of pictures with one class each, and what their folder holds.
 CLASS_SOURCES: Final[dict[str, str]] = {
@@ -36,7 +37,6 @@ def open_classes(
     image_key: str = "image/encoded",
     label_key: str = "image/class/label",
     first_label: int = 0,
-    exclude: Path | None = None,
     splits: tuple[str, ...] | None = None,
     limit: int = 0,
 ) -> Table:
@@ -56,7 +56,6 @@ def open_classes(
         image_key: Feature with the encoded picture; of tfrecord.
         label_key: Feature with the label; of tfrecord.
         first_label: Number of the first class; of tfrecord.
-        exclude: File as for ``read_excluded``: what to leave out, of any split.
         splits: Which of train, val and test to keep; None for all.
         limit: Keep so many images of each split, evenly spaced because rows come
             class by class; 0 keeps all.
@@ -79,8 +78,7 @@ def open_classes(
     if dataset == "fer":
         from facekit.datasets.fer import read_fer
 
-        wanted = splits if exclude is None else None  # what is excluded may be of any split
-        table = read_fer(data, labels=labels, votes=votes, splits=wanted)
+        table = read_fer(data, labels=labels, votes=votes, splits=splits)
     elif dataset == "ckplus":
         from facekit.datasets.ckplus import read_ckplus
 
@@ -95,13 +93,46 @@ def open_classes(
         keys = {"image_key": image_key, "label_key": label_key}
         table = read_tfrecord(data, **keys, first_label=first_label, aligned=aligned or "fer")
     tell_issues(table, data)
-    return _keep(table, exclude, splits, limit)
+    return _keep(table, splits, limit)
 
 
-def _keep(table: Table, exclude: Path | None, splits: tuple[str, ...] | None, limit: int) -> Table:
-    """Leave out what is excluded, then other splits, then what is over the limit."""
-    if exclude is not None:
-        table = leave_out(table, read_excluded(exclude))
+def listed_ids(table: Table, path: Path) -> frozenset[str]:
+    """Ids on a list that the table has; a list for the whole data serves a part of it.
+
+    Args:
+        table: Every split of a source, so that a list may name pictures of any.
+        path: As for ``read_excluded``.
+
+    Returns:
+        The ids, at least one.
+
+    Raises:
+        DataError: The list cannot be read, or names nothing of the table.
+    """
+    ids = read_excluded(path)
+    there = ids.intersection(table.ids.tolist())
+    if not there:
+        leave_out(table, ids)  # raises: says what is wrong with the ids
+    return there
+
+
+def tell_left_out(dataset: str, every: int, excluded: int, used: int) -> None:
+    """Say on standard error why not every image counts.
+
+    Args:
+        dataset: Name of the source.
+        every: How many there are.
+        excluded: How many of them are on the list to leave out.
+        used: How many count.
+    """
+    parts = [(excluded, "are on the list"), (every - excluded - used, "have no usable label")]
+    told = [f"{count:,} {why}" for count, why in parts if count]
+    if told:
+        sys.stderr.write(f"{dataset}: {every:,} images, {' and '.join(told)}: left out\n")
+
+
+def _keep(table: Table, splits: tuple[str, ...] | None, limit: int) -> Table:
+    """Leave out other splits, then what is over the limit."""
     if splits is not None:
         table = table.select(np.isin(table.split, splits))
         if not len(table):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,28 +13,37 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from facekit.atomic import write_atomically
+from facekit.errors import FacekitError, InterruptedRunError
 from facekit.evaluation.difference import paired_difference
-from facekit.recipe.load import load_recipe
+from facekit.recipe.load import load_recipe, to_toml
 from facekit.recipe.transfer import Rung, TransferRecipe
 from facekit.report.record import write_json
 
 if TYPE_CHECKING:
-    from facekit.workflows.transfer import Sources, TransferResult
+    from facekit.workflows.transfer import TransferResult
+    from facekit.workflows.transfer_data import Sources
 
 __all__ = ["climb"]
 
-#: The rungs in order; training of the later ones is that of these recipes.
-_LADDER: Final[tuple[tuple[Rung, str], ...]] = (
-    ("frozen", ""),
-    ("last", "fer-last-stage"),
-    ("full", "fer-full"),
-)
+#: Whose training a rung takes; the user's recipe is for the first one, the frozen.
+_TRAINING: Final[dict[Rung, str]] = {"last": "fer-last-stage", "full": "fer-full"}
+#: Keys that every rung has of its own.
+_OWN: Final = ("rung", "name")
+#: What is copied up from the rung that is kept.
+_RESULTS: Final = ("bundle", "card.md", "predictions.csv", "report.json", "report.html")
 
 Learn = Callable[..., "TransferResult"]
 
 
 def climb(
-    run: Path, recipe: TransferRecipe, source: Sources, learn: Learn, *, resume: bool = False
+    run: Path,
+    recipe: TransferRecipe,
+    source: Sources,
+    learn: Learn,
+    *,
+    overrides: Sequence[str] = (),
+    resume: bool = False,
 ) -> TransferResult:
     """Train frozen, then last, then full; keep the last rung that paid.
 
@@ -43,9 +53,11 @@ def climb(
     Args:
         run: Run folder; each rung has a folder of its own in it, ``bundle/`` and the
             report of the rung that was kept are copied up, ``climb.json`` says why.
-        recipe: Its rung is ``auto``.
+        recipe: Its rung is ``auto``. The higher rungs take its data, model and seed,
+            and the training of ``fer-last-stage`` and ``fer-full``.
         source: Where the images are.
         learn: ``transfer.learn``.
+        overrides: ``key=value`` texts that change single keys on every rung.
         resume: Go on: rungs that are finished are not trained again.
 
     Returns:
@@ -54,40 +66,75 @@ def climb(
     Raises:
         FacekitError: With one line for the user.
     """
+    recipes = _recipes(run, recipe, overrides, resume)
     kept: TransferResult | None = None
     steps: list[dict[str, Any]] = []
-    for rung, training in _LADDER:
-        folder = run / rung
-        result = _result(folder, rung)
-        if result is None:
-            begun = resume and (folder / "checkpoint.npz").exists()
-            result = learn(folder, _on_rung(recipe, rung, training), source, resume=begun)
-        step: dict[str, Any] = {"rung": rung, "metrics": result.metrics}
-        if kept is not None:
-            step |= _gain(folder, run / kept.rung)
-        steps.append(step)
-        if kept is not None and step["interval"][0] <= 0:
-            break
-        kept = result
+    why = "every rung paid"
+    with _written(run, recipe, recipes):
+        for rung, tried in recipes.items():
+            folder = run / rung
+            result = _finished(folder, rung)
+            if result is None:
+                begun = resume and (folder / "checkpoint.npz").exists()
+                result = learn(folder, tried, source, resume=begun, climbs=True)
+            steps.append({"rung": rung, "metrics": result.metrics})
+            if kept is not None:
+                steps[-1] |= _gain(folder, run / kept.rung)
+                if steps[-1]["interval"][0] <= 0:
+                    why = f"{rung} may be better than {kept.rung} by chance alone, or is not"
+                    break
+            kept = result
     assert kept is not None  # the ladder has rungs
-    for name in ("bundle", "card.md", "report.json", "report.html", "predictions.csv"):
+    for name in _RESULTS:
         _copy(run / kept.rung / name, run / name)
-    write_json(run / "climb.json", {"kept": kept.rung, "steps": steps})
+    write_json(run / "climb.json", {"kept": kept.rung, "why": why, "steps": steps})
     return replace(kept, run=run, bundle=run / "bundle")
 
 
-def _on_rung(recipe: TransferRecipe, rung: Rung, training: str) -> TransferRecipe:
-    """The user's data and head on this rung, with the training of its recipe."""
-    if not training:
-        return recipe.model_copy(update={"rung": rung})
-    usual = load_recipe(training, (), TransferRecipe)
-    kept = {"name": f"{recipe.name}-{rung}"[:64], "data": recipe.data, "model": recipe.model}
-    return usual.model_copy(update=kept)
+def _recipes(
+    run: Path, recipe: TransferRecipe, overrides: Sequence[str], resume: bool
+) -> dict[Rung, TransferRecipe]:
+    """The user's data on every rung, with the training of that rung's recipe."""
+    found: dict[Rung, TransferRecipe] = {"frozen": recipe.model_copy(update={"rung": "frozen"})}
+    changes = [text for text in overrides if text.partition("=")[0].strip() not in _OWN]
+    for rung, usual in _TRAINING.items():
+        saved = run / _file(rung)
+        made = load_recipe(saved if resume and saved.exists() else usual, changes, TransferRecipe)
+        # The seed says which images are held out: every rung is tried on the same ones.
+        training = made.training.model_copy(update={"seed": recipe.training.seed})
+        kept = {"name": f"{recipe.name}-{rung}"[:64], "data": recipe.data, "model": recipe.model}
+        found[rung] = made.model_copy(update={**kept, "rung": rung, "training": training})
+    return found
 
 
-def _result(folder: Path, rung: str) -> TransferResult | None:
-    """A rung that an earlier sitting has finished."""
-    if not (folder / "report.json").exists():
+def _file(rung: Rung) -> str:
+    return f"recipe-{rung}.toml"
+
+
+@contextmanager
+def _written(
+    run: Path, recipe: TransferRecipe, recipes: dict[Rung, TransferRecipe]
+) -> Iterator[None]:
+    """Write what ``--resume`` goes on with; what is refused at once leaves nothing behind."""
+    there = run.exists()
+    run.mkdir(parents=True, exist_ok=True)
+    files = {"recipe.toml": recipe} | {_file(rung): recipes[rung] for rung in _TRAINING}
+    for name, one in files.items():
+        write_atomically(run / name, to_toml(one))
+    try:
+        yield
+    except FacekitError:
+        if not (run / "frozen").exists():
+            for name in files:
+                (run / name).unlink()
+            if not there:
+                run.rmdir()
+        raise
+
+
+def _finished(folder: Path, rung: Rung) -> TransferResult | None:
+    """A rung that an earlier sitting has finished: the page is written last."""
+    if not (folder / "report.html").exists():
         return None
     from facekit.bundle.manifest import read_manifest
     from facekit.workflows.transfer import TransferResult
@@ -98,24 +145,31 @@ def _result(folder: Path, rung: str) -> TransferResult | None:
 
 def _gain(new: Path, old: Path) -> dict[str, Any]:
     """How much better the new rung answers the same validation images."""
-    labels, first = _read(new / "validation.csv")
-    _, second = _read(old / "validation.csv")
+    (ids, labels, first), (others, _, second) = _read(new), _read(old)
+    if ids != others:
+        raise InterruptedRunError(
+            f"{new} and {old} were validated on other images: start a new run with another --out"
+        )
     found = paired_difference(labels, first, second)
     return {"gain": found.accuracy, "interval": list(found.accuracy_interval)}
 
 
-def _read(path: Path) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Labels (n,) and probabilities (n, k) of a predictions file, ordered by id."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = sorted(csv.DictReader(file), key=lambda row: row["id"])
-    names = [name for name in rows[0] if name not in ("id", "label", "answer")]
-    chances = np.array([[float(row[name]) for name in names] for row in rows])
-    return np.array([names.index(row["label"]) for row in rows]), chances
+def _read(folder: Path) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
+    """Ids, labels (n,) and probabilities (n, k) on the validation images, ordered by id."""
+    with (folder / "validation.csv").open(encoding="utf-8", newline="") as file:
+        (_, _, _, *names), *rows = csv.reader(file)  # id, label, answer, then every class
+    rows.sort()
+    chances = np.array([[float(text) for text in row[3:]] for row in rows])
+    return [row[0] for row in rows], np.array([names.index(row[1]) for row in rows]), chances
 
 
 def _copy(source: Path, target: Path) -> None:
-    if source.is_dir():
+    """Copy a file or a folder, which appears whole."""
+    if source.is_file():
+        write_atomically(target, source.read_bytes())
+    elif source.is_dir():
+        part = target.with_name(f".{target.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(source, part)
         shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(source, target)
-    elif source.exists():
-        shutil.copyfile(source, target)
+        part.rename(target)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facekit.errors import DataError
+from facekit.evaluation.calibration import fit_temperature
 from facekit.heads.fit import fit_logistic
 from facekit.heads.head import Floats
 from facekit.heads.linear import LinearHead
@@ -21,8 +22,11 @@ __all__ = ["cross_fit"]
 
 #: Folds; fewer where a class has fewer groups.
 _FOLDS: Final = 5
+#: When L-BFGS ends: less changes no answer.
+_TOLERANCE: Final = 1e-4
 
 Report = Callable[[dict[str, Any]], None]
+Fitted = tuple[Floats, Floats]
 
 
 def cross_fit(
@@ -46,19 +50,73 @@ def cross_fit(
     Raises:
         DataError: A class has a single group: nothing can be held out of it.
     """
-    x = np.stack(inputs.views).astype(np.float32)
-    folds = _folds(inputs.labels, inputs.groups, inputs.frame["labels"], recipe.training.seed)
+    fits = _Fits(inputs, recipe)
     out = np.zeros_like(inputs.shares)
-    for fold in np.unique(folds):
-        train, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        strength = _choose(x[:, train], inputs, train, folds[train], recipe)[0]
-        out[held] = _logits(_fit(x[:, train], inputs, train, strength, recipe), x[:, held])
-    every = np.arange(len(inputs.labels))
-    strength, rows = _choose(x, inputs, every, folds, recipe)
+    for fold in fits.folds:
+        place, _ = _choose(fits, [other for other in fits.folds if other != fold], fold)
+        out[fits.held == fold] = fits.logits(fits.without(fold)[place], fold)
+    place, rows = _choose(fits, fits.folds)
     for trial, row in enumerate(rows, 1):
         report({"epoch": trial, **row})
-    weight, bias = _fit(x, inputs, every, strength, recipe)
+    weight, bias = fits.without()[place]
     return LinearHead(weight=weight, bias=bias, **inputs.frame), out
+
+
+class _Fits:
+    """Heads that have not seen some folds, each fitted once.
+
+    Attributes:
+        inputs: Features and labels.
+        strengths: From strong to weak.
+        held: int64 array of shape (n,), the fold that each row is held out in.
+        folds: Their numbers.
+    """
+
+    def __init__(self, inputs: HeadInputs, recipe: TransferRecipe) -> None:
+        self.inputs = inputs
+        self.strengths = sorted(recipe.head.strengths, reverse=True)
+        names, seed = inputs.frame["labels"], recipe.training.seed
+        self.held = _folds(inputs.labels, inputs.groups, names, seed)
+        self.folds: list[int] = np.unique(self.held).tolist()
+        self._x = np.stack(inputs.views).astype(np.float32)
+        self._balanced = recipe.head.balance != "none"
+        self._made: dict[frozenset[int], list[Fitted]] = {}
+
+    def weights(self, rows: NDArray[np.bool_]) -> NDArray[np.float64] | None:
+        """What each of the rows counts; None where all count the same."""
+        labels = self.inputs.labels[rows]
+        k = self.inputs.shares.shape[1]
+        return class_weights(labels, k)[labels] if self._balanced else None
+
+    def without(self, *gone: int) -> list[Fitted]:
+        """Weight (d, k) and bias (k,) for every strength, some folds left out."""
+        key = frozenset(gone)
+        if key not in self._made:
+            rows = ~np.isin(self.held, gone)
+            x = self._x[:, rows]
+            views, n, d = x.shape
+            weights = self.weights(rows)
+            fitted: list[Fitted] = []
+            for strength in self.strengths:
+                fitted.append(
+                    fit_logistic(
+                        x.reshape(views * n, d),
+                        np.tile(self.inputs.shares[rows], (views, 1)),
+                        softmax=True,
+                        l2=strength * views * n,
+                        sample_weight=None if weights is None else np.tile(weights, views),
+                        start=fitted[-1] if fitted else None,
+                        tolerance=_TOLERANCE,
+                    )
+                )
+            self._made[key] = fitted
+        return self._made[key]
+
+    def logits(self, fitted: Fitted, fold: int) -> Floats:
+        """Logits of a fold's rows, averaged over the views that prediction averages."""
+        weight, bias = fitted
+        each = [view[self.held == fold] @ weight + bias for view in self.inputs.seen]
+        return np.asarray(np.mean(each, axis=0), np.float32)
 
 
 def _folds(
@@ -80,50 +138,23 @@ def _folds(
     return out
 
 
-def _choose(
-    x: Floats,
-    inputs: HeadInputs,
-    rows: NDArray[np.int64],
-    folds: NDArray[np.int64],
-    recipe: TransferRecipe,
-) -> tuple[float, list[dict[str, Any]]]:
-    """The strength whose held-out answers are likeliest; the strongest of equals."""
+def _choose(fits: _Fits, folds: Sequence[int], *gone: int) -> tuple[int, list[dict[str, Any]]]:
+    """Which strength's held-out answers are likeliest, calibrated; the strongest of equals.
+
+    It is the strongest, too, where there is one fold and nothing to choose by.
+    """
+    if len(folds) < 2:
+        return 0, []
+    rows = np.isin(fits.held, folds)
+    labels, shares = fits.inputs.labels[rows], fits.inputs.shares[rows]
     tried = []
-    for strength in sorted(recipe.head.strengths, reverse=True):
-        logits = np.zeros((len(rows), inputs.shares.shape[1]), np.float32)
-        for fold in np.unique(folds):
-            train, held = folds != fold, folds == fold
-            fitted = _fit(x[:, train], inputs, rows[train], strength, recipe)
-            logits[held] = _logits(fitted, x[:, held])
-        log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-        loss = float(-(inputs.shares[rows] * log_p).sum(1).mean())
-        measured = score(logits, inputs.labels[rows])
-        tried.append({"strength": strength, "val_loss": loss, **measured})
-    return min(tried, key=lambda row: row["val_loss"])["strength"], tried
-
-
-def _fit(
-    x: Floats,
-    inputs: HeadInputs,
-    rows: NDArray[np.int64],
-    strength: float,
-    recipe: TransferRecipe,
-) -> tuple[Floats, Floats]:
-    """Fit on views (v, n, d); a strength of 1 weighs like one of each row's."""
-    views, n, d = x.shape
-    k = inputs.shares.shape[1]
-    weights = None
-    if recipe.head.balance != "none":
-        weights = np.tile(class_weights(inputs.labels[rows], k)[inputs.labels[rows]], views)
-    return fit_logistic(
-        x.reshape(views * n, d),
-        np.tile(inputs.shares[rows], (views, 1)),
-        softmax=True,
-        l2=strength * views * n,
-        sample_weight=weights,
-    )
-
-
-def _logits(fitted: tuple[Floats, Floats], x: Floats) -> Floats:
-    weight, bias = fitted
-    return np.asarray(np.mean(x @ weight + bias, axis=0), np.float32)
+    for place, strength in enumerate(fits.strengths):
+        logits = np.zeros_like(fits.inputs.shares)
+        for fold in folds:
+            logits[fits.held == fold] = fits.logits(fits.without(fold, *gone)[place], fold)
+        out = logits[rows] / np.float32(fit_temperature(labels, logits[rows]))
+        log_p = out - np.logaddexp.reduce(out, axis=1, keepdims=True)
+        loss = np.average(-(shares * log_p).sum(1), weights=fits.weights(rows))
+        tried.append({"strength": strength, **score(out, labels), "val_loss": float(loss)})
+    losses = [row["val_loss"] for row in tried]
+    return losses.index(min(losses)), tried

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from facekit.bundle.zoo import DEFAULT, list_bundles, load_bundle
-from facekit.datasets.excluded import leave_out, read_excluded
 from facekit.datasets.table import Table
 from facekit.errors import DataError
 from facekit.workflows.class_answers import CLASS_HEADS, answer_classes, measure_classes
-from facekit.workflows.class_sources import open_classes
+from facekit.workflows.class_sources import listed_ids, open_classes, tell_left_out
 from facekit.workflows.sources import crop_source
 
 __all__ = ["CLASS_DATASETS", "evaluate_classes"]
@@ -53,7 +51,8 @@ def evaluate_classes(
         people: For ``folder``: a csv that says who is in each picture.
         aligned: For ``folder``: ``fer`` or ``celeba`` when its faces lie as in that
             data set; None to detect faces.
-        allow_missing: Leave out images that are missing or unreadable.
+        allow_missing: Leave out images that are missing or unreadable; of a
+            ``folder`` they always are. Standard error says which.
         cache_root: Folder for crops; None for the one in the user's home.
 
     Returns:
@@ -71,16 +70,20 @@ def evaluate_classes(
         aligned=aligned,
         splits=None if everything else (split,),
     )
-    gone = frozenset[str]() if exclude is None else _excluded(table, exclude)
+    gone = frozenset[str]() if exclude is None else listed_ids(table, exclude)
     table = _only(table, split)
     bundle = load_bundle(_default() if model is None and dataset != "folder" else model)
     opened = crop_source(
-        table, bundle.frame, allow_missing=allow_missing, cache_root=cache_root, bundle=bundle
+        table,
+        bundle.frame,
+        allow_missing=allow_missing or dataset == "folder",
+        cache_root=cache_root,
+        bundle=bundle,
     )
     places = opened.places(split)
     kept = ~np.isin(opened.table.ids, list(gone))
     answers = answer_classes(bundle, opened.cache.crops, places[kept], opened.table.select(kept))
-    _say_left_out(dataset, len(opened.table), int((~kept).sum()), len(answers.labels))
+    tell_left_out(dataset, len(opened.table), int((~kept).sum()), len(answers.labels))
     return measure_classes(answers, dataset=dataset, split=split, model=bundle.name).record
 
 
@@ -91,23 +94,7 @@ def _only(table: Table, split: str) -> Table:
     return table.select(chosen)
 
 
-def _excluded(table: Table, path: Path) -> frozenset[str]:
-    """Listed ids that the table has; a list for the whole data serves a part of it."""
-    ids = read_excluded(path)
-    there = ids.intersection(table.ids.tolist())
-    if not there:
-        leave_out(table, ids)  # raises: says what is wrong with the ids
-    return there
-
-
 def _default() -> str:
     """The first usual bundle that tells emotions, by its manifest alone."""
     heads = {b.name: b.manifest.heads for b in list_bundles() if b.manifest is not None}
     return next((name for name in _DEFAULTS if CLASS_HEADS[0] in heads.get(name, {})), DEFAULT)
-
-
-def _say_left_out(dataset: str, every: int, excluded: int, measured: int) -> None:
-    parts = [(excluded, "are on the list"), (every - excluded - measured, "have no usable label")]
-    told = [f"{count:,} {why}" for count, why in parts if count]
-    if told:
-        sys.stderr.write(f"{dataset}: {every:,} images, {' and '.join(told)}: left out\n")

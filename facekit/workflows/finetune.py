@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facekit.backbones.catalog import build_backbone
+from facekit.augment.mixing import Mixer, require_layers
+from facekit.backbones.catalog import build_backbone, check_family
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.write import BundleContents, write_bundle
 from facekit.features.extract import extract
@@ -15,14 +16,15 @@ from facekit.heads.linear import LinearHead
 from facekit.recipe.schema import BackboneSpec
 from facekit.recipe.transfer import TransferRecipe
 from facekit.report.record import read_history
-from facekit.workflows.class_data import ClassData, row_weights
+from facekit.workflows.class_data import ClassData, class_weights, row_weights
 from facekit.workflows.frozen import calibrate_head
 from facekit.workflows.learned import Learned
 
 if TYPE_CHECKING:
+    from facekit.training.batches import Batches
     from facekit.training.loop import Sitting, TrainingRun
 
-__all__ = ["FineTuning", "export_tuned", "finetune"]
+__all__ = ["FineTuning", "export_tuned", "finetune", "require_training"]
 
 #: Strength of the head that fine-tuning starts from; any good start will do.
 _START_L2 = 3000.0
@@ -47,6 +49,23 @@ class FineTuning:
     sitting: Sitting
     trainable: int
     backbone_spec: BackboneSpec
+
+
+def require_training(recipe: TransferRecipe) -> None:
+    """Refuse at once what would only show after the images have been read.
+
+    Args:
+        recipe: Its rung is ``last``, ``full`` or ``scratch``.
+
+    Raises:
+        FacekitError: Keras, its backend or what the recipe mixes with is missing, or
+            there is no such backbone.
+    """
+    from facekit.training.backend import require_backend
+
+    require_layers(recipe.mix, require_backend())
+    if recipe.rung == "scratch":
+        check_family(recipe.backbone.family)
 
 
 def finetune(
@@ -74,9 +93,7 @@ def finetune(
     Raises:
         FacekitError: The backbone cannot be rebuilt, the run cannot be resumed.
     """
-    from facekit.augment.mixing import Mixer
-    from facekit.training.batches import Batches
-    from facekit.training.classes import ClassTargets, validate_classes
+    from facekit.training.classes import validate_classes
     from facekit.training.classifier import build_classifier, count_trainable
     from facekit.training.journal import Journal
     from facekit.training.loop import TrainingRun
@@ -84,24 +101,13 @@ def finetune(
     recipe, backbone = _backbone(recipe, bundle)
     start = None if bundle is None or resume else _start(bundle, data)
     model = build_classifier(backbone, recipe, len(data.names), start)
-    weighted = row_weights(data, recipe.head.balance)
-    size, seed = recipe.training.batch_size, recipe.training.seed
-    batches = Batches(
-        data.crops,
-        data.train,
-        ClassTargets(weighted.shares),
-        recipe.augment,
-        size,
-        seed,
-        Mixer(recipe.mix, seed),
-    )
     labels = data.labels[data.val]
     with Journal(run, recipe.training.epochs) as journal:
         training = TrainingRun(
             run,
             recipe,
             model,
-            batches,
+            _batches(recipe, data),
             lambda: validate_classes(model, data.crops, data.val, labels, mirror=recipe.mirror),
             f"val_{recipe.best}",
             journal.report,
@@ -112,6 +118,28 @@ def finetune(
         sitting = training.sit(epochs)
     moving = count_trainable(model)
     return FineTuning(training, backbone, model, sitting, moving, recipe.backbone)
+
+
+def _batches(recipe: TransferRecipe, data: ClassData) -> Batches:
+    from facekit.training.batches import Batches
+    from facekit.training.classes import ClassTargets
+
+    balance, seed = recipe.head.balance, recipe.training.seed
+    chance = None
+    if balance == "sampling":
+        labels = data.labels[data.train]
+        weights = class_weights(labels, len(data.names))[labels]
+        chance = weights / weights.sum()
+    return Batches(
+        data.crops,
+        data.train,
+        ClassTargets(row_weights(data, balance).shares),
+        recipe.augment,
+        recipe.training.batch_size,
+        seed,
+        Mixer(recipe.mix, seed),
+        chance,
+    )
 
 
 def _backbone(recipe: TransferRecipe, bundle: Bundle | None) -> tuple[TransferRecipe, Any]:
@@ -161,16 +189,13 @@ def export_tuned(run: Path, recipe: TransferRecipe, tuned: FineTuning, data: Cla
     Returns:
         What ``class_results.write_results`` takes.
     """
-    import keras
-
     from facekit.bundle.onnx_graph import to_onnx
     from facekit.training.classes import predict_logits
-    from facekit.training.classifier import CLASSIFIER_PART, read_head
+    from facekit.training.classifier import build_trunk, read_head
     from facekit.training.macs import count_macs
 
     tuned.training.restore_best()
-    parts = {CLASSIFIER_PART: tuned.backbone.output[CLASSIFIER_PART]}
-    trunk = keras.Model(tuned.backbone.input, parts, name="backbone")
+    trunk = build_trunk(tuned.backbone)
     spec = tuned.backbone_spec.model_copy(update={"identity_size": 0})
     bundle = write_bundle(
         run / "backbone",

@@ -37,7 +37,8 @@ def fit_frozen(
 
     Args:
         bundle: Whose backbone is read.
-        data: The classes; without validation rows the head is cross-validated.
+        data: The classes; without validation rows the head is cross-validated, and
+            its ``logits`` have ``cv`` in place of ``val``.
         recipe: Its ``features`` and ``head``.
         cache_root: Folder of all caches; None for the one in the user's home.
         report: Called with every row of the history.
@@ -53,14 +54,14 @@ def fit_frozen(
     small = not len(data.val)
     if small and recipe.head.kind != "linear":
         raise RecipeError(
-            f"{len(data.train)} training images are too few for head.kind='mlp': "
-            "--set head.kind=linear, or take the recipe folder-frozen"
+            f"{len(data.train):,} training images are cross-validated, which head.kind='mlp' is "
+            "not: --set head.kind=linear, or --set data.validation=holdout"
         )
     inputs = read_inputs(bundle, data, recipe, cache_root)
     if small:
         head, out = cross_fit(inputs, recipe, report)
         calibrated = calibrate_head(head, out, inputs.labels)
-        return _learned(bundle, calibrated, recipe, begun, {"train": out}, inputs)
+        return _learned(bundle, calibrated, recipe, begun, {"cv": out}, inputs)
     fit = fit_linear_head if recipe.head.kind == "linear" else fit_mlp_head
     chosen = fit(inputs, recipe, report)
     seen = mean_logits(chosen, inputs.seen)

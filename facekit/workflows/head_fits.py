@@ -28,11 +28,12 @@ Report = Callable[[dict[str, Any]], None]
 
 
 def fit_linear_head(inputs: HeadInputs, recipe: TransferRecipe, report: Report) -> Head:
-    """One head a strength, from strong to weak; validation picks.
+    """One head a strength, from strong to weak; validation picks by ``best``.
 
     Args:
         inputs: Features and labels.
-        recipe: Its ``head``. A full batch has no sampling: ``sampling`` weighs.
+        recipe: Its ``head`` and ``best``. A full batch has no sampling:
+            ``sampling`` weighs.
         report: Called with the row of each strength.
 
     Returns:
@@ -45,6 +46,7 @@ def fit_linear_head(inputs: HeadInputs, recipe: TransferRecipe, report: Report) 
         weights = np.tile(class_weights(inputs.labels, k)[inputs.labels], views)
     goal = np.tile(inputs.shares, (views, 1))
     best: tuple[float, LinearHead] | None = None
+    sign = -1 if recipe.best == "loss" else 1
     start = None
     for trial, strength in enumerate(sorted(recipe.head.strengths, reverse=True), 1):
         start = fit_logistic(
@@ -59,8 +61,9 @@ def fit_linear_head(inputs: HeadInputs, recipe: TransferRecipe, report: Report) 
         head = LinearHead(weight=start[0], bias=start[1], **inputs.frame)
         measured = score(mean_logits(head, inputs.seen), inputs.answers)
         report({"epoch": trial, "strength": strength, **measured})
-        if best is None or measured["val_accuracy"] > best[0]:
-            best = measured["val_accuracy"], head
+        value = sign * measured[f"val_{recipe.best}"]
+        if best is None or value > best[0]:
+            best = value, head
     assert best is not None  # the schema wants at least one strength
     return best[1]
 
@@ -101,13 +104,16 @@ def mean_logits(head: Any, views: Sequence[Floats]) -> Floats:
 
 
 def score(logits: Floats, labels: NDArray[np.int64]) -> dict[str, float]:
-    """``val_accuracy`` and ``val_macro_f1`` of logits (m, k)."""
+    """``val_loss``, ``val_accuracy``, ``val_macro_f1`` (over the labels' classes)."""
     from sklearn.metrics import f1_score
 
-    found = logits.argmax(1)
+    found, shown = logits.argmax(1), np.unique(labels)
+    log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    f1 = f1_score(labels, found, labels=shown, average="macro", zero_division=0)
     return {
+        "val_loss": float(-log_p[np.arange(len(labels)), labels].mean()),
         "val_accuracy": float((found == labels).mean()),
-        "val_macro_f1": float(f1_score(labels, found, average="macro", zero_division=0)),
+        "val_macro_f1": float(f1),
     }
 
 

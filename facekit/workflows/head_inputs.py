@@ -41,7 +41,8 @@ class HeadInputs:
         labels: int64 array of shape (n,).
         groups: int64 array of shape (n,): rows that belong together.
         seen: float32 arrays of shape (m, d): the validation rows in the views
-            that prediction averages.
+            that prediction averages; the training rows where they are
+            cross-validated.
         answers: int64 array of shape (m,): their labels.
         tested: As ``seen``, of the test rows.
         frame: Parts, labels, channels, mean and scale: what every head that is
@@ -92,7 +93,8 @@ def read_inputs(
     for view in raw:
         _standardise_inplace(view, mean, scale)
     held = []
-    for rows in (data.val, data.test):
+    seen = data.val if len(data.val) else data.train
+    for rows in (seen, data.test):
         read = _features(store, bundle, data, rows, parts, shown)
         views32 = [view.astype(np.float32) for view in _reduced(read, parts, channels)]
         held.append([(view - mean) / scale for view in views32])
@@ -105,7 +107,7 @@ def read_inputs(
         "scale": scale,
     }
     taught = data.shares[data.train], data.labels[data.train], data.groups[data.train]
-    return HeadInputs(raw, *taught, held[0], data.labels[data.val], held[1], frame)
+    return HeadInputs(raw, *taught, held[0], data.labels[seen], held[1], frame)
 
 
 def _features(
@@ -116,7 +118,7 @@ def _features(
     parts: tuple[str, ...],
     views: list[View],
 ) -> FeatureSet:
-    with progress_bar("features", None) as tick:
+    with progress_bar("features", len(rows) * len(views)) as tick:
         return store.features(
             data.source.cache, rows, bundle, parts=parts, views=views, progress=tick
         )

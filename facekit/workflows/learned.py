@@ -27,8 +27,8 @@ class Learned:
         trainable: Numbers that were trained.
         logits: By split, float32 array of shape (n, k): uncalibrated answers on the
             rows of ``ClassData``, averaged over the views of prediction, where they
-            are known already. Those of ``train`` come from heads that have not seen
-            the row.
+            are known already. Those of ``cv`` are of the training rows, each from a
+            head that has not seen its group.
     """
 
     bundle: Bundle

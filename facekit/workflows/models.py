@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from facekit.bundle.manifest import MANIFEST
+from facekit.bundle.manifest import MANIFEST, read_manifest
 from facekit.bundle.zoo import list_bundles, load_bundle, shipped_folder
 from facekit.crops.detector_file import (
     YUNET_SHA256,
@@ -147,7 +147,8 @@ def fetch_model(name: str) -> Path:
 
 def _add_bundle(source: Path) -> Path:
     """Check a bundle, then copy the files it lists under its own name in one step."""
-    manifest = load_bundle(source).manifest
+    load_bundle(source)
+    manifest = read_manifest(source)  # a base's files stay with the base
     name = manifest.name
     target = models_folder() / name
     if (shipped_folder() / name / MANIFEST).is_file():

@@ -22,10 +22,11 @@ __all__ = ["choose_folder", "hash_arrays", "resolve_recipe", "start_folder"]
 
 R = TypeVar("R", PretrainRecipe, TransferRecipe)
 
-#: Parts of a recipe that a resumed run may not change: they shape its arrays.
+#: Parts of a recipe that a resumed run may not change: they shape its arrays, or say
+#: which epoch is the best.
 _FIXED: Final[dict[type[Any], tuple[str, ...]]] = {
     PretrainRecipe: ("data", "frame", "backbone", "targets"),
-    TransferRecipe: ("data", "frame", "backbone", "model", "rung"),
+    TransferRecipe: ("data", "frame", "backbone", "model", "rung", "best"),
 }
 
 #: What a run leaves behind: in training, when it climbs, when it is finished.
@@ -65,9 +66,9 @@ def choose_folder(out: Path | str | None, recipe: str | Path, resume: bool) -> P
         raise UsageError(f"--out {run} is a file: name a folder")
     begun = any((run / name).exists() for name in _MARKS)
     if begun and not resume:
-        raise InterruptedRunError(
-            f"{run} holds a run already: go on with --resume, or name another folder with --out"
-        )
+        done = (run / "report.json").exists()
+        state = "a finished run" if done else "a run already: go on with --resume, or"
+        raise InterruptedRunError(f"{run} holds {state}: name another folder with --out")
     if resume and not begun:
         raise InterruptedRunError(
             f"{run} has no checkpoint to resume: leave --resume out to start there"

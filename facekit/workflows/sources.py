@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.bundle.bundle import Bundle
-from facekit.crops.cache import CropCache, build_cache
+from facekit.crops.cache import NO_FACE, CropCache, build_cache
 from facekit.datasets.issues import issues_table, undecodable_line
 from facekit.datasets.table import Table
 from facekit.errors import DataError, UsageError
@@ -111,7 +111,7 @@ def crop_source(
         table: From ``open_table``.
         frame: The backbone's face frame.
         allow_missing: Leave out images that look like pictures but cannot be
-            decoded; standard error says which.
+            decoded, or show no face; standard error says which.
         cache_root: Folder of all caches; None for the one in the user's home.
         progress: Show a bar.
         bundle: Refines faces that are found by their box alone; None for none.
@@ -120,8 +120,8 @@ def crop_source(
         Rows that could be cropped, with the cache.
 
     Raises:
-        DataError: An image cannot be decoded and ``allow_missing`` is not set,
-            or none can.
+        DataError: An image cannot be used and ``allow_missing`` is not set, or
+            none can.
     """
     root = cache_folder() if cache_root is None else cache_root
     refine = None if bundle is None or table.aligned else bundle.refiner()
@@ -132,13 +132,28 @@ def crop_source(
     rows = np.flatnonzero(cache.ok)
     if not len(rows):
         first = next(iter(cache.errors.items()), ("", "no images"))
-        raise DataError(f"none of the {len(table)} images could be read; {first[0]}: {first[1]}")
+        raise DataError(
+            f"none of the {len(table):,} images can be used ({first[0]}: {first[1]})"
+            f"{_hint(table, cache)}"
+        )
     if len(rows) < len(table):
         line = undecodable_line(cache.errors, table.ids[~cache.ok].tolist(), len(table))
+        line += _hint(table, cache)
         if not allow_missing:
             raise DataError(f"{line}; mend them, or pass --allow-missing to go on without them")
         sys.stderr.write(f"{line}: left out\n")
     return Source(table.select(rows), cache, rows)
+
+
+def _hint(table: Table, cache: CropCache) -> str:
+    """What to try where most pictures show no face to the detector."""
+    faceless = sum(why == NO_FACE for why in cache.errors.values())
+    if 2 * faceless <= len(table):
+        return ""
+    return (
+        "; if they are faces cut out and aligned already, say so with --set data.aligned=fer "
+        "(in evaluate: --aligned fer)"
+    )
 
 
 def tell_issues(table: Table, data: Path | None) -> None:

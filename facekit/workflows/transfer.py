@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facekit.atomic import write_atomically
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.zoo import load_bundle
-from facekit.errors import RecipeError
+from facekit.errors import RecipeError, UsageError
 from facekit.recipe.transfer import TransferRecipe
-from facekit.workflows.class_data import ClassData, crop_classes
+from facekit.report.record import read_history, write_json
+from facekit.workflows.class_data import ClassData
 from facekit.workflows.class_results import write_results
-from facekit.workflows.class_sources import open_classes
+from facekit.workflows.frozen import fit_frozen
 from facekit.workflows.learned import Learned
-from facekit.workflows.run_folder import (
-    choose_folder,
-    hash_arrays,
-    resolve_recipe,
-    start_folder,
-)
+from facekit.workflows.run_folder import choose_folder, resolve_recipe, start_folder
+from facekit.workflows.transfer_data import Sources, facts_of, open_data
 
 __all__ = ["TransferResult", "transfer"]
 
 #: The recipe of each data set and rung; the rung ``scratch`` is that of ``full``
 #: without the pretrained weights.
 _RECIPES = {
-    "frozen": {"fer": "fer-frozen-mlp", "folder": "folder-frozen", "ckplus": "ckplus-frozen"},
+    "frozen": {"fer": "fer-frozen-mlp", "folder": "folder-frozen", "ckplus": "folder-frozen"},
     "last": {"fer": "fer-last-stage"},
     "full": {"fer": "fer-full"},
 }
@@ -67,6 +64,7 @@ def transfer(
     labels: str | None = None,
     people: Path | None = None,
     exclude: Path | None = None,
+    cross: Path | None = None,
     allow_missing: bool = False,
     cache_root: Path | None = None,
 ) -> TransferResult:
@@ -83,10 +81,15 @@ def transfer(
         out: Run folder; None makes one under ``runs/``.
         resume: Go on from the run folder's checkpoint.
         epochs: Train this many more epochs of a fine-tuning, save and stop.
-        labels: ``fer`` or ``ferplus``; None takes the recipe's.
+        labels: ``fer`` or ``ferplus``: learned are the shares of the votes (less of
+            them with ``data.votes``), measured is the emotion with most. None takes
+            the recipe's.
         people: For ``folder``: a csv that says who is in each picture.
         exclude: List of images to leave out, such as ``facekit audit`` writes.
-        allow_missing: Leave out images that cannot be used.
+        cross: Folder of the recipe's ``data.cross``: another data set that the
+            result is tried on.
+        allow_missing: Leave out images that cannot be used; of a ``folder`` they
+            always are. Standard error says which.
         cache_root: Folder of all caches; None for the one in the user's home.
 
     Returns:
@@ -95,29 +98,26 @@ def transfer(
     Raises:
         FacekitError: With one line for the user.
     """
+    for name, given, owner in (("--labels", labels, "fer"), ("--people", people, "folder")):
+        if given is not None and dataset != owner:
+            raise UsageError(f"{name} goes with {owner}, not with {dataset}")
+    if epochs is not None and epochs < 1:
+        raise UsageError(f"--epochs is {epochs}: give 1 or more")
     chosen = recipe or recipe_for(dataset, rung)
     run = choose_folder(out, chosen, resume)
-    changes = [*overrides, f"data.source={dataset}"]
+    soft = ["data.votes=1.0"] if labels == "ferplus" and not resume else []
+    changes = [*soft, *overrides, f"data.source={dataset}"]
     changes += [f"rung={rung}"] if rung else []
     changes += [f"data.labels={labels}"] if labels else []
     resolved = resolve_recipe(run, chosen, changes, resume, TransferRecipe)
-    source = Sources(data, people, exclude, allow_missing, cache_root)
+    source = Sources(data, people, exclude, cross, allow_missing, cache_root)
     if resolved.rung == "auto":
         from facekit.workflows.climb import climb
 
-        return climb(run, resolved, source, learn, resume=resume)
+        if epochs is not None:
+            raise UsageError("--epochs counts those of one rung: leave it out with --rung auto")
+        return climb(run, resolved, source, learn, overrides=changes, resume=resume)
     return learn(run, resolved, source, resume=resume, epochs=epochs)
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Where the images are, as the user gave it."""
-
-    data: Path | str | None
-    people: Path | None = None
-    exclude: Path | None = None
-    allow_missing: bool = False
-    cache_root: Path | None = None
 
 
 def recipe_for(dataset: str, rung: str | None) -> str:
@@ -133,6 +133,7 @@ def learn(
     *,
     resume: bool = False,
     epochs: int | None = None,
+    climbs: bool = False,
 ) -> TransferResult:
     """One rung, from the images to the report.
 
@@ -142,6 +143,7 @@ def learn(
         source: Where the images are.
         resume: Go on from the checkpoint.
         epochs: As for ``transfer``.
+        climbs: Other rungs are compared with this one, on the same validation images.
 
     Returns:
         Where the run is and how far it got.
@@ -149,77 +151,60 @@ def learn(
     Raises:
         FacekitError: With one line for the user.
     """
+    if bool(recipe.data.cross) != (source.cross is not None):
+        raise UsageError(
+            f"data.cross is {recipe.data.cross!r} and --cross is {source.cross}: give both (the "
+            "recipe ckplus-cross names a data set, --cross its folder) or none"
+        )
     trains = recipe.rung != "frozen"
     if trains:
-        from facekit.training.backend import require_backend
+        from facekit.workflows.finetune import require_training
 
-        require_backend()
+        require_training(recipe)
     elif resume or epochs is not None:
         raise RecipeError("a frozen head takes seconds: leave --resume and --epochs out")
     bundle = None if recipe.rung == "scratch" else load_bundle(recipe.model)
-    data = open_data(recipe, source, bundle)
-    start_folder(run, recipe, _fed(recipe, data), resume=resume)
-    learned = _fine_tuned(run, recipe, bundle, data, resume, epochs) if trains else None
-    if trains and learned is None:
-        from facekit.report.record import read_history
-
-        last = (read_history(run / "metrics.jsonl") or [{}])[-1]
-        return TransferResult(run, recipe.rung, None, last, False)
-    if learned is None:
+    quick = not (trains or climbs) and recipe.head.kind == "linear"
+    data = open_data(recipe, source, bundle, cross_validated=quick)
+    if trains or bundle is None:
+        start_folder(run, recipe, facts_of(data), resume=resume)
+        tuned = _fine_tuned(run, recipe, bundle, data, resume, epochs)
+        if tuned is None:
+            last = (read_history(run / "metrics.jsonl") or [{}])[-1]
+            return TransferResult(run, recipe.rung, None, last, False)
+        learned = tuned
+    else:
         learned = _frozen(run, recipe, bundle, data, source.cache_root)
     folder, metrics = write_results(run, recipe, learned, data)
+    if recipe.data.cross:
+        metrics = metrics | _try_on(run, recipe, folder, source)
     return TransferResult(run, recipe.rung, folder, metrics, True)
 
 
-def open_data(recipe: TransferRecipe, source: Sources, bundle: Bundle | None) -> ClassData:
-    """Read, crop and split the images of a recipe."""
-    table = open_classes(
-        recipe.data.source,
-        None if source.data is None else Path(source.data),
-        labels=recipe.data.labels,
-        votes=recipe.data.votes > 0,
-        people=source.people,
-        exclude=source.exclude,
-        limit=recipe.data.limit,
-        aligned=recipe.data.aligned or None,
-        first_label=recipe.data.first_label,
-        image_key=recipe.data.image_key,
-        label_key=recipe.data.label_key,
-    )
-    return crop_classes(
-        table,
-        recipe.frame.build() if bundle is None else bundle.frame,
-        recipe.data,
-        bundle=bundle,
-        seed=recipe.training.seed,
-        allow_missing=source.allow_missing,
-        cache_root=source.cache_root,
-    )
+def _try_on(
+    run: Path, recipe: TransferRecipe, bundle: Path, source: Sources
+) -> dict[str, float | None]:
+    """Measure the result on another data set, and add that to the report."""
+    from facekit.workflows.evaluate_classes import evaluate_classes
 
-
-def _fed(recipe: TransferRecipe, data: ClassData) -> dict[str, Any]:
-    """What the run is fed, as facts to compare when it goes on."""
-    return {
-        "source": data.source.table.name,
-        "images": {"train": len(data.train), "val": len(data.val), "test": len(data.test)},
-        "labels": hash_arrays(data.train, data.val, data.labels, data.shares),
-        "crops": data.source.cache.key,
-        "backend": os.environ.get("KERAS_BACKEND") or "tensorflow",
-    }
+    record = evaluate_classes(
+        recipe.data.cross, source.cross, model=bundle, cache_root=source.cache_root
+    )
+    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    write_json(run / "report.json", {**report, "cross": record})
+    return {f"{recipe.data.cross}_{name}": value for name, value in record["metrics"].items()}
 
 
 def _frozen(
-    run: Path, recipe: TransferRecipe, bundle: Bundle | None, data: ClassData, root: Path | None
+    run: Path, recipe: TransferRecipe, bundle: Bundle, data: ClassData, root: Path | None
 ) -> Learned:
-    from facekit.workflows.frozen import fit_frozen
-
-    assert bundle is not None  # only scratch has none
-
-    def add(row: dict[str, Any]) -> None:
-        with (run / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-
-    return fit_frozen(bundle, data, recipe, cache_root=root, report=add)
+    """Fit first, then make the folder: what cannot be fitted leaves nothing behind."""
+    rows: list[dict[str, Any]] = []
+    learned = fit_frozen(bundle, data, recipe, cache_root=root, report=rows.append)
+    start_folder(run, recipe, facts_of(data), resume=False)
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    write_atomically(run / "metrics.jsonl", lines)
+    return learned
 
 
 def _fine_tuned(

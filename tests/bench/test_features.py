@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from facekit.bench import features
+from facekit.bench.features import Lap
 from facekit.bench.registry import BENCHMARKS, BenchOptions
 from facekit.bundle.write import write_bundle
 from facekit.bundle.zoo import Bundle
@@ -49,10 +51,15 @@ def small(
 def test_every_other_round_is_reversed() -> None:
     said: list[str] = []
     sides = {name: (lambda name=name: said.append(name)) for name in "abc"}
-    seconds = features.paired(sides, 3)
+    laps = features.paired(sides, 3)
     assert "".join(said) == "abccbaabc"
-    assert {name: len(times) for name, times in seconds.items()} == {"a": 3, "b": 3, "c": 3}
-    assert all(each >= 0 for times in seconds.values() for each in times)
+    assert {name: len(each) for name, each in laps.items()} == {"a": 3, "b": 3, "c": 3}
+
+
+def test_waiting_costs_no_processor() -> None:
+    laps = features.paired({"wait": lambda: time.sleep(0.2), "work": lambda: sum(range(10**6))}, 2)
+    assert all(lap.seconds >= 0.2 and lap.processor < 0.1 for lap in laps["wait"])
+    assert all(lap.processor > 1e-3 for lap in laps["work"])
 
 
 @pytest.mark.tf
@@ -72,15 +79,17 @@ def test_the_ratio_is_that_of_the_rounds(small: tuple[Bundle, Bundle]) -> None:
 def test_the_ratio_is_keras_time_over_ours(
     small: tuple[Bundle, Bundle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def timed(sides: dict[str, object], rounds: int) -> dict[str, list[float]]:
+    def timed(sides: dict[str, object], rounds: int) -> dict[str, list[Lap]]:
         assert list(sides) == ["keras", "onnx", "store"]
-        return {"keras": [4.0, 9.0, 6.0], "onnx": [1.0, 1.0, 1.0], "store": [2.0, 3.0, 1.0]}
+        seconds = {"keras": [4.0, 9.0, 6.0], "onnx": [1.0, 1.0, 1.0], "store": [2.0, 3.0, 1.0]}
+        return {name: [Lap(each, 0.6) for each in taken] for name, taken in seconds.items()}
 
     monkeypatch.setattr(features, "paired", timed)
     crops = np.random.default_rng(0).integers(0, 256, (12, 40, 40, 3), np.uint8)
     record = features.measure_features(small[0], crops, rounds=3)
     assert (record["ratio"], record["ratio_range"]) == (3.0, [2.0, 6.0])
     assert record["onnx_ratio"] == 6.0
+    assert record["store_processor_ms"] == 50.0
     assert record["keras_per_second"] == 2.0 and record["store_per_second"] == 6.0
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from facekit.bench import head
+from facekit.bench.features import Lap
 from facekit.bench.head import HeadRun
 from facekit.bench.registry import BENCHMARKS, BenchOptions
 from facekit.bundle.write import write_bundle
@@ -56,11 +57,12 @@ def test_the_ratio_is_an_epoch_over_an_epoch(
     }
     monkeypatch.setattr(head, "_transfer", lambda data, bundle, name: next(runs[name]))
 
-    def timed(sides: dict[str, Any], rounds: int) -> dict[str, list[float]]:
+    def timed(sides: dict[str, Any], rounds: int) -> dict[str, list[Lap]]:
         for name in ("linear", "default"):
             for _ in range(rounds):
                 sides[name]()
-        return {"keras": [3.0, 5.0], "linear": [10.0, 12.0], "default": [20.0, 21.0]}
+        seconds = {"keras": [3.0, 5.0], "linear": [10.0, 12.0], "default": [20.0, 21.0]}
+        return {name: [Lap(each, 0.0) for each in taken] for name, taken in seconds.items()}
 
     monkeypatch.setattr(head, "paired", timed)
     record = head.measure_head(Path("data"), load_bundle(tiny_bundle), lambda: None, 100)

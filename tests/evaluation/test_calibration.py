@@ -78,6 +78,15 @@ def test_temperature_undoes_a_known_one() -> None:
     assert fit_temperature(labels, logits / 2) == pytest.approx(0.5, rel=0.06)
 
 
+def test_twenty_right_answers_make_nothing_certain() -> None:
+    labels = np.arange(20) % 2
+    for scale in (0.2, 1.0, 50.0):
+        temperature = fit_temperature(labels, np.eye(2)[labels] * scale)
+        assert _sigmoid(np.array(scale / temperature)) == pytest.approx(21 / 22, abs=0.001)
+    many = np.tile(labels, 500)
+    assert _sigmoid(np.array(1 / fit_temperature(many, np.eye(2)[many]))) > 0.9998
+
+
 def test_threshold_moves_for_a_clear_gain_only() -> None:
     labels, logits = _world()
     calibrated, shifted = _sigmoid(logits), _sigmoid(logits - 2)
