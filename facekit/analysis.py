@@ -39,6 +39,11 @@ class Face:
         """{name: probability} of the "attributes" head; empty without one."""
         return self.scores.get("attributes", {})
 
+    @property
+    def emotions(self) -> dict[str, float]:
+        """{name: probability} of the "emotions" head; empty without one."""
+        return self.scores.get("emotions", {})
+
     def record(self) -> dict[str, Any]:
         """The face as JSON values."""
         return {"box": list(self.box), "detection_score": self.detection_score, **self.scores}

@@ -60,6 +60,25 @@ def cartoon_celeba(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def cartoon_fer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Class folders of a small cartoon FER-2013, 8 train and 3 test each; read only."""
+    import cv2
+
+    from facekit.datasets.cartoon import draw_face, make_person
+    from facekit.labels import EMOTIONS
+
+    folder = tmp_path_factory.mktemp("cartoon") / "fer2013"
+    for number in range(11):
+        for label, emotion in enumerate(EMOTIONS):
+            rng = np.random.default_rng([label, number])
+            face = draw_face(make_person(4, number), emotion, rng, (48, 48), aligned="fer")[0]
+            path = folder / ("train" if number < 8 else "test") / emotion / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            assert cv2.imwrite(str(path), cv2.cvtColor(face, cv2.COLOR_RGB2GRAY))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of the real data sets; the test is skipped where there is none."""
     default = ROOT.parent / "shared" / "data"

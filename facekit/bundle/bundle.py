@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from facekit.bundle.manifest import Manifest
 from facekit.bundle.session import OnnxBackbone
 from facekit.frame import FaceFrame
-from facekit.heads.head import Head, activate
+from facekit.heads.activation import activate
+from facekit.heads.head import Head
 
 __all__ = ["POINTS", "Bundle"]
 

@@ -13,6 +13,7 @@ import typer
 __all__ = ["audit"]
 
 _EXCLUDE = "duplicates,conflicts,broken"
+_PROBED = ("accuracy", "unseen")
 
 
 def audit(
@@ -85,14 +86,14 @@ def _show(record: Mapping[str, Any]) -> None:
     ]
     print_table(("finding", "all", *splits, "meaning"), rows, title)
     probe = [
-        (one["split"], one["pictures"], one["n"], f"{one['accuracy']:.4f}")
+        (one["split"], one["pictures"], one["n"], *(f"{one[k]:.4f}" for k in _PROBED))
         for one in record["probe"]
         if one["n"]
     ]
     if probe:
         typer.echo()
-        head = "what copies are worth: a linear head fitted on train"
-        print_table(("split", "pictures", "n", "accuracy"), probe, head)
+        head = "what copies are worth: a linear head fitted on train, or on train without copies"
+        print_table(("split", "pictures", "n", "on train", "without"), probe, head)
     wrong = [one for one in record["counts"] if one["agrees"] is False]
     if wrong:
         typer.echo()

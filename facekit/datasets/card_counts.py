@@ -73,6 +73,10 @@ def _expected(table: Table, given: Mapping[str, Any]) -> dict[str, tuple[int, ..
         out[f"train, {name}"] = (count,)
     if table.name == "fer":
         public, private = (given[part] for part in _FER_PARTS)
-        out["val"], out["test"] = (public,), (public, private, public + private)
-        out["images"] = tuple(given["train"] + more for more in (0, *out["test"]))
+        out["val"] = (public,)
+        sizes = {0, public, private, public + private}
+        out["images"] = tuple(given["train"] + more for more in sorted(sizes))
+        out["test"] = tuple(sorted(sizes - {0}))
+        for name, count in given["public_test_classes"].items():
+            out[f"val, {name}"] = (count,)
     return out

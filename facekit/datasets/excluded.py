@@ -22,16 +22,17 @@ def read_excluded(path: Path | str) -> frozenset[str]:
     """Read which pictures to leave out.
 
     Args:
-        path: A csv with a column ``id`` or ``file`` (the list of ``facekit audit``
-            is one), or plain text with one id a line. Blank lines, and lines that
-            start with ``#``, are passed over.
+        path: A csv with a column ``id`` or ``file`` (what ``facekit audit
+            --exclude-out`` writes is one, perhaps without rows), or plain text with
+            one id a line. Blank lines, and lines that start with ``#``, are passed
+            over.
 
     Returns:
         The ids.
 
     Raises:
-        DataError: The file cannot be read, names nothing, or is a csv without such
-            a column.
+        DataError: The file cannot be read, is a csv without such a column, or plain
+            text that names nothing.
     """
     path = Path(path).expanduser()
     try:
@@ -44,13 +45,13 @@ def read_excluded(path: Path | str) -> frozenset[str]:
     if column is not None:
         rows = csv.reader(lines[1:])
         found = frozenset(cells[column].strip() for cells in rows if len(cells) > column)
-    elif path.suffix.lower() == ".csv" and len(header) > 1:
+        return found - {""}  # a csv without rows: an audit that found nothing
+    if path.suffix.lower() == ".csv" and len(header) > 1:
         raise DataError(f"{path} has the columns {', '.join(header[:6])}; wanted is id or file")
-    else:
-        found = frozenset(line.strip() for line in lines)
-    if not found - {""}:
+    found = frozenset(line.strip() for line in lines)
+    if not found:
         raise DataError(f"{path} names no picture; wanted is one id a line, or a csv with ids")
-    return found - {""}
+    return found
 
 
 def leave_out(table: Table, ids: Iterable[str]) -> Table:

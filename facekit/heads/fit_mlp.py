@@ -28,6 +28,8 @@ _BETAS: Final = (0.9, 0.999)
 _EPSILON: Final = 1e-8
 #: Share of the steps that the rate takes to rise.
 _WARMUP: Final = 0.05
+#: Few rows are learned in smaller batches: so many steps an epoch, of so many rows.
+_STEPS, _FEWEST = 16, 16
 
 
 @dataclass
@@ -113,7 +115,8 @@ def fit_mlp(
             seen another way.
         shares: float32 array of shape (n, k): what is learned; rows sum to 1, or
             to the row's weight.
-        spec: Widths, dropout, decay, rate, length, smoothing.
+        spec: Widths, dropout, decay, rate, length, smoothing; its batch size is the
+            largest, few rows take smaller ones.
         seed: Of weights, order, views and dropout.
         chance: float array of shape (n,) that sums to 1: how often a row is
             drawn; None draws every row once an epoch.
@@ -131,7 +134,7 @@ def fit_mlp(
     rng = np.random.default_rng(seed)
     fit = MlpFit(_begin(rng, (views[0].shape[1], *spec.widths, k)))
     goal = (1 - spec.smoothing) * shares + spec.smoothing * shares.sum(1, keepdims=True) / k
-    size = min(spec.batch_size, n)
+    size = min(spec.batch_size, max(_FEWEST, n // _STEPS), n)
     steps = spec.epochs * (n // size)
     for epoch in range(spec.epochs):
         losses: list[float] = []

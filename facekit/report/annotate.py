@@ -20,6 +20,8 @@ Image = NDArray[np.uint8]
 #: Box colours (RGB), one a face in turn: Okabe and Ito's palette, which people
 #: with colour-blindness can tell apart.
 _COLOURS: Final = ((0, 158, 115), (230, 159, 0), (86, 180, 233), (204, 121, 167), (213, 94, 0))
+#: How far probabilities that were rounded for a record may be from 1 together.
+_ROUNDING: Final = 1e-3
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -39,7 +41,11 @@ def labels_of(face: Mapping[str, Any], most: int = 4) -> list[str]:
         if not isinstance(scores, Mapping):
             continue
         ranked = sorted(scores.items(), key=lambda item: -item[1])
-        lines += [f"{name.replace('_', ' ')} {p:.0%}" for name, p in ranked[:most] if p >= 0.5]
+        if abs(sum(scores.values()) - 1) < _ROUNDING:  # they exclude each other: one answer
+            shown = ranked[:1]
+        else:
+            shown = [(name, p) for name, p in ranked[:most] if p >= 0.5]
+        lines += [f"{name.replace('_', ' ')} {p:.0%}" for name, p in shown]
     return lines
 
 

@@ -29,7 +29,10 @@ _PROBED: Final = {
     "no copy": "without those that an earlier split has, changed or not",
     "copies": "only those that an earlier split has",
 }
-_OVERLAPS: Final = ("In two splits", "Accuracy on these is memory: leave them out of one.")
+_OVERLAPS: Final = (
+    "In two splits",
+    "Part of the accuracy on these is memory: leave them out of one split.",
+)
 _CONFLICTS: Final = ("One picture, several labels", "No model can agree with all of them.")
 _COPIES: Final = (
     "Most frequent pictures",
@@ -92,13 +95,13 @@ def _headlines(record: Mapping[str, Any]) -> str:
     def count(*kinds: str) -> str:
         return f"{sum(found[kind]['all'] for kind in kinds):,}"
 
-    same = f"with the same pixels, {groups['exact']:,} pictures in all"
-    conflicting = f"{groups['any_conflict']:,} pictures in all"
+    same = f"{count('exact_copy')} with the same pixels, of {groups['exact']:,} photos"
+    conflicting = f"of {groups['any_conflict']:,} photos in all"
     facts = [
         (
-            "Copies of another picture",
+            "Pictures with copies",
             ("exact_copy", "near_copy"),
-            (f"{count('exact_copy')} {same}", f"{count('near_copy')} changed"),
+            (same, f"{count('near_copy')} changed"),
         ),
         (
             "Repeat another split",
@@ -119,7 +122,12 @@ def _headlines(record: Mapping[str, Any]) -> str:
             ),
         ),
     ]
-    return tiles([Tile(title, count(*kinds), notes) for title, kinds, notes in facts])
+    return tiles(
+        [
+            Tile(title, count(*kinds), [note for note in notes if note])
+            for title, kinds, notes in facts
+        ]
+    )
 
 
 def _by_split(found: Mapping[str, Mapping[str, int]]) -> str:
@@ -138,14 +146,16 @@ def _probe(record: Mapping[str, Any]) -> list[Section]:
             low, high = one["interval"]
             between = f"{100 * low:.1f} to {100 * high:.1f} %"
             name = f"{one['split']}, {_PROBED[one['pictures']]}"
-            rows.append((name, f"{one['n']:,}", f"{100 * one['accuracy']:.1f} %", between))
+            share, unseen = (f"{100 * one[key]:.1f} %" for key in ("accuracy", "unseen"))
+            rows.append((name, f"{one['n']:,}", share, between, unseen))
     if not rows:
         return []
     lead = (
-        "A linear head on the frozen backbone, fitted on train. What gains on copies has "
-        "remembered them; a head that remembers more, or a network trained whole, gains more."
+        "A linear head on the frozen backbone, fitted on train, and again without the pictures "
+        "that a later split has. What it loses is memory; a network trained whole has more of it."
     )
-    body = table(("measured on", "pictures", "accuracy", "95 % interval"), rows)
+    columns = ("measured on", "pictures", "accuracy", "95 % interval", "fitted without copies")
+    body = table(columns, rows)
     return [Section("What copies are worth", lead, body)]
 
 
@@ -166,9 +176,9 @@ def _findings(report: AuditReport) -> Section:
         by = dict(report.record["findings"][kind])
         total = by.pop("all")
         where = ", ".join(f"{count:,} {split}" for split, count in by.items())
-        rows.append((kind, meaning, f"{total:,}", where))
+        rows.append((f"{kind}: {meaning}", f"{total:,}", where))
     lead = "Pictures with each finding; findings.csv beside this page has them all."
-    return Section("All findings", lead, table(("finding", "meaning", "pictures", "where"), rows))
+    return Section("All findings", lead, table(("finding", "pictures", "where"), rows))
 
 
 def _counts(record: Mapping[str, Any]) -> Section:

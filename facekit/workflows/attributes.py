@@ -17,8 +17,8 @@ from facekit.bundle.bundle import Bundle
 from facekit.evaluation.calibration import calibrate, fit_platt
 from facekit.features.extract import extract
 from facekit.heads.fit import fit_logistic, standardise
-from facekit.heads.head import read_parts
 from facekit.heads.linear import LinearHead
+from facekit.heads.parts import read_parts
 from facekit.labels import ATTRIBUTES
 from facekit.workflows.evaluate import AttributeAnswers
 from facekit.workflows.sources import Source

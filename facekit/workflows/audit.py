@@ -18,7 +18,7 @@ from facekit.datasets.celeba import SPLITS
 from facekit.datasets.table import Table
 from facekit.errors import UsageError
 from facekit.evaluation.duplicates import Copies, exact_groups, near_copies
-from facekit.evaluation.overlap import ORDER, overlaps
+from facekit.evaluation.overlap import ORDER
 from facekit.evaluation.picture import CropMeasures, measure_crops
 from facekit.evaluation.suspects import Suspect, likely_wrong, likely_wrong_attributes
 from facekit.progress import progress_bar
@@ -186,8 +186,7 @@ def _look(bundle: Bundle, table: Table, cache_root: Path | None) -> _Seen:
         measures = measure_crops(crops, rows=rows, progress=tick)
     x = read_embedding(bundle, source, cache_root)
     scores = cross_scores(x, source, copies.groups)
-    repeated = [overlaps(groups, here.split) >= 0 for groups in (exact, copies.groups)]
-    probe = probe_splits(x, source, repeated[0], repeated[1])
+    probe = probe_splits(x, source, exact, copies.groups)
     return _Seen(
         source, exact, copies, measures, picture_sizes(here), _suspects(here, scores), scores, probe
     )

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from facekit.bundle.bundle import Bundle
 from facekit.datasets.holdout import joined_groups
 from facekit.evaluation.intervals import wilson
+from facekit.evaluation.overlap import ORDER, overlaps
 from facekit.evaluation.suspects import FOLDS, fold_numbers
 from facekit.features.store import FeatureStore
+from facekit.heads.activation import activate
 from facekit.heads.fit import fit_logistic, standardise
-from facekit.heads.head import activate
 from facekit.home import cache_folder
 from facekit.progress import progress_bar
 from facekit.workflows.sources import Source
@@ -44,6 +45,8 @@ class ProbeRow:
         n: How many.
         accuracy: In [0, 1]; NaN for none.
         interval: Its 95 % interval.
+        unseen: The accuracy of a head fitted without the training pictures that a
+            later split has: the difference is what it remembered.
     """
 
     split: str
@@ -51,6 +54,7 @@ class ProbeRow:
     n: int
     accuracy: float
     interval: tuple[float, float]
+    unseen: float
 
 
 def read_embedding(bundle: Bundle, source: Source, cache_root: Path | None) -> Floats:
@@ -99,15 +103,16 @@ def cross_scores(x: Floats, source: Source, groups: NDArray[np.int64]) -> Floats
     return scores
 
 
-def probe_splits(x: Floats, source: Source, exact: Mask, near: Mask) -> list[ProbeRow]:
+def probe_splits(
+    x: Floats, source: Source, exact: NDArray[np.int64], near: NDArray[np.int64]
+) -> list[ProbeRow]:
     """What copies are worth: fit on train, measure the later splits with and without.
 
     Args:
         x: As for ``cross_scores``.
         source: Its table has one label a row.
-        exact: bool array of shape (n,): rows that repeat a picture of an earlier
-            split, pixel by pixel.
-        near: The same for copies of any kind.
+        exact: int64 array of shape (n,), from ``exact_groups``.
+        near: The same from ``near_copies``.
 
     Returns:
         Four rows for each of val and test; none where there is nothing to fit or
@@ -118,24 +123,27 @@ def probe_splits(x: Floats, source: Source, exact: Mask, near: Mask) -> list[Pro
     if labels.ndim != 1:
         return []
     train = (table.split == "train") & (labels >= 0)
+    apart = train & (overlaps(near, table.split, order=ORDER[::-1]) < 0)
     later = [s for s in ("val", "test") if ((table.split == s) & (labels >= 0)).any()]
-    if not later or len(np.unique(labels[train])) < 2:
+    if not later or len(np.unique(labels[apart])) < 2:
         return []
-    fitted = _fit(x, labels, train, len(table.label_names))
-    right = _scores(x, fitted, 1).argmax(1) == labels
-    chosen = {
-        "all": np.ones(len(labels), bool),
-        "no exact copy": ~exact,
-        "no copy": ~near,
-        "copies": near,
-    }
-    rows = []
-    for split in later:
-        there = (table.split == split) & (labels >= 0)
-        for name, mask in chosen.items():
-            n, hits = int((there & mask).sum()), int((right & there & mask).sum())
-            rows.append(ProbeRow(split, name, n, hits / n if n else np.nan, wilson(hits, n)))
-    return rows
+    k = len(table.label_names)
+    right, unseen = (
+        _scores(x, _fit(x, labels, rows, k), 1).argmax(1) == labels for rows in (train, apart)
+    )
+    same, like = (overlaps(groups, table.split) >= 0 for groups in (exact, near))
+    chosen = {"all": like | ~like, "no exact copy": ~same, "no copy": ~like, "copies": like}
+    return [
+        _probe(split, name, mask & (table.split == split) & (labels >= 0), right, unseen)
+        for split in later
+        for name, mask in chosen.items()
+    ]
+
+
+def _probe(split: str, pictures: str, rows: Mask, right: Mask, unseen: Mask) -> ProbeRow:
+    n, hits = int(rows.sum()), int((right & rows).sum())
+    share, other = (float(answers[rows].mean()) if n else np.nan for answers in (right, unseen))
+    return ProbeRow(split, pictures, n, share, wilson(hits, n), other)
 
 
 def _fit(x: Floats, labels: NDArray[Any], rows: Mask, k: int) -> tuple[Floats, Floats]:

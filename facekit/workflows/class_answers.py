@@ -131,7 +131,11 @@ def measure_classes(
 def _head(
     bundle: Bundle, classes: tuple[str, ...], shown: list[int]
 ) -> tuple[str, NDArray[np.int64]]:
-    """Which head, and where each class of the data is among its labels (-1: nowhere)."""
+    """Which head, and where each class of the data is among its labels (-1: nowhere).
+
+    Of two heads that know the classes the one with fewer others was made for them.
+    """
+    fitting: list[tuple[int, str, NDArray[np.int64]]] = []
     for name in CLASS_HEADS:
         head = bundle.heads.get(name)
         if head is None or head.activation != "softmax":
@@ -139,7 +143,9 @@ def _head(
         known = {_plain(label): i for i, label in enumerate(head.labels)}
         place = np.array([known.get(_plain(label), -1) for label in classes], np.int64)
         if (place[shown] >= 0).all():
-            return name, place
+            fitting.append((len(head.labels), name, place))
+    if fitting:
+        return min(fitting, key=lambda found: found[0])[1:]
     wanted = ", ".join(classes[i] for i in shown[:8]) + (", …" if len(shown) > 8 else "")
     have = "; ".join(
         f"{name}: {', '.join(bundle.heads[name].labels)}"

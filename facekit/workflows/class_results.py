@@ -15,7 +15,8 @@ from facekit.atomic import write_atomically
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.write import BundleContents, write_bundle
 from facekit.bundle.zoo import named_bundle
-from facekit.heads.head import Head, activate
+from facekit.heads.activation import activate
+from facekit.heads.head import Head
 from facekit.labels import EMOTIONS
 from facekit.recipe.transfer import TransferRecipe
 from facekit.report.card import measurements, model_card, write_card

@@ -22,8 +22,8 @@ __all__ = ["cross_fit"]
 
 #: Folds; fewer where a class has fewer groups.
 _FOLDS: Final = 5
-#: When L-BFGS ends: less changes no answer.
-_TOLERANCE: Final = 1e-4
+#: When L-BFGS ends, each strength going on from the one before: more changes nothing.
+_ITERATIONS, _TOLERANCE = 60, 1e-4
 
 Report = Callable[[dict[str, Any]], None]
 Fitted = tuple[Floats, Floats]
@@ -106,6 +106,7 @@ class _Fits:
                         l2=strength * views * n,
                         sample_weight=None if weights is None else np.tile(weights, views),
                         start=fitted[-1] if fitted else None,
+                        max_iter=_ITERATIONS,
                         tolerance=_TOLERANCE,
                     )
                 )

@@ -15,7 +15,8 @@ from facekit.features.feature_set import FeatureSet
 from facekit.features.store import FeatureStore
 from facekit.features.views import MIRROR, PLAIN, View, augmented_views
 from facekit.heads.fit import standardise
-from facekit.heads.head import Floats, read_parts
+from facekit.heads.head import Floats
+from facekit.heads.parts import read_parts
 from facekit.heads.reduce import fit_channels
 from facekit.home import cache_folder
 from facekit.progress import progress_bar

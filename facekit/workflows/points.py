@@ -22,8 +22,8 @@ from facekit.crops.detect import Detector, find_detector
 from facekit.errors import FacekitError, ImageError
 from facekit.frame import FaceFrame
 from facekit.heads.fit import fit_ridge, standardise
-from facekit.heads.head import read_parts
 from facekit.heads.linear import LinearHead
+from facekit.heads.parts import read_parts
 from facekit.progress import progress_bar
 
 __all__ = ["POINT_LABELS", "POINT_PARTS", "fit_points", "jitter"]

@@ -64,11 +64,11 @@ def choose_folder(out: Path | str | None, recipe: str | Path, resume: bool) -> P
     run = Path(out)
     if run.exists() and not run.is_dir():
         raise UsageError(f"--out {run} is a file: name a folder")
-    begun = any((run / name).exists() for name in _MARKS)
+    begun = [name for name in _MARKS if (run / name).exists()]
     if begun and not resume:
-        done = (run / "report.json").exists()
-        state = "a finished run" if done else "a run already: go on with --resume, or"
-        raise InterruptedRunError(f"{run} holds {state}: name another folder with --out")
+        # A frozen head leaves its report alone: there is nothing to go on with.
+        way = "" if begun == ["report.json"] else "go on with --resume, or "
+        raise InterruptedRunError(f"{run} holds a run already: {way}name another folder with --out")
     if resume and not begun:
         raise InterruptedRunError(
             f"{run} has no checkpoint to resume: leave --resume out to start there"

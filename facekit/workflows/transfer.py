@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,6 +177,7 @@ def learn(
     else:
         learned = _frozen(run, recipe, bundle, data, source.cache_root)
     folder, metrics = write_results(run, recipe, learned, data)
+    shutil.rmtree(run / "backbone", ignore_errors=True)  # a tuned one: it is in the bundle now
     if recipe.data.cross:
         metrics = metrics | _try_on(run, recipe, folder, source)
     return TransferResult(run, recipe.rung, folder, metrics, True)

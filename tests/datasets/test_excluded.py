@@ -38,11 +38,17 @@ def test_lists_are_read(tmp_path: Path, name: str, text: str) -> None:
     assert read_excluded(path) == want
 
 
+def test_an_audit_that_found_nothing_leaves_nothing_out(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("id\n")
+    assert read_excluded(path) == frozenset()
+    assert leave_out(TABLE, read_excluded(path)).ids.tolist() == TABLE.ids.tolist()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("list.csv", b"name,reason\nx.png,copy\n", "columns name, reason; wanted is id or file"),
-        ("list.csv", b"id,reason\n", "names no picture"),
         ("list.txt", b"\n# nothing\n", "names no picture"),
         ("list.txt", b"\xff\xfe\x00", "cannot be read as a list"),
         (None, b"", "cannot be read as a list"),

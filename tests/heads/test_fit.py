@@ -55,6 +55,34 @@ def test_softmax_agrees_with_scikit_learn(l2: float) -> None:
     np.testing.assert_allclose(bias - bias.mean(), peer.intercept_, atol=5e-3)
 
 
+def test_shares_count_as_so_many_rows_of_each_class() -> None:
+    x, _ = classes(120)
+    shares = np.random.default_rng(2).dirichlet(np.ones(4), len(x))
+    found = fit_logistic(x, shares, softmax=True, l2=0.5, tolerance=1e-7)
+    every = np.repeat(x, 4, axis=0)
+    peer = fit_logistic(
+        every, np.tile(np.arange(4), len(x)), l2=0.5, sample_weight=shares.ravel(), tolerance=1e-7
+    )
+    np.testing.assert_allclose(found[0], peer[0], atol=2e-3)
+    np.testing.assert_allclose(found[1] - found[1].mean(), peer[1] - peer[1].mean(), atol=2e-3)
+
+
+def test_rows_without_shares_teach_nothing() -> None:
+    x, y = classes(200)
+    shares = np.eye(4)[y]
+    shares[150:] = 0
+    weights = np.ones(200)
+    found = fit_logistic(x, shares, softmax=True, l2=1.0, sample_weight=weights, tolerance=1e-7)
+    alone = fit_logistic(x[:150], y[:150], l2=1.0, tolerance=1e-7)
+    np.testing.assert_allclose(found[0], alone[0], atol=2e-3)
+
+
+@pytest.mark.parametrize("y", [np.zeros(3), np.full((3, 2), 1.5), np.full((3, 2), -0.1), np.eye(2)])
+def test_shares_that_do_not_fit_are_refused(y: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="needed are shares of shape"):
+        fit_logistic(np.zeros((3, 2)), y, softmax=True)
+
+
 def test_one_neuron_agrees_with_scikit_learn_under_class_weights() -> None:
     x, y = classes(k=2)
     y[:200] = 0

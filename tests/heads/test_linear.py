@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from facekit.errors import BundleError
-from facekit.heads.head import activate
+from facekit.heads.activation import activate
 from facekit.heads.linear import LinearHead
 from facekit.heads.load import load_head
 from facekit.heads.mlp import MlpHead
@@ -116,9 +116,49 @@ def test_mlp_layers_must_chain() -> None:
         MlpHead(parts=("a",), labels=("x", "y", "z"), layers=layers)
 
 
-@pytest.mark.parametrize("make", [linear, mlp])
+def channelled() -> LinearHead:
+    """Reads part "b" (1x2x2) through one channel of two."""
+    return LinearHead(
+        parts=("a", "b"),
+        labels=("x", "y", "z"),
+        weight=RNG.normal(size=(4, 3)),
+        bias=np.zeros(3),
+        channels={"b": np.array([[0.6], [0.8]])},
+        activation="softmax",
+    )
+
+
+def test_channels_reduce_a_part_at_every_place() -> None:
+    head, parts = channelled(), embedding()
+    x = np.concatenate([parts["a"], (parts["b"] @ [[0.6], [0.8]]).reshape(4, 2)], axis=1)
+    np.testing.assert_allclose(head.logits(parts), x @ head.weight, rtol=1e-4, atol=1e-5)
+    assert head.parameters == 4 * 3 + 3 + 2
+    assert head.width({"a": (2,), "b": (1, 2, 2)}) == 4 == head.sizes[0]
+    assert head.width({"a": (2,), "b": (3, 3, 2)}) == 11
+    assert head.width({"a": (2,), "b": (1, 2, 5)}) == -1
+    assert head.width({"b": (1, 2, 2)}) == 2
+    assert linear().width({"a": (2,), "b": (1, 2, 2), "c": (9,)}) == 6
+    with pytest.raises(BundleError, match="other channels than the head reads"):
+        head.scores({"a": np.zeros((1, 2)), "b": np.zeros((1, 2, 2, 3))})
+
+
+@pytest.mark.parametrize("channels", [{"c": np.eye(2)}, {"b": np.ones(2)}])
+def test_channels_are_matrices_of_parts_that_are_read(channels: dict[str, np.ndarray]) -> None:
+    with pytest.raises(ValueError, match=r"channels need a matrix"):
+        replace(channelled(), channels=channels)
+
+
+def test_half_precision_keeps_the_channels() -> None:
+    head, parts = channelled(), embedding()
+    again = load_head(head.to_bytes(half=True))
+    assert again.channels["b"].dtype == np.float32
+    np.testing.assert_allclose(again.scores(parts), head.scores(parts), atol=2e-3)
+
+
+@pytest.mark.parametrize("make", [linear, mlp, channelled])
 def test_files_give_back_the_same_head(make: object, tmp_path: Path) -> None:
-    head = replace(make(), calibration=RNG.normal(size=(3, 2)), mean=RNG.normal(size=6))  # type: ignore[operator]
+    head = replace(make(), calibration=RNG.normal(size=(3, 2)))  # type: ignore[operator]
+    head = replace(head, mean=RNG.normal(size=head.sizes[0]))
     head.save(tmp_path / "head.npz")
     again, parts = load_head(tmp_path / "head.npz"), embedding()
     assert type(again) is type(head)

@@ -64,3 +64,8 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot write into"):
         save_beside(np.zeros((8, 8, 3), np.uint8), tmp_path / "file", "a.jpg")
+
+
+def test_labels_that_exclude_each_other_give_the_best_however_likely() -> None:
+    face = {"emotions": {"happy": 0.4, "sad": 0.35, "fear": 0.25}}
+    assert labels_of(face) == ["happy 40%"]

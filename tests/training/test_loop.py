@@ -1,4 +1,4 @@
-"""Epochs on a linear model: early stopping, plateau, best weights, resume."""
+"""Epochs on a linear model: early stopping, plateau, best weights, resume, what is watched."""
 
 from __future__ import annotations
 
@@ -20,8 +20,18 @@ STILL = {
 }  # fmt: skip
 
 
-def make_run(folder: Path, *, contrary: bool = False, **parts: dict[str, Any]) -> Any:
-    """A run over 16 crops; ``contrary`` validation labels get worse as it learns."""
+def make_run(
+    folder: Path,
+    *,
+    contrary: bool = False,
+    watch: str = "val_loss",
+    shown: list[dict[str, float]] | None = None,
+    **parts: dict[str, Any],
+) -> Any:
+    """A run over 16 crops; ``contrary`` validation labels get worse as it learns.
+
+    ``shown`` are the measures of each epoch, in place of real ones.
+    """
     from facekit.training.backend import start_keras
 
     start_keras(seed=0)
@@ -30,6 +40,7 @@ def make_run(folder: Path, *, contrary: bool = False, **parts: dict[str, Any]) -
     from facekit.training.batches import Batches
     from facekit.training.loop import TrainingRun
     from facekit.training.multitask import Targets, build_trainer
+    from facekit.training.validate import validate
 
     plain = {"augment": STILL, "backbone": {"dropout": 0.0}}
     plain |= {"training": {"epochs": 9, "batch_size": 4}}
@@ -48,7 +59,11 @@ def make_run(folder: Path, *, contrary: bool = False, **parts: dict[str, Any]) -
     batches = Batches(crops, train, targets, recipe.augment, recipe.training.batch_size, 0)
     model = build_trainer(backbone, recipe, targets)
     folder.mkdir(exist_ok=True)
-    return TrainingRun(folder, recipe, model, batches, crops, targets, val)
+
+    def measure() -> dict[str, float]:
+        return shown.pop(0) if shown else validate(model, recipe, crops, targets, val)
+
+    return TrainingRun(folder, recipe, model, batches, measure, watch)
 
 
 def bias_of(run: Any) -> Any:
@@ -146,3 +161,54 @@ def test_validation_without_teacher_vectors_has_no_cosine() -> None:
     assert _cosine(unit, np.zeros((3, 3), np.float32)) == {}
     known = np.concatenate([unit[:2], np.zeros((1, 3), np.float32)])
     assert _cosine(5 * unit, known) == pytest.approx({"identity_cosine": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("watch", "best"), [("val_loss", 3), ("val_accuracy", 2), ("val_macro_f1", 1)]
+)
+def test_the_best_epoch_is_that_of_what_is_watched(tmp_path: Path, watch: str, best: int) -> None:
+    names = ("val_loss", "val_accuracy", "val_macro_f1")
+    measures = [(0.9, 0.5, 0.6), (0.8, 0.7, 0.5), (0.7, 0.6, 0.4), (0.95, 0.6, 0.3)]
+    shown = [dict(zip(names, values, strict=True)) for values in measures]
+    run = make_run(tmp_path, watch=watch, shown=shown, training={"patience": 9})
+    seen = []
+    for _ in range(4):
+        run.sit(1)
+        seen.append(bias_of(run))
+    run.restore_best()
+    assert [np.array_equal(bias_of(run), bias) for bias in seen] == [
+        n == best for n in (1, 2, 3, 4)
+    ]
+
+
+def test_the_seconds_of_an_epoch_go_on_after_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three steps of one second each, stopped after the second; saved after each."""
+    from facekit.training import loop
+
+    clock = iter(range(100))
+    monkeypatch.setattr(loop.time, "monotonic", lambda: float(next(clock)))
+    minutes = {"checkpoint_minutes": 1e-3}
+    run = make_run(tmp_path, training=minutes)
+    steps = run.batches.epoch
+    run.batches.epoch = lambda *given: [*steps(*given)][:2]
+    run._finish_epoch = dict  # as if it had been killed here
+    run._train_epoch()
+    again = make_run(tmp_path, training=minutes)
+    again.resume()
+    assert again._step == 2
+    again.sit(1)
+    (row,) = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    # Each sitting's clock is read once at its beginning and once after every step; the
+    # second reads it once more at the end.
+    assert row["seconds"] == 2 + 2
+    assert row["images_per_second"] == 3 * 4 / 4
+
+
+def test_lost_best_weights_are_one_line(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    run.sit(1)
+    run.best.unlink()
+    with pytest.raises(InterruptedRunError, match=r"best\.npz cannot be read"):
+        run.restore_best()

@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 
 from facekit.errors import DataError, UsageError
-from facekit.workflows.class_sources import CLASS_SOURCES, open_classes
+from facekit.workflows.class_sources import (
+    CLASS_SOURCES,
+    listed_ids,
+    open_classes,
+    tell_left_out,
+)
 
 
 def draw(folder: Path, *names: str) -> Path:
@@ -62,12 +67,23 @@ def test_splits_and_limits_keep_every_class(fer: Path) -> None:
 
 
 def test_a_list_may_name_any_split(fer: Path, tmp_path: Path) -> None:
-    (tmp_path / "out.csv").write_text("id,finding\ntrain/sad/3.png,copy\ntest/sad/0.png,copy\n")
-    table = open_classes("fer", fer, exclude=tmp_path / "out.csv", splits=("test",))
-    assert len(table) == 7 and "test/sad/0.png" not in table.ids
-    (tmp_path / "out.csv").write_text("id\ntest/sad/00.png\n")
+    table = open_classes("fer", fer)
+    listed = tmp_path / "out.csv"
+    listed.write_text("id,finding\ntrain/sad/3.png,copy\ntest/sad/0.png,copy\n")
+    assert listed_ids(table, listed) == {"train/sad/3.png", "test/sad/0.png"}
+    test = open_classes("fer", fer, splits=("test",))  # a part of the data
+    assert listed_ids(test, listed) == {"test/sad/0.png"}
+    listed.write_text("id\ntest/sad/00.png\n")
     with pytest.raises(DataError, match=r"mean 'test/sad/0\.png'"):
-        open_classes("fer", fer, exclude=tmp_path / "out.csv")
+        listed_ids(table, listed)
+
+
+def test_what_does_not_count_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    tell_left_out("fer", 1200, 0, 1200)
+    assert capsys.readouterr().err == ""
+    tell_left_out("fer", 1200, 3, 1000)
+    told = "fer: 1,200 images, 3 are on the list and 197 have no usable label: left out\n"
+    assert capsys.readouterr().err == told
 
 
 def test_what_is_wrong_goes_to_standard_error(

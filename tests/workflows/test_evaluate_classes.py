@@ -178,6 +178,15 @@ def test_own_classes_are_matched_by_name_not_by_order(tiny_bundle: Path, tmp_pat
         facekit.evaluate("folder", data, model=bundle, aligned="fer")
 
 
+def test_of_two_heads_the_one_made_for_the_classes_answers(emotions: Path, tmp_path: Path) -> None:
+    add_head(emotions, "classes", head(("happy", "sad")))
+    for i in range(3):
+        paint(tmp_path / "faces" / "test" / "happy" / f"{i}.png", BLUE)
+        paint(tmp_path / "faces" / "test" / "sad" / f"{i}.png", RED)
+    found = facekit.evaluate("folder", tmp_path / "faces", model=emotions, aligned="fer")
+    assert tuple(found.per_class) == ("happy", "sad") and found.metrics["accuracy"] == 1.0
+
+
 def test_a_bundle_without_the_head_is_refused(fer: Path, tiny_bundle: Path) -> None:
     with pytest.raises(BundleError, match=r"tiny has no head.*angry.*no such head.*--model") as e:
         facekit.evaluate("fer", fer, model=tiny_bundle)

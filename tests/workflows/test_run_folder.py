@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facekit.errors import InterruptedRunError
+from facekit.errors import InterruptedRunError, UsageError
 from facekit.recipe.load import load_recipe
-from facekit.workflows.run_folder import start_folder
+from facekit.workflows.pretrain import _fed
+from facekit.workflows.run_folder import choose_folder, hash_arrays, start_folder
 from facekit.workflows.sources import Source, crop_source, open_table
 
 RECIPE = load_recipe("demo")
@@ -39,10 +40,16 @@ def fed(folder: Path, tmp_path: Path) -> Open:
     return opened
 
 
+def start(
+    run: Path, source: Source, vectors: np.ndarray | None, backend: str, *, resume: bool
+) -> None:
+    start_folder(run, RECIPE, _fed(source, vectors, backend), resume=resume)
+
+
 def refused(run: Path, source: Source, vectors: np.ndarray | None, backend: str) -> str:
     before = (run / "data.json").read_bytes()
     with pytest.raises(InterruptedRunError) as caught:
-        start_folder(run, RECIPE, source, vectors, backend, resume=True)
+        start(run, source, vectors, backend, resume=True)
     line = str(caught.value)
     assert "\n" not in line and "--out" in line
     assert (run / "data.json").read_bytes() == before
@@ -52,15 +59,15 @@ def refused(run: Path, source: Source, vectors: np.ndarray | None, backend: str)
 def test_the_same_again_goes_on(fed: Open, tmp_path: Path) -> None:
     for vectors in (VECTORS, None):
         run = tmp_path / f"run-{vectors is None}"
-        start_folder(run, RECIPE, fed(), vectors, "jax", resume=False)
+        start(run, fed(), vectors, "jax", resume=False)
         before = (run / "data.json").read_bytes()
-        start_folder(run, RECIPE, fed(), vectors, "jax", resume=True)
+        start(run, fed(), vectors, "jax", resume=True)
         assert (run / "data.json").read_bytes() == before
 
 
 def test_another_teacher_or_backend_is_refused(fed: Open, tmp_path: Path) -> None:
     run, source = tmp_path / "run", fed()
-    start_folder(run, RECIPE, source, VECTORS, "jax", resume=False)
+    start(run, source, VECTORS, "jax", resume=False)
     assert "--teacher-table" in refused(run, source, None, "jax")
     other = VECTORS.copy()
     other[7, 3] += 0.001
@@ -72,7 +79,7 @@ def test_other_labels_partitions_or_pictures_are_refused(
     fed: Open, folder: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    start_folder(run, RECIPE, fed(), None, "jax", resume=False)
+    start(run, fed(), None, "jax", resume=False)
 
     path = folder / "list_attr_celeba.txt"
     text = path.read_text()
@@ -93,17 +100,75 @@ def test_other_labels_partitions_or_pictures_are_refused(
     assert "other labels or partitions" in refused(run, fed(), None, "jax")
     path.write_text(text)
 
-    start_folder(run, RECIPE, fed(), None, "jax", resume=True)
+    start(run, fed(), None, "jax", resume=True)
     (folder / "img_align_celeba" / name).touch()
     assert "other image files" in refused(run, fed(), None, "jax")
 
 
 def test_a_run_of_an_older_facekit_goes_on(fed: Open, tmp_path: Path) -> None:
     run, source = tmp_path / "run", fed()
-    start_folder(run, RECIPE, source, VECTORS, "jax", resume=False)
+    start(run, source, VECTORS, "jax", resume=False)
     whole = json.loads((run / "data.json").read_text())
     old = {key: value for key, value in whole.items() if key not in {"labels", "identity"}}
     (run / "data.json").write_text(json.dumps(old))
     assert "KERAS_BACKEND" in refused(run, source, VECTORS, "tensorflow")
-    start_folder(run, RECIPE, source, VECTORS, "jax", resume=True)
+    start(run, source, VECTORS, "jax", resume=True)
     assert json.loads((run / "data.json").read_text()) == whole
+
+
+FACTS = {"source": "fer", "images": {"train": 9, "test": 2}, "labels": "a", "crops": "b"}
+
+
+def test_a_transfer_is_kept_to_its_data_too(tmp_path: Path) -> None:
+    run, recipe = tmp_path / "run", load_recipe("fer-full")
+    start_folder(run, recipe, FACTS, resume=False)
+    start_folder(run, recipe, FACTS, resume=True)
+    for other, words in (
+        ({"images": {"train": 8, "test": 2}}, r"9 train, 2 test images, and --data has 8 train"),
+        ({"labels": "c"}, "other labels"),
+        ({"crops": "c"}, "other image files"),
+    ):
+        with pytest.raises(InterruptedRunError, match=words):
+            start_folder(run, recipe, {**FACTS, **other}, resume=True)
+
+
+def test_a_new_start_forgets_the_epochs_of_a_killed_one(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    start_folder(run, RECIPE, FACTS, resume=False)
+    (run / "metrics.jsonl").write_text('{"epoch": 1}\n')
+    start_folder(run, RECIPE, FACTS, resume=True)
+    assert (run / "metrics.jsonl").exists()
+    start_folder(run, RECIPE, FACTS, resume=False)
+    assert not (run / "metrics.jsonl").exists()
+    assert load_recipe(run / "recipe.toml") == RECIPE
+
+
+def test_where_a_run_may_begin_and_where_it_may_go_on(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert choose_folder(run, "demo", False) == run and not run.exists()
+    with pytest.raises(InterruptedRunError, match="no checkpoint to resume"):
+        choose_folder(run, "demo", True)
+    run.mkdir()
+    (run / "report.json").touch()  # a finished head: nothing to go on with
+    with pytest.raises(InterruptedRunError, match="already: name another folder"):
+        choose_folder(run, "demo", False)
+    for mark in ("checkpoint.npz", "frozen"):
+        (run / mark).touch()
+        with pytest.raises(InterruptedRunError, match="go on with --resume, or name another"):
+            choose_folder(run, "demo", False)
+        assert choose_folder(run, "demo", True) == run
+        (run / mark).unlink()
+    with pytest.raises(UsageError, match="is a file"):
+        choose_folder(run / "report.json", "demo", False)
+    with pytest.raises(UsageError, match="--resume needs --out"):
+        choose_folder(None, "demo", True)
+    named = choose_folder(None, tmp_path / "mine.toml", False)
+    assert named.parent == Path("runs") and named.name.startswith("mine-")
+
+
+def test_hashes_follow_values_types_and_shapes() -> None:
+    zeros = np.zeros(4, np.int32)
+    made = [zeros, zeros.astype(np.float32), zeros.reshape(2, 2), zeros + 1]
+    assert len({hash_arrays(array) for array in made}) == 4
+    assert hash_arrays(zeros, made[3]) != hash_arrays(made[3], zeros)
+    assert hash_arrays(zeros) == hash_arrays(np.zeros(4, np.int32))
