@@ -98,8 +98,8 @@ def near_copies(
     """Find exact, rescaled, recut, recompressed and mirrored copies.
 
     All pairs of descriptors are compared, block by block; likely pairs are
-    verified on their pixels. 32,298 crops of FER-2013 take about half a minute of
-    one core, ten times as many a hundred times the comparisons.
+    verified on their pixels. The 32,298 crops of FER-2013 take 13 s of one
+    core; the comparisons, a third of that, grow with the square of the crops.
 
     Args:
         crops: uint8 RGB array of shape (m, side, side, 3).
@@ -165,10 +165,9 @@ def _likely(
             for mirrored in (False, True):
                 shown = rows * MIRROR_SIGNS if mirrored else rows
                 cosine = np.asarray(shown @ columns.T, np.float32)
-                below = (
-                    np.arange(left, left + len(columns)) <= np.arange(top, top + len(rows))[:, None]
-                )
-                cosine[below] = -1
+                if left < top + len(rows):  # every pair once, and no row with itself
+                    first = np.arange(top, top + len(rows))[:, None]
+                    cosine[first >= np.arange(left, left + len(columns))] = -1
                 for one, other in _best_partners(cosine):
                     yield top + one, left + other, mirrored
         if progress is not None:
@@ -177,7 +176,7 @@ def _likely(
 
 def _best_partners(cosine: Floats) -> list[tuple[int, int]]:
     """Places above the bar, at most ``_PARTNERS`` a row, the highest first."""
-    one, other = np.nonzero(cosine > _WORTH_A_LOOK)
+    one, other = np.divmod(np.flatnonzero(cosine > _WORTH_A_LOOK), cosine.shape[1])
     value = cosine[one, other]
     order = np.lexsort((-value, one))
     one, other, value = one[order], other[order], value[order]

@@ -76,18 +76,21 @@ class _Shown:
 
     def groups(self, *kinds: str) -> list[Thumbnail]:
         """Groups that hold such findings, as many of each kind, evenly chosen."""
-        chosen: dict[int, None] = {}
+        chosen: dict[int, str] = {}
         for kind in kinds:
-            numbers = list(dict.fromkeys(one.group for one in self._kinds[kind]))
-            numbers = [number for number in numbers if number not in chosen]
+            seen = {one.group: one.detail for one in self._kinds[kind] if one.group not in chosen}
+            numbers = list(seen)
             take = np.linspace(0, len(numbers) - 1, min(len(numbers), _GROUPS // 2)).astype(int)
-            chosen |= dict.fromkeys(numbers[i] for i in take)
-        return [self._strip(number) for number in chosen]
+            chosen |= {numbers[i]: seen[numbers[i]] for i in take}
+        return [self._strip(number, detail) for number, detail in chosen.items()]
 
     def most_frequent(self) -> list[Thumbnail]:
         """The largest groups."""
         numbers = sorted(self._members, key=lambda number: (-len(self._members[number]), number))
-        return [self._strip(number) for number in numbers[: _GROUPS // 2]]
+        return [
+            self._strip(number, f"{len(self._members[number])} times")
+            for number in numbers[: _GROUPS // 2]
+        ]
 
     def suspects(self) -> list[Thumbnail]:
         """The surest of every label."""
@@ -110,7 +113,7 @@ class _Shown:
             for one in self._kinds[kind][:_ODD]
         ]
 
-    def _strip(self, number: int) -> Thumbnail:
+    def _strip(self, number: int, detail: str) -> Thumbnail:
         """Members of a group side by side: of each split and label first."""
         members = self._members[number]
         first: dict[tuple[str, str], Finding] = {}
@@ -122,7 +125,7 @@ class _Shown:
         said = [f"{one.split} {one.label}".strip() for one in order[:_SIDE_BY_SIDE]]
         left = len(members) - len(side)
         words = " | ".join(said) + (f" | {left} more" if left > 0 else "")
-        return Thumbnail(np.concatenate(side, axis=1), f"group {number}", (words, order[0].id))
+        return Thumbnail(np.concatenate(side, axis=1), f"group {number}", (words, detail))
 
     def _crop(self, one: Finding) -> NDArray[np.uint8]:
         return np.asarray(self._crops[self._place[one.id]])

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FineTuning", "export_tuned", "finetune", "require_training"]
 
-#: Strength of the head that fine-tuning starts from; any good start will do.
-_START_L2 = 3000.0
+#: Strength of the head that fine-tuning starts from, for each training row; any good
+#: start will do.
+_START_L2 = 0.1
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def _start(bundle: Bundle, data: ClassData) -> LinearHead:
     x = extract(data.crops, bundle, parts=[CLASSIFIER_PART], rows=data.train)[CLASSIFIER_PART]
     mean, scale = standardise(x)
     weight, bias = fit_logistic(
-        (x - mean) / scale, data.labels[data.train], l2=_START_L2, classes=len(data.names)
+        (x - mean) / scale, data.labels[data.train], l2=_START_L2 * len(x), classes=len(data.names)
     )
     return LinearHead(
         parts=(CLASSIFIER_PART,),
@@ -177,7 +178,13 @@ def _start(bundle: Bundle, data: ClassData) -> LinearHead:
     )
 
 
-def export_tuned(run: Path, recipe: TransferRecipe, tuned: FineTuning, data: ClassData) -> Learned:
+def export_tuned(
+    run: Path,
+    recipe: TransferRecipe,
+    tuned: FineTuning,
+    data: ClassData,
+    bundle: Bundle | None,
+) -> Learned:
     """The best epoch as a light backbone and a calibrated head.
 
     Args:
@@ -185,6 +192,7 @@ def export_tuned(run: Path, recipe: TransferRecipe, tuned: FineTuning, data: Cla
         recipe: The resolved recipe.
         tuned: A finished fine-tuning.
         data: The classes.
+        bundle: Whose backbone it began from; None from scratch.
 
     Returns:
         What ``class_results.write_results`` takes.
@@ -197,7 +205,7 @@ def export_tuned(run: Path, recipe: TransferRecipe, tuned: FineTuning, data: Cla
     tuned.training.restore_best()
     trunk = build_trunk(tuned.backbone)
     spec = tuned.backbone_spec.model_copy(update={"identity_size": 0})
-    bundle = write_bundle(
+    made = write_bundle(
         run / "backbone",
         BundleContents(
             name=recipe.name,
@@ -208,9 +216,19 @@ def export_tuned(run: Path, recipe: TransferRecipe, tuned: FineTuning, data: Cla
             config=spec.model_dump(mode="json"),
             parameters=int(trunk.count_params()),
             macs=count_macs(trunk),
+            training=_origin(bundle),
+            data_licences={} if bundle is None else bundle.manifest.data_licences,
         ),
     )
     logits = predict_logits(tuned.model, data.crops, data.val, mirror=recipe.mirror)
     head = calibrate_head(read_head(tuned.model, data.names), logits, data.labels[data.val])
     seconds = sum(float(row["seconds"]) for row in read_history(run / "metrics.jsonl"))
-    return Learned(bundle, head, "", seconds, tuned.trainable)
+    return Learned(made, head, "", seconds, tuned.trainable)
+
+
+def _origin(bundle: Bundle | None) -> dict[str, Any]:
+    """Where the weights began."""
+    if bundle is None:
+        return {"began": "random weights"}
+    began = f"{bundle.name}, backbone {bundle.manifest.backbone.sha256[:16]}"
+    return {"began": began, **bundle.manifest.training}

@@ -225,4 +225,4 @@ def _fine_tuned(
     tuned = finetune(run, recipe, bundle, data, resume=resume, epochs=epochs)
     if not tuned.sitting.finished:
         return None
-    return export_tuned(run, recipe, tuned, data)
+    return export_tuned(run, recipe, tuned, data, bundle)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from facekit.bundle.bundle import Bundle
 from facekit.recipe.transfer import TransferRecipe
@@ -61,6 +63,8 @@ def open_data(
         image_key=spec.image_key,
         label_key=spec.label_key,
     )
+    if spec.source == "ckplus":  # read as a test of heads from elsewhere: here it teaches
+        table = replace(table, split=np.full(len(table), "train", "<U5"))
     gone = frozenset[str]() if source.exclude is None else listed_ids(table, source.exclude)
     data = crop_classes(
         table,

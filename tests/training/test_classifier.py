@@ -29,13 +29,27 @@ def recipe_of(rung: str, *, rate: float = 1e-2) -> TransferRecipe:
     )
 
 
-def build(rung: str, start: LinearHead | None = None) -> tuple[Any, Any]:
+def make_backbone(*, settled: bool = False) -> Any:
+    """A backbone of random weights; its normalisation may know ``crops_of(64)``."""
     from facekit.backbones.catalog import build_backbone
     from facekit.training.backend import start_keras
-    from facekit.training.classifier import build_classifier
 
     start_keras(seed=1)
     backbone = build_backbone(SPEC, SIDE)
+    if settled:
+        norms = [layer for layer in backbone.layers if hasattr(layer, "moving_mean")]
+        for norm in norms:
+            norm.momentum = 0.0
+        backbone(crops_of(64), training=True)
+        for norm in norms:
+            norm.momentum = 0.98
+    return backbone
+
+
+def build(rung: str, start: LinearHead | None = None, *, settled: bool = False) -> tuple[Any, Any]:
+    from facekit.training.classifier import build_classifier
+
+    backbone = make_backbone(settled=settled)
     return backbone, build_classifier(backbone, recipe_of(rung), CLASSES, start)
 
 
@@ -113,29 +127,27 @@ def test_it_starts_as_the_head_it_is_given() -> None:
     pooled = np.asarray(backbone.predict_on_batch(crops_of(5))["pooled"])
     wanted = start.logits({"pooled": pooled})
     found = model.predict_on_batch(crops_of(5))["classes"]
-    assert found == pytest.approx(wanted, rel=1e-3, abs=1e-3 * np.abs(wanted).max())
+    assert found == pytest.approx(wanted, rel=1e-3, abs=1e-3 * float(np.abs(wanted).max()))
     assert np.abs(wanted).max() > 100  # the small scales did count
 
 
 @pytest.mark.tf
-def test_a_rate_of_nearly_zero_leaves_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The head's own statistics follow the batches; that of the same rows changes little."""
+def test_a_rate_of_nearly_zero_leaves_the_start() -> None:
+    """Statistics follow the batches: here they are those of the batch already."""
     from facekit.heads.fit import standardise
 
-    backbone, _ = build("last")
     crops = crops_of(64)
-    pooled = np.asarray(backbone.predict_on_batch(crops)["pooled"])
+    pooled = np.asarray(make_backbone(settled=True).predict_on_batch(crops)["pooled"])
     mean, scale = standardise(pooled)
     rng = np.random.default_rng(3)
     start = head_of(rng.normal(size=(len(mean), 4)), rng.normal(size=4), mean, scale)
-    backbone, model = build("last", start)
+    _, model = build("last", start, settled=True)
     model.optimizer.learning_rate = 1e-12
     for _ in range(5):
         model.train_on_batch(crops, {"classes": np.eye(4, dtype=np.float32)[np.arange(64) % 4]})
     wanted = start.logits({"pooled": pooled})
     found = model.predict_on_batch(crops)["classes"]
-    assert np.abs(found - wanted).max() < 0.02 * np.abs(wanted).max()
-    assert (found.argmax(1) == wanted.argmax(1)).mean() > 0.95
+    assert np.abs(found - wanted).max() < 0.01 * np.abs(wanted).max()
 
 
 @pytest.mark.tf
@@ -180,7 +192,9 @@ def test_every_family_has_a_last_stage(family: str) -> None:
     set_rung(backbone, "last", last_stage(family, len(spec.widths)))
     moving = [bool(layer.trainable_weights) for layer in backbone.layers if layer.weights]
     first = moving.index(True)
-    assert first > 0 and all(moving[first:])  # one piece, up to the end
+    assert first > 0
+    if family != "compact":  # whose parts of every stage come last
+        assert all(moving[first:])
     numbers = sum(int(np.prod(w.shape)) for w in backbone.trainable_weights)
     assert 0.2 < numbers / backbone.count_params() < 0.8
 

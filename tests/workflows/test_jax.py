@@ -44,6 +44,86 @@ assert keras.backend.backend() == "jax" and "tensorflow" not in sys.modules
 """
 
 
+#: Mixes four batches, then the last two again as a resumed run does.
+MIXING = """
+import os, sys
+
+class NoTensorFlow:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("tensorflow", "keras_cv"):
+            raise ModuleNotFoundError(f"No module named {name!r}")
+
+os.environ["KERAS_BACKEND"] = "jax"
+sys.meta_path.insert(0, NoTensorFlow())
+import numpy as np
+from facekit.augment.mixing import Mixer
+from facekit.recipe.transfer import MixSpec
+
+rng = np.random.default_rng(0)
+images = rng.integers(0, 256, (4, 6, 32, 32, 3), dtype=np.uint8)
+targets = np.eye(6, dtype=np.float32)
+
+def mix(spec, epoch=0, start=0):
+    mixer = Mixer(spec, 0)
+    mixer.begin(epoch, start, images.shape[1:], 6)
+    return [mixer.mix(images[step], targets, epoch, step) for step in range(start, 4)]
+
+for spec in (MixSpec(share=1, mixup=0.4, cutmix=1.0), MixSpec(randaugment=0.6)):
+    whole, rest, other = mix(spec), mix(spec, start=2), mix(spec, epoch=1)
+    for (x, y), (u, v) in zip(whole[2:], rest, strict=True):
+        assert np.array_equal(x, u) and np.array_equal(y, v)
+    for (x, y), (u, _), before in zip(whole, other, images, strict=True):
+        assert x.dtype == np.uint8 and x.shape == before.shape
+        assert (x != before).any() and not np.array_equal(x, u)
+        assert np.allclose(y.sum(1), 1, atol=1e-5)
+"""
+
+
+def run_python(code: str, *commands: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", code],
+        input="".join(json.dumps(command) + "\n" for command in commands),
+        capture_output=True,
+        text=True,
+        timeout=1800,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+
+
+def test_keras_own_layers_mix_and_can_begin_anywhere() -> None:
+    done = run_python(MIXING)
+    assert done.returncode == 0, done.stderr
+
+
+def test_pretrain_then_tune_in_sittings_and_evaluate(
+    cartoon_celeba: Path, cartoon_fer: Path, tmp_path: Path
+) -> None:
+    base, run = tmp_path / "base", tmp_path / "run"
+    sets = ["frame.side=32", "backbone.widths=[8,12]", "backbone.blocks=[1,1]"]
+    sets += ["training.batch_size=16", "training.epochs=1"]
+    start = [part for one in sets for part in ("--set", one)]
+    sets = [f"model={base / 'bundle'}", "training.epochs=2", "training.batch_size=16"]
+    sets += ["mix.share=0.8", "training.average=0.9"]
+    tune = [part for one in sets for part in ("--set", one)]
+    transfer = ["transfer", "fer", "--data", str(cartoon_fer), "--out", str(run)]
+    evaluate = ["evaluate", "fer", "--data", str(cartoon_fer), "--model", str(run / "bundle")]
+    celeba = ["pretrain", "celeba", "--data", str(cartoon_celeba), "--out", str(base)]
+    done = run_python(
+        COMMANDS,
+        [*celeba, "--recipe", "demo", *start],
+        [*transfer, "--rung", "full", *tune, "--epochs", "1"],
+        [*transfer, "--resume"],
+        [*evaluate, "--json"],
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+    report = json.loads((run / "report.json").read_text())
+    assert (report["rung"], report["n"]) == ("full", 21)
+    record = json.loads(done.stdout[done.stdout.index("{") :])
+    assert record["confusion"] == report["confusion"] and record["n"] == 21
+
+
 def test_pretrain_resume_export_and_evaluate(cartoon_celeba: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     train = ["pretrain", "celeba", "--data", str(cartoon_celeba), "--out", str(run)]
@@ -56,14 +136,7 @@ def test_pretrain_resume_export_and_evaluate(cartoon_celeba: Path, tmp_path: Pat
         [*train, "--resume"],
         [*measure, "--model", str(run / "bundle")],
     ]
-    done = subprocess.run(
-        [sys.executable, "-c", COMMANDS],
-        input="".join(json.dumps(command) + "\n" for command in commands),
-        capture_output=True,
-        text=True,
-        timeout=900,
-        cwd=Path(__file__).resolve().parents[2],
-    )
+    done = run_python(COMMANDS, *commands)
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2]
