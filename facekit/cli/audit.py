@@ -49,7 +49,7 @@ def audit(
         bool, typer.Option("--json", help="Print the JSON record and nothing else.")
     ] = False,
 ) -> None:
-    """Find copies, conflicting labels, bad pictures and likely wrong labels."""
+    """Find copies, bad pictures and likely wrong labels."""
     from facekit.cli.tables import print_json
     from facekit.workflows import audit as workflow
 

@@ -24,7 +24,7 @@ def compare(
         bool, typer.Option("--json", help="Print the JSON record and nothing else.")
     ] = False,
 ) -> None:
-    """Compare runs: accuracy, macro means, size, time of training, latency."""
+    """Put runs side by side: accuracy, size, time."""
     from dataclasses import asdict
 
     from facekit.cli.tables import print_json, print_table

@@ -9,7 +9,7 @@ import typer
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Show dataset cards (home page, licence, layout, known faults) and kept features.",
+    help="Show dataset cards and kept features.",
     rich_markup_mode=None,
     invoke_without_command=True,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -53,7 +54,7 @@ def transfer(
         bool, typer.Option("--allow-missing", help="Leave out images that cannot be used.")
     ] = False,
 ) -> None:
-    """Learn classes: a head on the frozen backbone in seconds, or more of the network."""
+    """Learn classes on the frozen backbone, or train it on."""
     from facekit.cli.choices import require_choice
     from facekit.cli.tables import print_pairs
     from facekit.recipe.transfer import RUNGS
@@ -87,4 +88,16 @@ def transfer(
         "state": state,
         "bundle": result.bundle or "-",
     }
+    if result.finished:
+        pairs["accuracy"] = _how_sure(result.run / "report.json")
     print_pairs(pairs | dict(result.metrics))
+
+
+def _how_sure(report: Path) -> str:
+    """The accuracy with its interval, as the report has it."""
+    record = json.loads(report.read_text(encoding="utf-8"))
+    low, high = (100 * end for end in record["intervals"]["accuracy"])
+    return (
+        f"{100 * record['metrics']['accuracy']:.1f} %, 95 % interval {low:.1f} to {high:.1f} % "
+        f"({record['n']:,} images, {record['split']})"
+    )

@@ -56,8 +56,10 @@ def class_intervals(
     """95 % intervals of everything `class_metrics` measures.
 
     Bootstrap, but where nobody repeats accuracy and recall are plain shares and
-    have Wilson's interval. A measure of exactly 0 or 1 does not vary when it is
-    redrawn; its other end is then the exact bound for as many units.
+    have Wilson's interval. Groups never make an interval narrower than the one
+    that draws single images: two people who are alike by chance prove nothing. A
+    measure of exactly 0 or 1 does not vary when it is redrawn; its other end is
+    then the exact bound for as many units.
 
     Args:
         labels: As for `class_metrics`, like the next three.
@@ -87,10 +89,12 @@ def class_intervals(
         return np.concatenate([means, each.reshape(-1, means.shape[1])])
 
     value = measure(np.ones((kept.size, 1)))[:, 0]
-    low, high = bootstrap(measure, kept.size, groups=inside, rounds=rounds, seed=seed)
+    low, high = bootstrap(measure, kept.size, rounds=rounds, seed=seed)
     sizes = _units(prepared, kept, inside)
-    if inside is None:
-        _plain_shares(prepared, low, high)
+    _plain_shares(prepared, low, high)
+    if inside is not None:
+        wide = bootstrap(measure, kept.size, groups=inside, rounds=rounds, seed=seed)
+        low, high = np.fmin(low, wide[0]), np.fmax(high, wide[1])
     _bound(value, low, high, sizes)
     first = len(CLASS_METRICS)
     pairs = zip(low[:first].tolist(), high[:first].tolist(), strict=True)

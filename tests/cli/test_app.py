@@ -18,6 +18,8 @@ VERBS = (
     "demo",
     "pretrain",
     "evaluate",
+    "transfer",
+    "audit",
     "compare",
     "recipes",
     "models",

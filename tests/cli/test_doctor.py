@@ -21,6 +21,7 @@ def states(answer) -> dict[str, str]:
 def shipped(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tiny bundle in place of the default one."""
     monkeypatch.setattr(zoo, "find_bundle", lambda name: tiny_bundle)
+    monkeypatch.setattr(zoo, "COMPANIONS", ())
 
 
 @pytest.fixture(autouse=True)

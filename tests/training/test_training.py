@@ -69,6 +69,25 @@ def test_average_follows_and_gives_the_weights_back() -> None:
     assert np.asarray(weight) == pytest.approx(8)
 
 
+def test_a_slow_average_soon_forgets_the_first_steps() -> None:
+    import keras
+
+    from facekit.training.average import Average
+
+    weight, average = keras.Variable(np.full(1, 100, np.float32)), Average(0.999)
+    seen = []
+    for step in range(201):
+        average.update([weight], step)
+        weight.assign([0.0])
+        seen.append(float(average.values[0][0]))
+    assert seen[4] == pytest.approx(100 * 2 / 11) and seen[8] == pytest.approx(seen[4] * 3 / 12)
+    assert seen[200] < 1 < 100 * 0.999**200
+    for step in range(40_000, 40_004):  # in the end it is as slow as it should be
+        average.values[0][:] = 100
+        average.update([weight], step)
+        assert average.values[0][0] == pytest.approx(100 * (0.999**4 if step % 4 == 0 else 1))
+
+
 def test_no_average_without_a_decay() -> None:
     import keras
 
@@ -102,6 +121,22 @@ def test_batches_follow_from_seed_epoch_and_step_alone() -> None:
 def test_an_epoch_uses_no_row_twice_and_only_the_given_rows() -> None:
     order = make_batches().order(0)
     assert sorted(order) == list(range(2, 19))
+
+
+def test_rows_can_be_drawn_by_chance() -> None:
+    from facekit.training.batches import Batches
+
+    plain = make_batches()
+    chance = np.where(np.arange(17) < 2, 0.35, 0.02)
+    drawn = Batches(plain.crops, plain.rows, plain.targets, plain.spec, 4, 0, None, chance)
+    order = np.concatenate([drawn.order(epoch) for epoch in range(50)])
+    assert drawn.per_epoch == 4 and len(drawn.order(0)) == 17
+    assert np.isin(order, [2, 3]).mean() == pytest.approx(0.7, abs=0.05)
+    assert set(order) == set(range(2, 19))
+    assert np.array_equal(drawn.order(1), drawn.order(1))
+    assert not np.array_equal(drawn.order(1), drawn.order(2))
+    whole, rest = list(drawn.epoch(2)), list(drawn.epoch(2, start=3))
+    assert len(whole) == 4 and np.array_equal(whole[3][0], rest[0][0])
 
 
 def test_an_error_in_the_background_reaches_the_trainer() -> None:

@@ -306,6 +306,31 @@ def test_the_shipped_backbone_tuned_takes_at_most_8_mb() -> None:
     assert len(to_onnx(build_trunk(restore_backbone(load_bundle("celeba-compact"))))) < 7_500_000
 
 
+@pytest.mark.tf
+@pytest.mark.slow
+def test_auto_climbs_for_real(train: Train, tmp_path: Path) -> None:
+    """Hardly anything can be learned here: what counts is that the pieces fit."""
+    run = tmp_path / "run"
+    changes = ["mix.share=0", "training.epochs=1", "head.epochs=2"]
+    result = train(run, *changes, rung="auto")
+    told = json.loads((run / "climb.json").read_text())
+    assert result.finished and result.rung == told["kept"] and result.bundle == run / "bundle"
+    tried = [step["rung"] for step in told["steps"]]
+    assert tried[:2] == ["frozen", "last"]
+    assert load_recipe(run / "recipe.toml").rung == "auto"
+    for rung in tried:
+        assert load_recipe(run / rung / "recipe.toml").rung == rung
+        facts = json.loads((run / rung / "data.json").read_text())
+        assert facts["images"]["val"] >= 7
+    kept = (run / told["kept"] / "report.json").read_bytes()
+    assert (run / "report.json").read_bytes() == kept
+    assert list(load_bundle(run / "bundle").heads) == ["emotions"]
+    before = [(run / rung / "report.html").stat().st_mtime_ns for rung in tried]
+    again = train(run, resume=True)
+    assert again.rung == result.rung and again.metrics == result.metrics
+    assert [(run / rung / "report.html").stat().st_mtime_ns for rung in tried] == before
+
+
 def data_of(cartoon_fer: Path, base: Path, caches: Path, *changes: str) -> tuple[Any, Any]:
     recipe = load_recipe("fer-full", [f"model={base}", *TINY, *changes], TransferRecipe)
     source = Sources(cartoon_fer, cache_root=caches)

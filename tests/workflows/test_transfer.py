@@ -21,7 +21,11 @@ from facekit.bundle.session import OnnxBackbone
 from facekit.bundle.zoo import load_bundle
 from facekit.datasets.cartoon import draw_face, make_person
 from facekit.errors import DataError, InterruptedRunError, RecipeError, UsageError
+from facekit.frame import FaceFrame
+from facekit.heads.activation import activate
 from facekit.labels import EMOTIONS
+from facekit.workflows.class_sources import open_classes
+from facekit.workflows.sources import crop_source
 from facekit.workflows.transfer import TransferResult, recipe_for, transfer
 
 Train = Callable[..., TransferResult]
@@ -161,7 +165,8 @@ def test_a_run_leaves_what_belongs_together(fer: Path, train: Train) -> None:
     assert card == (run / "bundle" / "card.md").read_text()
     assert f"{100 * right:.1f} %" in card and f"{100 * right:.1f} %" in page
     assert "21 test images" in page and "research" in card
-    assert report["history"] == [json.loads(line) for line in (run / "metrics.jsonl").open()]
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    assert report["history"] == [json.loads(line) for line in lines]
     assert [row["strength"] for row in report["history"]] == [0.1, 0.03]
 
 
@@ -329,7 +334,7 @@ def test_people_of_a_table_are_on_one_side(moods: Path, train: Train, tmp_path: 
     result = train("folder", data, "data.aligned=celeba", people=tmp_path / "who.csv")
     assert report_of(result)["bootstrap"] == {"unit": "person", "units": 2, "rounds": 1000}
     low, high = report_of(result)["intervals"]["accuracy"]
-    assert high - low > 0.3 or low < 0.5
+    assert high - low > 0.3 or report_of(result)["metrics"]["accuracy"] in (0, 1)
     with pytest.raises(UsageError, match="--people goes with folder"):
         train("fer", data, people=tmp_path / "who.csv")
 
@@ -365,14 +370,18 @@ def test_votes_are_learned_as_shares(fer: Path, train: Train, tmp_path: Path) ->
         votes[3] += 4  # four of ten always see sadness
         rows.append(f"{path.relative_to(data).as_posix()},{','.join(map(str, votes))}")
     (data / "ferplus_votes.csv").write_text("\n".join(rows) + "\n")
-    sad = EMOTIONS.index("sad")
-    chances = []
+    table = open_classes("fer", data, splits=("train",))
+    frame = FaceFrame(side=40)
+    crops = crop_source(table, frame, cache_root=tmp_path / "crops").cache.crops
+    said = []
     for out, options in (("own", {}), ("voted", {"labels": "ferplus"})):
         result = train("fer", data, recipe="fer-frozen-linear", out=out, **options)
-        rows_ = predictions(result.run / "predictions.csv")
-        assert len(rows_) == 21
-        chances.append(np.mean([float(row["sad"]) for row in rows_]))
-    assert chances[1] > chances[0] + 0.1 and EMOTIONS[sad] == "sad"
+        bundle = load_bundle(result.run / "bundle")
+        logits = bundle.heads["emotions"].logits(bundle.embed(crops), calibrated=False)
+        chances = activate(logits, "softmax")[:, EMOTIONS.index("sad")]
+        said.append(float(chances.mean()))
+    assert said[0] == pytest.approx(1 / 7, abs=0.02)
+    assert said[1] == pytest.approx((6 * 0.4 + 1) / 7, abs=0.02)
     recipe = (result.run / "recipe.toml").read_text()
     assert 'labels = "ferplus"' in recipe and "votes = 1.0" in recipe
     half = train("fer", data, "data.votes=0.5", labels="ferplus", out="half")
