@@ -7,6 +7,7 @@ it back.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import signal
@@ -363,8 +364,8 @@ def test_rare_classes_count_as_the_recipe_says(
     assert not np.array_equal(batches.order(3), batches.order(4))
 
 
+@pytest.mark.tf
 def test_too_few_images_are_one_line(tiny_bundle: Path, tmp_path: Path, cartoon_fer: Path) -> None:
-    pytest.importorskip("keras")
     for emotion in EMOTIONS[:2]:
         folder = tmp_path / "fer" / "train" / emotion
         folder.mkdir(parents=True)
@@ -388,10 +389,10 @@ def test_a_resumed_run_keeps_its_measure_and_its_rung(whole: Path, train: Train)
     assert (whole / "recipe.toml").read_bytes() == before
 
 
+@pytest.mark.tf
 def test_what_cannot_be_trained_is_said_before_the_images_are_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    pytest.importorskip("keras")
     given = {"out": tmp_path / "run", "cache_root": tmp_path / "cache"}
     with pytest.raises(RecipeError, match="did you mean 'mobilenetv2'"):
         transfer("fer", "nowhere", rung="scratch", overrides=["backbone.family=mobilnet"], **given)
@@ -401,9 +402,11 @@ def test_what_cannot_be_trained_is_said_before_the_images_are_read(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("jax", "keras", "onnx")),
+    reason="JAX is not installed: pip install 'facekit[jax]'",
+)
 def test_cutmix_has_its_limit_on_jax(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("jax", "keras", "onnx"):
-        pytest.importorskip(name)
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     recipe = load_recipe("fer-full", ["mix.cutmix=1.5"], TransferRecipe)
     with pytest.raises(RecipeError, match="at most 1 on jax"):
