@@ -131,7 +131,7 @@ def test_ten_photos_a_class_without_tensorflow(
         assert list(face) == ["cross", "glad"] and sum(face.values()) == pytest.approx(1)
     glad = [face["glad"] for face in scores]
     assert sum(chance > 0.5 for chance in glad) >= 3
-    assert max(glad) < 0.995  # twenty photos make nothing certain
+    assert max(glad) < 0.999  # twenty photos make nothing certain
     manifest = read_manifest(tmp_path / "run" / "bundle")
     assert manifest.base is not None and manifest.base.name == "celeba-compact"
     assert not (tmp_path / "run" / "bundle" / "backbone.onnx").exists()
