@@ -40,6 +40,9 @@ BOX_EYES: Final[dict[str, tuple[float, float]]] = {
     "haar": (0.389, 0.387),
 }
 
+#: Pixels that the corners of a crop may lie from the image's own.
+_SAME: Final = 1.0
+
 #: Nose tip and mouth corners relative to the middle of the eyes, in units of
 #: the eye distance: medians of YuNet's points on 400 CelebA images.
 _BELOW_EYES: Final[tuple[tuple[float, float], ...]] = (
@@ -140,6 +143,8 @@ class FaceFrame:
     def matrix_from_aligned(self, source: str, width: int, height: int) -> Matrix:
         """Fixed crop for a source whose images are aligned already.
 
+        Where the crop is the image to within a pixel, it is the image itself.
+
         Args:
             source: Key of ``ALIGNED_EYES``.
             width: Image width in pixels.
@@ -150,7 +155,12 @@ class FaceFrame:
         """
         size = np.array([width, height])
         right, left = (np.array(eye) * size for eye in ALIGNED_EYES[source])
-        return self.matrix_from_eyes(right, left)
+        matrix = self.matrix_from_eyes(right, left)
+        whole = np.array([(0, 0), (width, 0), (0, height), (width, height)], np.float64)
+        off = whole @ matrix[:, :2].T + matrix[:, 2] - whole
+        if width == height == self.side and np.abs(off).max() < _SAME:
+            return np.eye(2, 3)  # resampling would only blur
+        return matrix
 
     def warp(self, image: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
         """Crop an image into the frame; edges are filled from the nearest pixel.

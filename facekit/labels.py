@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["ATTRIBUTES", "EMOTIONS", "NOT_OURS", "attribute_index", "emotion_index"]
+__all__ = [
+    "ATTRIBUTES",
+    "EMOTIONS",
+    "NOT_OURS",
+    "SIX_EMOTIONS",
+    "attribute_index",
+    "emotion_index",
+]
 
 #: The 40 CelebA attributes, in the order of ``list_attr_celeba.txt``
 #: (Liu et al., "Deep Learning Face Attributes in the Wild", ICCV 2015).
@@ -66,6 +73,10 @@ EMOTIONS: Final[tuple[str, ...]] = (
     "surprise",
     "neutral",
 )
+
+#: Six emotions, as facekit's ancestor that read TFRecords numbered them: "natural" is
+#: neutral, and fear is none of them.
+SIX_EMOTIONS: Final[tuple[str, ...]] = ("angry", "disgust", "happy", "natural", "sad", "surprise")
 
 #: What other emotion sets have besides the seven: CK+'s and FER+'s contempt, and
 #: FER+'s columns for "cannot tell" and "not a face".

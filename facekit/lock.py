@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["locked"]
+if TYPE_CHECKING:
+    import filelock
+
+__all__ = ["exclusive", "is_held", "locked"]
+
+#: Seconds that `exclusive` tries: `is_held` of another process holds a lock for a
+#: moment, too.
+_TRIED: Final = 0.5
 
 
 @contextmanager
@@ -35,3 +44,57 @@ def locked(path: Path, waiting: str = "") -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def exclusive(path: Path, *, seconds: float = _TRIED) -> Iterator[None]:
+    """Hold a lock file or fail; it is gone afterwards.
+
+    The system frees it when a process dies; the file that such a process leaves
+    behind bars nobody. Where the file system knows no locks, nothing is barred.
+
+    Args:
+        path: The lock file; its folder exists.
+        seconds: How long to try.
+
+    Raises:
+        BlockingIOError: Another process holds it.
+        OSError: The lock file cannot be made.
+    """
+    lock = _acquire(path, seconds)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            with suppress(OSError):  # Windows keeps the name of an open file
+                path.unlink()  # before it is released: after that it may be another's
+            lock.release()
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process, this one too, holds a lock file; a missing one is held by nobody."""
+    if not path.exists():
+        return False
+    try:
+        with exclusive(path, seconds=0):
+            return False
+    except BlockingIOError:
+        return True
+
+
+def _acquire(path: Path, seconds: float) -> filelock.BaseFileLock | None:
+    """The lock, None where the file system has none."""
+    import filelock
+
+    lock = filelock.FileLock(path)
+    while True:
+        try:
+            lock.acquire(timeout=seconds, poll_interval=0.05)
+        except filelock.Timeout:
+            text = "is held by another process"
+            raise BlockingIOError(errno.EAGAIN, text, str(path)) from None
+        except NotImplementedError:
+            return None
+        if path.exists():
+            return lock
+        lock.release()  # its last holder removed the file after we had opened it

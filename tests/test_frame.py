@@ -225,3 +225,23 @@ def test_all_sources_share_the_frame(real_data: Path, facekit_home: Path, tmp_pa
         assert row["eye_y"] == pytest.approx(0.45, abs=allowed), name
         assert row["mouth_y"] == pytest.approx(record["frame"]["mouth_y"], abs=allowed), name
     assert cv2.imread(str(tmp_path / "mean.png")).shape[1] == 5 * 320
+
+
+def test_the_whole_picture_is_taken_as_it_is() -> None:
+    """FER-2013's own 48 px as a frame: no resampling, which would blur."""
+    whole = FaceFrame(side=48, eye_y=0.3938, eye_distance=0.3813)
+    picture = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+    assert np.array_equal(whole.warp(picture, whole.matrix_from_aligned("fer", 48, 48)), picture)
+    tighter = FaceFrame(side=48, eye_y=0.3938, eye_distance=0.42)
+    for frame, size in ((whole, 96), (tighter, 48)):
+        matrix = frame.matrix_from_aligned("fer", size, size)
+        eyes = np.array(ALIGNED_EYES["fer"]) * size
+        assert carry(matrix, eyes) == pytest.approx(frame.points()[:2])
+
+
+def test_a_frame_may_hold_the_whole_of_celeba() -> None:
+    whole = FaceFrame(side=109, eye_y=0.5161, eye_distance=0.1826)
+    corners = np.array([(0, 0), (178, 218)], np.float64)
+    found = carry(whole.matrix_from_aligned("celeba", 178, 218), corners)
+    assert found[:, 1] == pytest.approx([0, 109], abs=1.0)
+    assert found[:, 0] == pytest.approx([10, 99], abs=1.0)  # the sides are filled

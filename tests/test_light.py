@@ -100,7 +100,7 @@ def test_predict_loads_nothing_heavy_and_opens_no_socket(
     assert not seen.sockets
 
 
-def test_evaluate_and_compare_load_nothing_heavy(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_evaluate_compare_and_sweep_load_nothing_heavy(tiny_bundle: Path, tmp_path: Path) -> None:
     from facekit.bundle.write import add_head
     from facekit.heads.linear import LinearHead
     from facekit.labels import EMOTIONS
@@ -117,3 +117,5 @@ def test_evaluate_and_compare_load_nothing_heavy(tiny_bundle: Path, tmp_path: Pa
     assert not seen.modules & (HEAVY | {"sklearn", "albumentations"})
     assert not seen.sockets
     assert not facekit("compare", tmp_path).modules & (HEAVY | {"sklearn", "onnxruntime"})
+    looked = facekit("sweep", "demo", "--data", tmp_path, "--set", "training.seed=0,1", "--dry-run")
+    assert looked.code == 0 and not looked.modules & (HEAVY | {"sklearn", "onnxruntime"})

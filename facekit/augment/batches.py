@@ -64,6 +64,9 @@ def augment_crop(crop: Crop, spec: AugmentSpec, rng: Generator) -> Crop:
     if rng.random() < spec.blur:
         out = np.asarray(cv2.GaussianBlur(out, (0, 0), rng.uniform(0.4, 1.4) * side / 80), np.uint8)
     out = _colour_and_light(out, spec, rng)
+    if spec.brightness > 0:
+        offset = 255 * rng.uniform(-spec.brightness, spec.brightness)
+        out = np.clip(np.rint(out + np.float32(offset)), 0, 255).astype(np.uint8)
     if rng.random() < spec.noise:
         sigma = rng.uniform(2.0, 10.0)
         noise = rng.normal(0.0, sigma, out.shape[:2] + (1,)).astype(np.float32)

@@ -12,10 +12,35 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-__all__ = ["build_stages"]
+from facekit.recipe.network import BackboneSpec
+
+__all__ = ["build_parts"]
 
 
-def build_stages(
+def build_parts(crops: keras.KerasTensor, spec: BackboneSpec) -> dict[str, keras.KerasTensor]:
+    """Stack the stages on crops and name what they give.
+
+    Args:
+        crops: uint8 RGB tensor of shape (n, side, side, 3), 0 to 255.
+        spec: ``widths`` and ``blocks`` of the stages.
+
+    Returns:
+        ``pooled`` the averages of every stage, ``grid`` the last one, ``grid_mid``
+        the one before it, pooled to the same size.
+    """
+    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="to_signed")(crops)
+    stages = _build_stages(x, spec.widths, spec.blocks)
+    averages = [
+        layers.GlobalAveragePooling2D(name=f"average{i}")(x) for i, x in enumerate(stages, 1)
+    ]
+    return {
+        "pooled": layers.Concatenate(name="averages")(averages),
+        "grid": stages[-1],
+        "grid_mid": layers.AveragePooling2D(2, padding="same", name="halve")(stages[-2]),
+    }
+
+
+def _build_stages(
     inputs: keras.KerasTensor, widths: Sequence[int], blocks: Sequence[int]
 ) -> list[keras.KerasTensor]:
     """Stack the stages on a float image tensor.

@@ -35,6 +35,18 @@ def _rescaling(w: _Writer, layer: Any, inputs: list[str]) -> str:
     return x
 
 
+def _channel_mix(w: _Writer, layer: Any, inputs: list[str]) -> str:
+    """backbones.inputs.ChannelMix: a fixed 1x1 convolution."""
+    shares = np.asarray(layer.shares, np.float32).T
+    return w.node("Conv", [inputs[0], w.constant(np.ascontiguousarray(shares[:, :, None, None]))])
+
+
+def _pixel_mean(w: _Writer, layer: Any, inputs: list[str]) -> str:
+    """backbones.inputs.PixelMean: an image (h, w, c)."""
+    mean = w.node("Transpose", [w.weight(layer, layer.mean)], perm=[2, 0, 1])
+    return w.node("Sub", [inputs[0], mean])
+
+
 def _normalization(w: _Writer, layer: Any, inputs: list[str]) -> str:
     """keras.layers.Normalization with fixed mean and variance."""
     mean = np.asarray(layer.mean, np.float32).reshape(-1, 1, 1)
@@ -163,6 +175,7 @@ LAYERS: Final[dict[str, Callable[[_Writer, Any, list[str]], str]]] = {
     "Add": _binary("Add"),
     "AveragePooling2D": _pool("AveragePool"),
     "BatchNormalization": _batch_norm,
+    "ChannelMix": _channel_mix,
     "Concatenate": _concatenate,
     "Conv2D": _conv,
     "Dense": _dense,
@@ -174,6 +187,7 @@ LAYERS: Final[dict[str, Callable[[_Writer, Any, list[str]], str]]] = {
     "MaxPooling2D": _pool("MaxPool"),
     "Multiply": _binary("Mul"),
     "Normalization": _normalization,
+    "PixelMean": _pixel_mean,
     "ReLU": _relu,
     "Rescaling": _rescaling,
     "Reshape": _reshape,

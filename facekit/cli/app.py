@@ -25,6 +25,7 @@ from facekit.cli import (
     predict,
     pretrain,
     recipes,
+    sweep,
     transfer,
 )
 from facekit.errors import FacekitError
@@ -45,6 +46,7 @@ app.command("predict")(predict.predict)
 app.command("demo")(demo.demo)
 app.command("pretrain")(pretrain.pretrain)
 app.command("transfer")(transfer.transfer)
+app.command("sweep")(sweep.sweep)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("audit")(audit.audit)

@@ -1,7 +1,8 @@
-"""``facekit data``: the dataset cards, and the features that are kept."""
+"""``facekit data``: the dataset cards, the features that are kept, and TFRecords."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Show dataset cards and kept features.",
+    help="Show dataset cards and kept features; write TFRecords.",
     rich_markup_mode=None,
     invoke_without_command=True,
 )
@@ -64,3 +65,54 @@ def features(
         if not keys or one.key in keys
     ]
     print_table(("key", "model", "crops", "views", "MB"), rows, title=str(root))
+
+
+@app.command("export-tfrecord")
+def export_tfrecord(
+    data: Annotated[Path, typer.Option(help="FER-2013 as class folders, or fer2013.csv.")],
+    out: Annotated[
+        Path, typer.Option(help="fer.tfrecord makes fer-train.tfrecord, fer-test.tfrecord, ….")
+    ],
+    classes: Annotated[
+        str,
+        typer.Option(
+            help="six (no fear, neutral is natural), seven, or emotion=class,emotion=class,…"
+        ),
+    ] = "six",
+    first_label: Annotated[
+        int, typer.Option(min=0, max=1, help="Number of the first class: 0 or 1.")
+    ] = 0,
+    image_key: Annotated[str, typer.Option(help="Feature for the picture.")] = "image/encoded",
+    label_key: Annotated[
+        str, typer.Option(help="Feature for the class's number.")
+    ] = "image/class/label",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the JSON record and nothing else.")
+    ] = False,
+) -> None:
+    """Write FER-2013 as TFRecord files; needs the extra `train`."""
+    from facekit.cli.tables import print_json, print_table
+    from facekit.workflows.export_tfrecord import export_tfrecord as export
+
+    keys = {"image_key": image_key, "label_key": label_key}
+    files = export(data, out, classes=classes, first_label=first_label, **keys)
+    if as_json:
+        rows = [
+            {"path": str(one.path), "split": one.split, "classes": one.counts,
+             "left_out": one.left_out}
+            for one in files
+        ]  # fmt: skip
+        print_json({"files": rows})
+        return
+    print_table(
+        ("file", *files[0].counts, "left out"),
+        [
+            (
+                one.path.name,
+                *(f"{count:,}" for count in one.counts.values()),
+                ", ".join(f"{name} {count:,}" for name, count in one.left_out.items()) or "-",
+            )
+            for one in files
+        ],
+        title=str(out.parent),
+    )

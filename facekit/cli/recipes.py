@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -41,15 +41,51 @@ def show(
     source: Annotated[
         bool, typer.Option("--file", help="Print the file itself, comments and all.")
     ] = False,
+    params: Annotated[
+        bool, typer.Option("--params", help="Build its network; print layers and parameters.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print a recipe with every key: defaults and overrides resolved."""
-    from facekit.recipe.load import find_recipe, load_recipe, to_toml
+    """Print a recipe with every key: what it extends, defaults and overrides resolved."""
+    from facekit.cli.tables import print_json
+    from facekit.errors import UsageError
+    from facekit.recipe.load import base_recipes, find_recipe, load_recipe, to_toml
 
+    if source and (params or as_json):
+        raise UsageError("--file prints the file as it is: leave --params and --json out")
     if source:
-        text = find_recipe(recipe).read_text(encoding="utf-8")
+        typer.echo(find_recipe(recipe).read_text(encoding="utf-8").rstrip("\n"))
+        return
+    resolved = load_recipe(recipe, overrides or ())
+    if params:
+        from facekit.workflows.describe import describe_network
+
+        _print_network(describe_network(resolved), as_json)
+    elif as_json:
+        print_json(resolved.model_dump(mode="json", exclude_none=True))
     else:
-        text = to_toml(load_recipe(recipe, overrides or ()))
-    typer.echo(text.rstrip("\n"))
+        bases = base_recipes(recipe)
+        if bases:
+            names = " extends ".join(path.stem for path in (find_recipe(recipe), *bases))
+            typer.echo(f"# {names}")
+        typer.echo(to_toml(resolved).rstrip("\n"))
+
+
+def _print_network(told: dict[str, Any], as_json: bool) -> None:
+    from facekit.cli.tables import print_json, print_pairs, print_table
+
+    if as_json:
+        print_json(told)
+        return
+    rows = [
+        (row["name"], row["kind"], " x ".join(map(str, row["shape"])), f"{row['parameters']:,}")
+        for row in told["summary"]
+    ]
+    print_table(("layer", "kind", "output", "parameters"), rows)
+    numbers = {key: f"{told[key]:,}" for key in ("parameters", "trainable")}
+    counts = {key: told[key] for key in ("layers", "convolutions", "outputs")}
+    read = " x ".join(map(str, told["input"]))
+    print_pairs({"name": told["name"], **numbers, **counts, "input": read})
 
 
 @app.command("check")
@@ -60,14 +96,14 @@ def check(
     overrides: _Overrides = None,
 ) -> None:
     """Check recipes against the schema; exit code 1 when one does not fit."""
-    from facekit.backbones.catalog import check_family
+    from facekit.backbones.catalog import check_backbone
     from facekit.errors import RecipeError
     from facekit.recipe.load import list_recipes, load_recipe
 
     faulty = 0
     for name in recipes or [recipe.name for recipe in list_recipes()]:
         try:
-            check_family(load_recipe(name, overrides or ()).backbone.family)
+            check_backbone(load_recipe(name, overrides or ()).backbone)
         except RecipeError as error:
             faulty += 1
             typer.echo(f"{name}: {error}", err=True)

@@ -21,9 +21,9 @@ _EPSILON: Final = 1e-12
 def hold_out(
     table: Table, share: float, *, seed: int = 0, groups: Groups | None = None, split: str = "val"
 ) -> Table:
-    """Move about a share of the train rows of each class to another split.
+    """Move a share of the train rows of each class to another split.
 
-    Rows of one person, of one given group (duplicates, say), and all that hangs
+    It is rounded down, and met but for what groups leave no way to. Rows of one person, of one given group (duplicates, say), and all that hangs
     together through them move or stay as a whole. A class of two such groups or
     more keeps at least one row on each side, unless the groups of several classes
     leave no way to.
@@ -98,7 +98,8 @@ def _choose(counts: Counts, share: float, rng: np.random.Generator) -> NDArray[n
         bool array of shape (g,).
     """
     total = counts.sum(0)
-    wanted = np.where((counts > 0).sum(0) > 1, np.maximum(share * total, 1.0), 0.0)
+    whole = np.floor(share * total + _EPSILON)
+    wanted = np.where((counts > 0).sum(0) > 1, np.maximum(whole, 1.0), 0.0)
     scale = 1.0 / np.maximum(total, 1)
     have = np.zeros_like(total)
     taken = np.zeros(len(counts), bool)
@@ -107,6 +108,7 @@ def _choose(counts: Counts, share: float, rng: np.random.Generator) -> NDArray[n
         now, then = (float(np.square((x - wanted) * scale).sum()) for x in (have, after))
         if then < now - _EPSILON and _leaves_some(counts[group], after, total):
             taken[group], have = True, after
+    _round_off(counts, wanted, taken, have)
     for label in np.flatnonzero((have == 0) & (wanted > 0)):
         if have[label]:  # an earlier one of these brought some
             continue
@@ -117,6 +119,23 @@ def _choose(counts: Counts, share: float, rng: np.random.Generator) -> NDArray[n
                 taken[group], have = True, after
                 break
     return taken
+
+
+def _round_off(
+    counts: Counts, wanted: NDArray[np.float64], taken: NDArray[np.bool_], have: Counts
+) -> None:
+    """Bring every class to its share with groups of one row, as far as there are any.
+
+    Larger groups of several classes leave some a few rows above their share.
+    ``taken`` and ``have`` are changed in place.
+    """
+    alone = counts.sum(1) == 1
+    for label in np.flatnonzero(wanted > 0):
+        surplus = int(have[label] - wanted[label])
+        single = np.flatnonzero(alone & (counts[:, label] == 1) & (taken == (surplus > 0)))
+        moved = single[: abs(surplus)]
+        taken[moved] = surplus < 0
+        have[label] -= len(moved) if surplus > 0 else -len(moved)
 
 
 def _leaves_some(group: Counts, after: Counts, total: Counts) -> bool:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,32 +21,32 @@ from facekit.datasets.tfrecord_files import (
     record_files,
     split_of,
 )
+from facekit.datasets.tfrecord_labels import name_labels
 from facekit.errors import DataError, UsageError
-from facekit.labels import EMOTIONS, emotion_index
 
-__all__ = ["IMAGE_KEY", "LABEL_KEY", "read_tfrecord", "write_tfrecord"]
+__all__ = ["IMAGE_KEY", "LABEL_KEY", "TEXT_KEY", "read_tfrecord", "write_tfrecord"]
 
 #: Keys of TF-Slim's image records, which most tools write.
 IMAGE_KEY: Final = "image/encoded"
 LABEL_KEY: Final = "image/class/label"
+TEXT_KEY: Final = "image/class/text"
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Found:
-    """What the records of all files say."""
+    """What one record says."""
 
-    labels: list[int] = field(default_factory=list)
-    places: list[tuple[int, int]] = field(default_factory=list)  # file, record
-    unreadable: list[str] = field(default_factory=list)
-    mislabelled: list[str] = field(default_factory=list)
-    numbers: Counter[int] = field(default_factory=Counter)  # labels as written
-    keys: set[str] = field(default_factory=set)
+    place: tuple[int, int]  # file, record
+    record_id: str
+    value: Any  # the label as written
+    text: str  # its name as written
+    pictured: bool
 
 
 def read_tfrecord(
     path: Path | str | Sequence[Path | str],
     *,
-    classes: Sequence[str] = EMOTIONS,
+    classes: Sequence[str] | None = None,
     image_key: str = IMAGE_KEY,
     label_key: str = LABEL_KEY,
     first_label: int = 0,
@@ -62,10 +61,12 @@ def read_tfrecord(
     Args:
         path: A file, several, or a folder of files such as
             ``train-00000-of-00005.tfrecord`` (``.gz`` is unpacked).
-        classes: Class names in the order of the labels.
+        classes: Class names in the order of the labels; None takes the names in
+            ``image/class/text``, and ``EMOTIONS`` where there are none. Where a record
+            names its class, that counts and not the number.
         image_key: Feature with the encoded picture (JPEG, PNG, …).
         label_key: Feature with the label: a whole number, or a class name.
-        first_label: Number of the first class: 0 or 1.
+        first_label: Number of the first class: 0 or 1; where classes have no names.
         split: "train", "val" or "test" for all; None takes the word in each file's
             name, or "train" where it has none.
         aligned: Key of ``frame.ALIGNED_EYES``; None to detect faces.
@@ -76,8 +77,8 @@ def read_tfrecord(
 
     Raises:
         MissingExtraError: TensorFlow is not installed.
-        DataError: No file, a damaged one, no usable record, or labels that start at
-            1 though ``first_label`` is 0.
+        DataError: No file, a damaged one, no usable record, a number with two names,
+            or labels that start at 1 though ``first_label`` is 0.
         UsageError: ``first_label`` or ``split`` is something else.
     """
     if first_label not in (0, 1):
@@ -85,33 +86,28 @@ def read_tfrecord(
     if split is not None:
         require_splits((split,))
     files = record_files(path)
-    found = _Found()
-    for i, (name, file) in enumerate(files):
-        for number, features in enumerate(read_examples(file)):
-            record_id = f"{name}/{number:06d}"
-            value = first_value(features, label_key)
-            if isinstance(value, int):
-                found.numbers[value] += 1
-            found.keys.update(features)
-            label = _label(value, classes, first_label)
-            if label is None:
-                found.mislabelled.append(record_id)
-            elif not isinstance(first_value(features, image_key), bytes):
-                found.unreadable.append(record_id)
-            else:
-                found.labels.append(label)
-                found.places.append((i, number))
-    _require_usable(found, len(classes), (image_key, label_key), first_label)
+    found, keys = _find(files, image_key, label_key)
+    values, texts = [one.value for one in found], [one.text for one in found]
+    names, labels = name_labels(values, texts, classes, first_label)
+    pairs = list(zip(found, labels, strict=True))
+    wrong = tuple(one.record_id for one, label in pairs if label is None)
+    blank = tuple(one.record_id for one, n in pairs if n is not None and not one.pictured)
+    good = [(one, label) for one, label in pairs if label is not None and one.pictured]
+    _require_first(found, len(names), first_label)
+    if not good:
+        last = len(names) - 1 + first_label
+        raise _unusable(keys, (image_key, label_key), f"{first_label} to {last}", wrong, blank)
     splits = [split or split_of(name) for name, _ in files]
+    places = [one.place for one, _ in good]
     return Table(
         name="tfrecord",
-        ids=np.array([f"{files[i][0]}/{number:06d}" for i, number in found.places], np.str_),
-        images=_Pictures(tuple(file for _, file in files), np.array(found.places), image_key),
-        labels=np.array(found.labels, np.int64),
-        label_names=tuple(classes),
-        split=np.array([splits[i] for i, _ in found.places], "<U5"),
+        ids=np.array([one.record_id for one, _ in good], np.str_),
+        images=_Pictures(tuple(file for _, file in files), np.array(places), image_key),
+        labels=np.array([label for _, label in good], np.int64),
+        label_names=names,
+        split=np.array([splits[file] for file, _ in places], "<U5"),
         aligned=aligned,
-        issues=Issues(unreadable=tuple(found.unreadable), mislabelled=tuple(found.mislabelled)),
+        issues=Issues(unreadable=blank, mislabelled=wrong),
     )
 
 
@@ -122,6 +118,7 @@ def write_tfrecord(
     image_key: str = IMAGE_KEY,
     label_key: str = LABEL_KEY,
     first_label: int = 0,
+    text_key: str | None = TEXT_KEY,
 ) -> None:
     """Write encoded pictures and labels as one TFRecord file, whole or not at all.
 
@@ -131,6 +128,7 @@ def write_tfrecord(
         image_key: Feature for the picture.
         label_key: Feature for the label, a whole number.
         first_label: Number of the first class; -1 stays ``first_label - 1``.
+        text_key: Feature for the class name; None writes none.
 
     Raises:
         MissingExtraError: TensorFlow is not installed.
@@ -141,12 +139,14 @@ def write_tfrecord(
     try:
         with tf.io.TFRecordWriter(os.fspath(part)) as writer:
             for picture, label in zip(_encoded(table), table.labels.tolist(), strict=True):
+                number = tf.train.Int64List(value=[label + first_label])
                 features = {
                     image_key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[picture])),
-                    label_key: tf.train.Feature(
-                        int64_list=tf.train.Int64List(value=[label + first_label])
-                    ),
+                    label_key: tf.train.Feature(int64_list=number),
                 }
+                if text_key is not None and 0 <= label < len(table.label_names):
+                    text = tf.train.BytesList(value=[table.label_names[label].encode()])
+                    features[text_key] = tf.train.Feature(bytes_list=text)
                 example = tf.train.Example(features=tf.train.Features(feature=features))
                 writer.write(example.SerializeToString())
         os.replace(part, path)
@@ -191,35 +191,46 @@ def _encoded(table: Table) -> Iterator[bytes]:
     return table.images.stream(np.arange(len(table)))
 
 
-def _label(value: Any, classes: Sequence[str], first_label: int) -> int | None:
-    """Class of a label as it is written, or None."""
-    if isinstance(value, bytes):
-        name = value.decode("utf-8", "replace")
-        if tuple(classes) == EMOTIONS:
-            try:
-                return emotion_index(name)
-            except KeyError:
-                return None
-        return list(classes).index(name) if name in classes else None
-    if isinstance(value, int) and 0 <= value - first_label < len(classes):
-        return value - first_label
-    return None
+def _find(
+    files: Sequence[tuple[str, Path]], image_key: str, label_key: str
+) -> tuple[list[_Found], set[str]]:
+    """What every record says, and all keys that occur."""
+    found: list[_Found] = []
+    keys: set[str] = set()
+    for i, (name, file) in enumerate(files):
+        for number, features in enumerate(read_examples(file)):
+            text = first_value(features, TEXT_KEY)
+            found.append(
+                _Found(
+                    (i, number),
+                    f"{name}/{number:06d}",
+                    first_value(features, label_key),
+                    text.decode("utf-8", "replace") if isinstance(text, bytes) else "",
+                    isinstance(first_value(features, image_key), bytes),
+                )
+            )
+            keys.update(features)
+    return found, keys
 
 
-def _require_usable(found: _Found, classes: int, keys: tuple[str, str], first_label: int) -> None:
-    """Refuse records that say nothing, or whose labels are one off."""
-    numbers = found.numbers
+def _require_first(found: Sequence[_Found], classes: int, first_label: int) -> None:
+    """Refuse labels that are one off; those with a name beside them are not meant."""
+    numbers = [one.value for one in found if isinstance(one.value, int) and not one.text]
     if first_label == 0 and numbers and min(numbers) == 1 and max(numbers) == classes:
         raise DataError(f"the labels run from 1 to {classes}: pass first_label 1 (0 was taken)")
-    if found.labels:
-        return
-    absent = [key for key in keys if key not in found.keys]
+
+
+def _unusable(
+    have: set[str], asked: tuple[str, str], numbers: str, wrong: Sequence[str], blank: Sequence[str]
+) -> DataError:
+    """Why no record can be used."""
+    absent = [key for key in asked if key not in have]
     if absent:
-        have = ", ".join(sorted(found.keys)[:8]) or "no keys"
-        raise DataError(
-            f"no record has {' or '.join(absent)}; they have {have}: name the right key"
+        shown = ", ".join(sorted(have)[:8]) or "no keys"
+        return DataError(
+            f"no record has {' or '.join(absent)}; they have {shown}: name the right key"
         )
-    raise DataError(
-        f"no record can be used: {len(found.mislabelled):,} labels are not {first_label} to "
-        f"{classes - 1 + first_label} or a class name, {len(found.unreadable):,} have no picture"
+    return DataError(
+        f"no record can be used: {len(wrong):,} labels are not {numbers} or a class name, "
+        f"{len(blank):,} have no picture"
     )

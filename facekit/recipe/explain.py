@@ -9,6 +9,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from facekit.recipe.extends import EXTENDS
+
 __all__ = ["explain", "nearest"]
 
 
@@ -75,7 +77,8 @@ def _names(schema: type[BaseModel], place: list[str]) -> list[str]:
         # A table whose keys are free (targets) is followed by one of its keys.
         inner = _model_in(field.annotation) if field else None
         model = inner or model
-    return list(model.model_fields)
+    own = [] if place else [EXTENDS]  # no field: it is gone when a recipe is checked
+    return [*model.model_fields, *own]
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:

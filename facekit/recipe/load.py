@@ -17,12 +17,14 @@ from pydantic import ValidationError
 
 from facekit.errors import RecipeError
 from facekit.recipe.explain import explain, nearest
+from facekit.recipe.extends import EXTENDS, merge_chain, read_chain
 from facekit.recipe.schema import PretrainRecipe
 from facekit.recipe.transfer import TransferRecipe
 
 __all__ = [
     "Recipe",
     "RecipeInfo",
+    "base_recipes",
     "find_recipe",
     "list_recipes",
     "load_recipe",
@@ -91,7 +93,7 @@ def load_recipe(
     overrides: Sequence[str] = (),
     schema: type[R] | None = None,
 ) -> Recipe:
-    """Read a recipe and put overrides on top of it.
+    """Read a recipe, with what it extends, and put overrides on top of it.
 
     Args:
         name_or_path: A name from ``list_recipes`` or the path of a TOML file.
@@ -103,11 +105,12 @@ def load_recipe(
         The checked recipe.
 
     Raises:
-        RecipeError: No such recipe, no TOML, an unknown key, or a value outside
-            its range; the message has one line and names the nearest key.
+        RecipeError: No such recipe or base, no TOML, an unknown key, or a value
+            outside its range; the message has one line and names the nearest key.
     """
     path = find_recipe(name_or_path)
-    content = _read(path)
+    chain = read_chain(path, _read, find_recipe)
+    content = merge_chain(chain)
     for text in overrides:
         _override(content, text)
     if "name" not in content:
@@ -121,7 +124,9 @@ def load_recipe(
     try:
         return found.model_validate(content)
     except ValidationError as error:
-        raise RecipeError(f"recipe {path.name}: {explain(error, found)}") from None
+        bases = ", ".join(base.name for base, _ in chain[1:])
+        told = f"{path.name} (extends {bases})" if bases else path.name
+        raise RecipeError(f"recipe {told}: {explain(error, found)}") from None
 
 
 def find_recipe(name_or_path: str | Path) -> Path:
@@ -144,9 +149,21 @@ def find_recipe(name_or_path: str | Path) -> Path:
     raise RecipeError(f"no recipe is called {str(name_or_path)!r}{nearest(name_or_path, files)}")
 
 
+def base_recipes(name_or_path: str | Path) -> tuple[Path, ...]:
+    """The files that a recipe extends, the nearest first.
+
+    Args:
+        name_or_path: As for ``load_recipe``.
+
+    Raises:
+        RecipeError: It, or one of them, cannot be read.
+    """
+    return tuple(path for path, _ in read_chain(find_recipe(name_or_path), _read, find_recipe)[1:])
+
+
 def to_toml(recipe: Recipe) -> str:
     """The whole recipe, defaults included, as TOML that ``load_recipe`` reads back."""
-    return tomli_w.dumps(recipe.model_dump(mode="json"))
+    return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -177,6 +194,8 @@ def _override(content: dict[str, Any], text: str) -> None:
         raise RecipeError(
             f"cannot read {text!r}: write key=value, such as optimizer.learning_rate=0.001"
         )
+    if keys[0] == EXTENDS:
+        raise RecipeError(f"{EXTENDS} cannot be set: write it into a recipe file")
     place = content
     for depth, key in enumerate(keys[:-1]):
         inner = place.setdefault(key, {})

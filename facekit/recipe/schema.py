@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from facekit.frame import FaceFrame
+from facekit.recipe.network import BackboneSpec
+from facekit.recipe.spec import Count, Name, NonNegative, Share, Spec
 
 __all__ = [
     "AugmentSpec",
@@ -26,18 +28,7 @@ __all__ = [
     "TrainingSpec",
 ]
 
-Share = Annotated[float, Field(ge=0, le=1)]
-NonNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
 TargetName = Literal["attributes", "identity"]
-#: The same as a bundle's name, because the bundle is named after its recipe.
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-
-
-class Spec(BaseModel):
-    """What all tables of a recipe share: unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataSpec(Spec):
@@ -57,25 +48,6 @@ class FrameSpec(Spec):
     def build(self) -> FaceFrame:
         """The frame these numbers describe."""
         return FaceFrame(self.side, self.eye_y, self.eye_distance)
-
-
-class BackboneSpec(Spec):
-    """Which network; ``widths`` and ``blocks`` belong to the compact family."""
-
-    family: str = "compact"
-    widths: Annotated[tuple[Count, ...], Field(min_length=2, max_length=6)] = (32, 64, 128, 256)
-    blocks: Annotated[tuple[Count, ...], Field(min_length=2, max_length=6)] = (1, 2, 2, 2)
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    identity_size: Annotated[int, Field(ge=0, le=1024)] = 128
-
-    @model_validator(mode="after")
-    def _same_length(self) -> BackboneSpec:
-        if len(self.widths) != len(self.blocks):
-            raise ValueError(
-                f"widths has {len(self.widths)} stages and blocks {len(self.blocks)}: "
-                "give both the same number"
-            )
-        return self
 
 
 class TargetSpec(Spec):
@@ -108,24 +80,77 @@ class AugmentSpec(Spec):
     blur: Share = 0.1
     noise: Share = 0.15
     erase: Share = 0.25
+    brightness: Share = 0.0  # added to every pixel, of the whole range; beside ``light``
 
 
 class OptimizerSpec(Spec):
-    """AdamW (Loshchilov and Hutter, 2019)."""
+    """AdamW (Loshchilov and Hutter, 2019), or one of Keras' plain optimisers.
 
-    name: Literal["adamw"] = "adamw"
+    ``weight_decay`` is AdamW's alone (and 0 for the others where it is not given);
+    ``momentum`` belongs to rmsprop and sgd; ``clip_norm`` limits the global norm of
+    the gradient, 0 does not.
+    """
+
+    name: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 2.5e-3
     weight_decay: NonNegative = 0.02
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     clip_norm: NonNegative = 5.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _decay_of_adamw(cls, given: object) -> object:
+        if isinstance(given, dict) and given.get("name", "adamw") != "adamw":
+            return {"weight_decay": 0.0, **given}
+        return given
+
+    @model_validator(mode="after")
+    def _own_keys(self) -> OptimizerSpec:
+        if self.weight_decay and self.name != "adamw":
+            raise ValueError(
+                f"weight_decay is for adamw, not for {self.name}: set it to 0 and take "
+                "backbone.l2 and top.l2"
+            )
+        if self.momentum and self.name not in ("rmsprop", "sgd"):
+            raise ValueError(f"momentum is for rmsprop and sgd, not for {self.name}: set it to 0")
+        return self
 
 
 class ScheduleSpec(Spec):
-    """Warm-up, then cosine to zero, constant, or reduction on a plateau."""
+    """Warm-up, then cosine to zero, constant, reduction on a plateau, or steps.
 
-    kind: Literal["cosine", "constant", "plateau"] = "cosine"
+    A plateau is ``patience`` epochs without a better one: the rate is multiplied by
+    ``factor``. Steps multiply it after the epochs ``at``, by ``factors`` one by one
+    or by ``factor`` each time; ``on_plateau`` reduces it on a plateau besides.
+    Neither takes the rate below ``floor``.
+    """
+
+    kind: Literal["cosine", "constant", "plateau", "steps"] = "cosine"
     warmup_epochs: NonNegative = 1.0
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     patience: Count = 3
+    at: tuple[Count, ...] = ()
+    factors: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    on_plateau: bool = False
+    floor: NonNegative = 0.0
+
+    @model_validator(mode="after")
+    def _steps(self) -> ScheduleSpec:
+        if self.kind == "steps" and not self.at:
+            raise ValueError("at is missing: kind='steps' needs the epochs, such as [80, 120]")
+        if list(self.at) != sorted(set(self.at)):
+            raise ValueError(f"at={list(self.at)}: each epoch must be above the one before")
+        if self.factors and len(self.factors) != len(self.at):
+            raise ValueError(
+                f"factors has {len(self.factors)} numbers and at {len(self.at)}: give as many, "
+                "or none and factor alone"
+            )
+        return self
+
+    @property
+    def reduces_on_plateau(self) -> bool:
+        """Whether epochs without a better one lower the rate."""
+        return self.kind == "plateau" or (self.kind == "steps" and self.on_plateau)
 
 
 class TrainingSpec(Spec):
@@ -141,12 +166,32 @@ class TrainingSpec(Spec):
 
 
 class ExpectedSpec(Spec):
-    """A metric with its range, from a run that was really made."""
+    """A metric: what others published, what a run of ours gave, its range.
+
+    ``reported`` is the published number and never ours; ``measured`` is that of a
+    run that was really made with ``command``, and ``budget`` says in words how long
+    it was and on what. ``low`` to ``high`` is where a run with ``command`` ends.
+    """
 
     metric: str
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
+    reported: float | None = None
+    measured: float | None = None
+    budget: str = ""
     command: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> ExpectedSpec:
+        if (self.low is None) != (self.high is None):
+            raise ValueError("low and high go together: give both")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"low={self.low:g} is above high={self.high:g}")
+        if self.low is None and self.reported is None and self.measured is None:
+            raise ValueError("no number: give reported, measured, or low and high")
+        if self.measured is not None and not (self.budget and self.command):
+            raise ValueError("measured needs the budget of its run in words, and its command")
+        return self
 
 
 def _attributes_alone() -> dict[TargetName, TargetSpec]:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from facekit.recipe.network import BackboneSpec, TopSpec
 from facekit.recipe.schema import (
     AugmentSpec,
-    BackboneSpec,
-    Count,
     ExpectedSpec,
     FrameSpec,
-    Name,
-    NonNegative,
     OptimizerSpec,
     ScheduleSpec,
-    Share,
-    Spec,
     TrainingSpec,
 )
+from facekit.recipe.spec import Count, Name, NonNegative, Share, Spec
 
 __all__ = [
     "RUNGS",
@@ -58,6 +54,14 @@ class TransferDataSpec(Spec):
     image_key: str = "image/encoded"  # of a TFRecord
     label_key: str = "image/class/label"
     first_label: Literal[0, 1] = 0
+    classes: tuple[str, ...] = ()  # of a TFRecord, in the order of its labels; none: its own
+
+    @field_validator("classes")
+    @classmethod
+    def _differ(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if names and (len(set(names)) < len(names) or len(names) < 2 or not all(names)):
+            raise ValueError(f"{list(names)} are no classes: two or more names that differ")
+        return names
 
 
 #: Parts of facekit's own backbones.
@@ -129,7 +133,8 @@ class TransferRecipe(Spec):
     """A whole transfer recipe.
 
     ``model`` is the bundle whose backbone is reused; ``scratch`` takes
-    ``backbone`` and ``frame`` instead.
+    ``backbone`` and ``frame`` instead. The rungs that train a backbone put ``top``
+    on it; without, a normalised linear layer with ``head.dropout``.
     """
 
     name: Name
@@ -142,6 +147,7 @@ class TransferRecipe(Spec):
     head: HeadSpec = HeadSpec()
     frame: FrameSpec = FrameSpec()
     backbone: BackboneSpec = BackboneSpec()
+    top: TopSpec | None = None
     augment: AugmentSpec = AugmentSpec()
     mix: MixSpec = MixSpec()
     optimizer: OptimizerSpec = OptimizerSpec()

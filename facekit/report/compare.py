@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from facekit.evaluation.intervals import Interval
+from facekit.report.cells import (
+    count_text,
+    markdown_rows,
+    percent_text,
+    range_text,
+    time_text,
+)
 from facekit.report.page import Section, document, figure, pairs, table
 from facekit.report.ranges import RangeRow, range_chart
 
@@ -98,14 +105,14 @@ def text_rows(runs: Sequence[ComparedRun]) -> list[tuple[str, ...]]:
         (
             run.name,
             run.rung,
-            _percent(run.accuracy),
-            _range(run.accuracy_interval),
-            _percent(run.macro_precision),
-            _percent(run.macro_recall),
-            _percent(run.macro_f1),
-            _count(run.parameters),
-            _count(run.trainable),
-            _time(run.seconds),
+            percent_text(run.accuracy),
+            range_text(run.accuracy_interval),
+            percent_text(run.macro_precision),
+            percent_text(run.macro_recall),
+            percent_text(run.macro_f1),
+            count_text(run.parameters),
+            count_text(run.trainable),
+            time_text(run.seconds),
             "-" if run.latency_ms is None else f"{run.latency_ms:.1f}",
         )
         for run in runs
@@ -141,9 +148,7 @@ def markdown_table(runs: Sequence[ComparedRun]) -> str:
         ):
             best = values.index(max(values))
             rows[best][column] = f"**{rows[best][column]}**"
-    rule = ["---", "---", *["---:"] * (len(COLUMNS) - 2)]
-    lines = [COLUMNS, rule, *rows]
-    return "".join(f"| {' | '.join(_cell(text) for text in row)} |\n" for row in lines)
+    return markdown_rows(COLUMNS, rows, words=2)
 
 
 def comparison_page(runs: Sequence[ComparedRun], notes: Sequence[str] = ()) -> str:
@@ -172,35 +177,3 @@ def comparison_page(runs: Sequence[ComparedRun], notes: Sequence[str] = ()) -> s
     if not same:
         sections.append(Section("Measured on", "", pairs(places)))
     return document("Runs side by side", f"{len(runs)} runs", sections, "Made by facekit.")
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f}"
-
-
-def _range(interval: Interval | None) -> str:
-    return "-" if interval is None else f"{100 * interval[0]:.1f}-{100 * interval[1]:.1f}"
-
-
-def _count(number: int) -> str:
-    for size, unit in ((1e6, "M"), (1e3, "k")):
-        if number >= size:
-            return (
-                f"{number / size:.3g} {unit}"
-                if number < 1000 * size
-                else f"{number / size:,.0f} {unit}"
-            )
-    return str(number)
-
-
-def _time(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    for size, unit in ((3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.1f} s"
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")

@@ -10,19 +10,23 @@ __all__ = ["build_optimizer", "use_jit"]
 
 
 def build_optimizer(spec: OptimizerSpec) -> keras.optimizers.Optimizer:
-    """AdamW with a limit on the global gradient norm.
+    """The named optimiser, with a limit on the global gradient norm where wanted.
 
     Args:
-        spec: Rate, decay and limit; the loop sets the rate before every step.
+        spec: Name, rate, decay, momentum and limit; the loop sets the rate before
+            every step.
 
     Returns:
         An optimiser that decays neither normalisation nor biases.
     """
-    optimizer = keras.optimizers.AdamW(
-        spec.learning_rate,
-        weight_decay=spec.weight_decay,
-        global_clipnorm=spec.clip_norm or None,
-    )
+    shared = {"learning_rate": spec.learning_rate, "global_clipnorm": spec.clip_norm or None}
+    if spec.name == "adam":
+        return keras.optimizers.Adam(**shared)
+    if spec.name == "rmsprop":
+        return keras.optimizers.RMSprop(momentum=spec.momentum, **shared)
+    if spec.name == "sgd":
+        return keras.optimizers.SGD(momentum=spec.momentum, **shared)
+    optimizer = keras.optimizers.AdamW(weight_decay=spec.weight_decay, **shared)
     # Normalisation and biases are not decayed: it only shrinks the scale of features.
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer

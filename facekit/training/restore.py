@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import keras
 
-from facekit.backbones.catalog import build_backbone
+from facekit.backbones.catalog import build_backbone, spec_from_config
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.onnx_graph import read_weights
-from facekit.recipe.schema import BackboneSpec
+from facekit.recipe.network import Pool
 
 __all__ = ["restore_backbone"]
 
 
-def restore_backbone(bundle: Bundle) -> keras.Model:
+def restore_backbone(bundle: Bundle, pool: Pool | None = None) -> keras.Model:
     """Build the backbone of a bundle with its weights.
 
     The ONNX file keeps every variable under its own name, normalisation and all,
@@ -21,6 +21,7 @@ def restore_backbone(bundle: Bundle) -> keras.Model:
     Args:
         bundle: Made by ``facekit pretrain``; start Keras first
             (``training.backend.start_keras``).
+        pool: What ``pooled`` shall be; None keeps what it was.
 
     Returns:
         A Keras model from uint8 RGB crops (n, side, side, 3) to a dict of named
@@ -31,7 +32,7 @@ def restore_backbone(bundle: Bundle) -> keras.Model:
         RecipeError: The bundle's family is not in the catalog.
     """
     entry = bundle.manifest.backbone
-    spec = BackboneSpec.model_validate({"family": entry.family, **entry.config})
-    model = build_backbone(spec, bundle.manifest.frame.side)
+    spec, own = spec_from_config(entry.family, entry.config)
+    model = build_backbone(spec, bundle.manifest.frame.side, pool or own)
     read_weights(str(bundle.graph), model)
     return model

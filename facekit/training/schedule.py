@@ -21,7 +21,7 @@ def learning_rate(
         step: Steps already made, from 0.
         steps_per_epoch: Steps of one epoch.
         epochs: Epochs of the whole run.
-        plateau: Factor that ``Plateau`` has reached; 1 for other kinds.
+        plateau: Factor that ``Plateau`` has reached; 1 where no plateau counts.
 
     Returns:
         A positive number.
@@ -31,9 +31,18 @@ def learning_rate(
     if spec.kind == "constant":
         return base * rise
     if spec.kind == "plateau":
-        return base * rise * plateau
+        return max(base * rise * plateau, spec.floor)
+    if spec.kind == "steps":
+        return max(base * rise * plateau * _stepped(spec, step, steps_per_epoch), spec.floor)
     share = min(1.0, step / max(1, epochs * steps_per_epoch))
     return base * rise * max(1e-3, 0.5 * (1 + math.cos(math.pi * share)))
+
+
+def _stepped(spec: ScheduleSpec, step: int, steps_per_epoch: int) -> float:
+    """Product of the factors of all steps that are behind."""
+    factors = spec.factors or (spec.factor,) * len(spec.at)
+    done = [f for at, f in zip(spec.at, factors, strict=True) if step >= at * steps_per_epoch]
+    return math.prod(done)
 
 
 @dataclass
@@ -64,6 +73,6 @@ class Plateau:
             self.best, self.waited = loss, 0
             return True
         self.waited += 1
-        if spec.kind == "plateau" and self.waited % spec.patience == 0:
+        if spec.reduces_on_plateau and self.waited % spec.patience == 0:
             self.scale *= spec.factor
         return False

@@ -35,6 +35,7 @@ def open_classes(
     image_key: str = "image/encoded",
     label_key: str = "image/class/label",
     first_label: int = 0,
+    classes: tuple[str, ...] = (),
     splits: tuple[str, ...] | None = None,
     limit: int = 0,
 ) -> Table:
@@ -54,6 +55,8 @@ def open_classes(
         image_key: Feature with the encoded picture; of tfrecord.
         label_key: Feature with the label; of tfrecord.
         first_label: Number of the first class; of tfrecord.
+        classes: Their names in the order of the labels; of tfrecord; none takes the
+            names in the records, and FER-2013's seven emotions where they have none.
         splits: Which of train, val and test to keep; None for all.
         limit: Keep so many images of each split, evenly spaced because rows come
             class by class; 0 keeps all.
@@ -88,8 +91,14 @@ def open_classes(
     else:
         from facekit.datasets.tfrecord import read_tfrecord
 
-        keys = {"image_key": image_key, "label_key": label_key}
-        table = read_tfrecord(data, **keys, first_label=first_label, aligned=aligned or "fer")
+        table = read_tfrecord(
+            data,
+            classes=classes or None,
+            image_key=image_key,
+            label_key=label_key,
+            first_label=first_label,
+            aligned=aligned or "fer",
+        )
     tell_issues(table, data)
     return _keep(table, splits, limit)
 

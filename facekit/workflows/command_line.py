@@ -18,5 +18,7 @@ def command_line() -> str:
 
 def _short(word: str) -> str:
     """A path, or one behind an equals sign (``--set model=/home/me/tiny``), by its last name."""
+    if Path(word).is_absolute():  # its name may have an equals sign: a sweep's folders do
+        return Path(word).name
     key, equals, value = word.rpartition("=")
     return f"{key}{equals}{Path(value).name if Path(value).is_absolute() else value}"

@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facekit.augment.mixing import Mixer, require_layers
-from facekit.backbones.catalog import build_backbone, check_family
+from facekit.backbones.catalog import check_backbone, config_of
+from facekit.backbones.weights import check_weights, name_weights
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.write import BundleContents, write_bundle
 from facekit.features.extract import extract
 from facekit.heads.fit import fit_logistic, standardise
+from facekit.heads.head import Head
 from facekit.heads.linear import LinearHead
-from facekit.recipe.schema import BackboneSpec
 from facekit.recipe.transfer import TransferRecipe
 from facekit.report.record import read_history
 from facekit.workflows.class_data import ClassData, class_weights, row_weights
 from facekit.workflows.frozen import calibrate_head
 from facekit.workflows.learned import Learned
+from facekit.workflows.network import Network, open_network
 
 if TYPE_CHECKING:
     from facekit.training.batches import Batches
@@ -37,36 +39,39 @@ class FineTuning:
 
     Attributes:
         training: The run; ``restore_best`` puts the best weights into the models.
-        backbone: The Keras backbone.
+        network: The Keras backbone and what rebuilds it.
         model: The Keras classifier around it.
         sitting: What was done.
         trainable: How many numbers move.
-        backbone_spec: What rebuilds the backbone.
     """
 
     training: TrainingRun
-    backbone: Any
+    network: Network
     model: Any
     sitting: Sitting
     trainable: int
-    backbone_spec: BackboneSpec
 
 
-def require_training(recipe: TransferRecipe) -> None:
+def require_training(recipe: TransferRecipe, *, resume: bool = False) -> None:
     """Refuse at once what would only show after the images have been read.
 
     Args:
         recipe: Its rung is ``last``, ``full`` or ``scratch``.
+        resume: A run that goes on has its weights in its checkpoint.
 
     Raises:
         FacekitError: Keras, its backend or what the recipe mixes with is missing, or
-            there is no such backbone.
+            there is no such backbone, or no such weights to begin with.
     """
-    from facekit.training.backend import require_backend
+    from facekit.training.backend import require_backend, start_keras
 
     require_layers(recipe.mix, require_backend())
-    if recipe.rung == "scratch":
-        check_family(recipe.backbone.family)
+    if recipe.rung != "scratch":
+        return
+    check_backbone(recipe.backbone)
+    if recipe.backbone.weights != "none" and not resume:
+        start_keras(seed=recipe.training.seed)
+        check_weights(recipe.backbone)
 
 
 def finetune(
@@ -95,13 +100,18 @@ def finetune(
         FacekitError: The backbone cannot be rebuilt, the run cannot be resumed.
     """
     from facekit.training.classes import validate_classes
-    from facekit.training.classifier import build_classifier, count_trainable
+    from facekit.training.classifier import build_classifier
     from facekit.training.journal import Journal
     from facekit.training.loop import TrainingRun
+    from facekit.training.parameters import count_trainable
+    from facekit.training.pixel_mean import measure_pixel_mean
 
-    recipe, backbone = _backbone(recipe, bundle)
-    start = None if bundle is None or resume else _start(bundle, data)
-    model = build_classifier(backbone, recipe, len(data.names), start)
+    network = open_network(recipe, bundle, weights=not resume)
+    recipe = recipe.model_copy(update={"backbone": network.spec})
+    if bundle is None and not resume:
+        measure_pixel_mean(network.backbone, data.crops, data.train)
+    start = None if bundle is None or resume else _start(bundle, data, recipe)
+    model = build_classifier(network.backbone, recipe, len(data.names), start)
     labels = data.labels[data.val]
     with Journal(run, recipe.training.epochs) as journal:
         training = TrainingRun(
@@ -117,8 +127,7 @@ def finetune(
         if resume:
             training.resume()
         sitting = training.sit(epochs)
-    moving = count_trainable(model)
-    return FineTuning(training, backbone, model, sitting, moving, recipe.backbone)
+    return FineTuning(training, network, model, sitting, count_trainable(model))
 
 
 def _batches(recipe: TransferRecipe, data: ClassData) -> Batches:
@@ -143,25 +152,20 @@ def _batches(recipe: TransferRecipe, data: ClassData) -> Batches:
     )
 
 
-def _backbone(recipe: TransferRecipe, bundle: Bundle | None) -> tuple[TransferRecipe, Any]:
-    """The Keras backbone, and the recipe with the family it really has."""
-    if bundle is None:
-        spec = recipe.backbone.model_copy(update={"identity_size": 0})
-        return recipe, build_backbone(spec, recipe.frame.side)
-    from facekit.training.restore import restore_backbone
+def _start(bundle: Bundle, data: ClassData, recipe: TransferRecipe) -> Head | None:
+    """The bundle's own head where the layers on top are like it, else a linear one.
 
-    entry = bundle.manifest.backbone
-    spec = BackboneSpec.model_validate({"family": entry.family, **entry.config})
-    return recipe.model_copy(update={"backbone": spec}), restore_backbone(bundle)
-
-
-def _start(bundle: Bundle, data: ClassData) -> LinearHead:
-    """A linear head on the frozen part: fine-tuning from it forgets less.
-
-    Kumar et al., "Fine-Tuning can Distort Pretrained Features", ICLR 2022.
+    Fine-tuning from a fitted head forgets less: Kumar et al., "Fine-Tuning can Distort
+    Pretrained Features", ICLR 2022.
     """
     from facekit.training.classifier import CLASSIFIER_PART
 
+    if recipe.top is not None:
+        for head in bundle.heads.values():
+            if head.labels == data.names and head.parts == (CLASSIFIER_PART,):
+                return head
+        if recipe.top.widths:
+            return None
     x = extract(data.crops, bundle, parts=[CLASSIFIER_PART], rows=data.train)[CLASSIFIER_PART]
     mean, scale = standardise(x)
     weight, bias = fit_logistic(
@@ -201,10 +205,11 @@ def export_tuned(
     from facekit.training.classes import predict_logits
     from facekit.training.classifier import build_trunk, read_head
     from facekit.training.macs import count_macs
+    from facekit.training.parameters import count_parameters
 
     tuned.training.restore_best()
-    trunk = build_trunk(tuned.backbone)
-    spec = tuned.backbone_spec.model_copy(update={"identity_size": 0})
+    trunk = build_trunk(tuned.network.backbone)
+    spec = tuned.network.spec.model_copy(update={"identity_size": 0})
     made = write_bundle(
         run / "backbone",
         BundleContents(
@@ -213,10 +218,10 @@ def export_tuned(
             frame=data.source.cache.frame,
             onnx=to_onnx(trunk),
             family=spec.family,
-            config=spec.model_dump(mode="json"),
-            parameters=int(trunk.count_params()),
+            config=config_of(spec, tuned.network.pool),
+            parameters=count_parameters(trunk),
             macs=count_macs(trunk),
-            training=_origin(bundle),
+            training=_origin(recipe, bundle),
             data_licences={} if bundle is None else bundle.manifest.data_licences,
         ),
     )
@@ -226,9 +231,9 @@ def export_tuned(
     return Learned(made, head, "", seconds, tuned.trainable)
 
 
-def _origin(bundle: Bundle | None) -> dict[str, Any]:
+def _origin(recipe: TransferRecipe, bundle: Bundle | None) -> dict[str, Any]:
     """Where the weights began."""
     if bundle is None:
-        return {"began": "random weights"}
+        return {"began": name_weights(recipe.backbone)}
     began = f"{bundle.name}, backbone {bundle.manifest.backbone.sha256[:16]}"
     return {"began": began, **bundle.manifest.training}

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from facekit.backbones.catalog import config_of
+from facekit.backbones.weights import name_weights
 from facekit.bundle.write import BundleContents, write_bundle
 from facekit.bundle.zoo import Bundle
 from facekit.heads.linear import LinearHead
@@ -119,14 +121,16 @@ def package(
 def _contents(
     recipe: PretrainRecipe, backbone: Any, onnx: bytes, head: LinearHead, macs: int
 ) -> BundleContents:
+    from facekit.training.parameters import count_parameters
+
     return BundleContents(
         name=recipe.name,
         version="1",
         frame=recipe.frame.build(),
         onnx=onnx,
         family=recipe.backbone.family,
-        config=recipe.backbone.model_dump(mode="json"),
-        parameters=int(backbone.count_params()),
+        config=config_of(recipe.backbone),
+        parameters=count_parameters(backbone),
         macs=macs,
         heads={"attributes": head},
     )
@@ -184,6 +188,7 @@ def _provenance(recipe: PretrainRecipe, source: Source, trained: Trained) -> dic
 
     return {
         "recipe": recipe.name,
+        "began": name_weights(recipe.backbone),
         "data": source.table.name,
         "images": {s: int((source.table.split == s).sum()) for s in ("train", "val")},
         "teachers": trained.teachers,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facekit.backbones.catalog import build_backbone, check_family
+from facekit.backbones.catalog import build_backbone, check_backbone
+from facekit.backbones.weights import load_weights
 from facekit.errors import RecipeError, UsageError
 from facekit.recipe.schema import PretrainRecipe
 from facekit.teachers.table import read_teacher_table, to_targets
@@ -22,7 +23,7 @@ from facekit.workflows.identity import (
     require_identity,
     teach_identity,
 )
-from facekit.workflows.run_folder import choose_folder, hash_arrays, resolve_recipe, start_folder
+from facekit.workflows.run_folder import hash_arrays, occupied, resolve_recipe, start_folder
 from facekit.workflows.sources import Source, crop_source, open_table
 
 if TYPE_CHECKING:
@@ -88,30 +89,32 @@ def pretrain(
     """
     if epochs is not None and epochs < 1:
         raise UsageError(f"--epochs is {epochs}: give 1 or more")
-    run = choose_folder(out, recipe, resume)
-    changes = [*overrides, *([f"data.source={source}"] if source else [])]
-    resolved = resolve_recipe(run, recipe, changes, resume, PretrainRecipe)
-    _require(resolved, teacher_table is not None)
-    if identity_spec(resolved) is None:  # an untrained part would only mislead
-        backbone_spec = resolved.backbone.model_copy(update={"identity_size": 0})
-        resolved = resolved.model_copy(update={"backbone": backbone_spec})
-    folder, listed, taught = (
-        None if one is None else Path(one) for one in (data, exclude, teacher_table)
-    )
-    opened, vectors, backend = _open(resolved, folder, listed, taught, allow_missing, cache_root)
-    targets = _targets(resolved, opened, vectors)
-    start_folder(run, resolved, _fed(opened, vectors, backend), resume=resume)
-    training, backbone, sitting = _train(run, resolved, opened, targets, resume, epochs)
-    if not sitting.finished:
-        last = sitting.history[-1] if sitting.history else {}
-        return PretrainResult(run, None, last, False)
-    training.restore_best()
-    from facekit.workflows.package import Trained, package
+    with occupied(out, recipe, resume) as run:
+        changes = [*overrides, *([f"data.source={source}"] if source else [])]
+        resolved = resolve_recipe(run, recipe, changes, resume, PretrainRecipe)
+        _require(resolved, teacher_table is not None)
+        if identity_spec(resolved) is None:  # an untrained part would only mislead
+            backbone_spec = resolved.backbone.model_copy(update={"identity_size": 0})
+            resolved = resolved.model_copy(update={"backbone": backbone_spec})
+        folder, listed, taught = (
+            None if one is None else Path(one) for one in (data, exclude, teacher_table)
+        )
+        opened, vectors, backend = _open(
+            resolved, folder, listed, taught, allow_missing, cache_root
+        )
+        targets = _targets(resolved, opened, vectors)
+        start_folder(run, resolved, _fed(opened, vectors, backend), resume=resume)
+        training, backbone, sitting = _train(run, resolved, opened, targets, resume, epochs)
+        if not sitting.finished:
+            last = sitting.history[-1] if sitting.history else {}
+            return PretrainResult(run, None, last, False)
+        training.restore_best()
+        from facekit.workflows.package import Trained, package
 
-    teachers = name_teachers(resolved, teacher_table)
-    trained = Trained(backbone, training.model, sitting.epoch, backend, teachers)
-    bundle, metrics = package(run, resolved, trained, opened, targets)
-    return PretrainResult(run, bundle, metrics, True)
+        teachers = name_teachers(resolved, teacher_table)
+        trained = Trained(backbone, training.model, sitting.epoch, backend, teachers)
+        bundle, metrics = package(run, resolved, trained, opened, targets)
+        return PretrainResult(run, bundle, metrics, True)
 
 
 def _open(
@@ -156,7 +159,7 @@ def _fed(source: Source, vectors: NDArray[np.float32] | None, backend: str) -> d
 
 def _require(recipe: PretrainRecipe, has_vectors: bool) -> None:
     """Refuse at once what would only show after the images have been read."""
-    check_family(recipe.backbone.family)
+    check_backbone(recipe.backbone)
     require_backend()
     require_identity(recipe, has_vectors=has_vectors)
 
@@ -193,9 +196,13 @@ def _train(
     from facekit.training.journal import Journal
     from facekit.training.loop import TrainingRun
     from facekit.training.multitask import build_trainer
+    from facekit.training.pixel_mean import measure_pixel_mean
     from facekit.training.validate import validate
 
     backbone = build_backbone(recipe.backbone, recipe.frame.side)
+    if not resume:  # the checkpoint has both
+        load_weights(backbone, recipe.backbone)
+        measure_pixel_mean(backbone, source.cache.crops, source.places("train"))
     batches = Batches(
         source.cache.crops,
         source.places("train"),

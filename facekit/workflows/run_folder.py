@@ -1,4 +1,4 @@
-"""The run folder of a pretraining: may it be used, and with which recipe."""
+"""The run folder of a training: may it be used, by whom, and with which recipe."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 
 from facekit.atomic import write_atomically
 from facekit.errors import InterruptedRunError, RecipeError, UsageError
+from facekit.lock import exclusive, is_held
 from facekit.recipe.load import load_recipe, to_toml
 from facekit.recipe.schema import PretrainRecipe
 from facekit.recipe.transfer import TransferRecipe
 
-__all__ = ["choose_folder", "hash_arrays", "resolve_recipe", "start_folder"]
+__all__ = ["LOCK", "choose_folder", "hash_arrays", "occupied", "resolve_recipe", "start_folder"]
 
 R = TypeVar("R", PretrainRecipe, TransferRecipe)
 
@@ -26,8 +28,11 @@ R = TypeVar("R", PretrainRecipe, TransferRecipe)
 #: which epoch is the best.
 _FIXED: Final[dict[type[Any], tuple[str, ...]]] = {
     PretrainRecipe: ("data", "frame", "backbone", "targets"),
-    TransferRecipe: ("data", "frame", "backbone", "model", "rung", "best"),
+    TransferRecipe: ("data", "frame", "backbone", "top", "model", "rung", "best"),
 }
+
+#: Held in a run folder as long as a process works in it.
+LOCK: Final = ".lock"
 
 #: What a run leaves behind: in training, when it climbs, when it is finished.
 _MARKS: Final = ("checkpoint.npz", "frozen", "report.json")
@@ -77,6 +82,52 @@ def choose_folder(out: Path | str | None, recipe: str | Path, resume: bool) -> P
             f"{run} has no checkpoint to resume: leave --resume out to start there"
         )
     return run
+
+
+@contextmanager
+def occupied(out: Path | str | None, recipe: str | Path, resume: bool) -> Iterator[Path]:
+    """Choose the run folder and keep other processes out of it for a whole sitting.
+
+    Args:
+        out: As for ``choose_folder``.
+        recipe: As for ``choose_folder``.
+        resume: As for ``choose_folder``.
+
+    Yields:
+        The folder, which exists; one that was made here and stays empty is removed.
+
+    Raises:
+        UsageError: As for ``choose_folder``.
+        InterruptedRunError: The same, or another process works in the folder.
+    """
+    try:
+        run = choose_folder(out, recipe, resume)
+    except InterruptedRunError:
+        if out is not None and is_held(Path(out) / LOCK):
+            raise _busy(Path(out)) from None
+        raise
+    made = [path for path in (run, *run.parents) if not path.exists()]
+    run.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        stack.callback(_remove_empty, made)
+        try:
+            stack.enter_context(exclusive(run / LOCK))
+        except BlockingIOError:
+            raise _busy(run) from None
+        yield choose_folder(run, recipe, resume)  # again: another may just have finished
+
+
+def _busy(run: Path) -> InterruptedRunError:
+    return InterruptedRunError(
+        f"another process is working in {run}: wait until it has ended, "
+        "or name another folder with --out"
+    )
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):  # it holds something now
+            folder.rmdir()
 
 
 def resolve_recipe(

@@ -22,7 +22,7 @@ from facekit.workflows.class_results import write_results
 from facekit.workflows.class_sources import open_classes
 from facekit.workflows.frozen import fit_frozen
 from facekit.workflows.learned import Learned
-from facekit.workflows.run_folder import choose_folder, resolve_recipe, start_folder
+from facekit.workflows.run_folder import occupied, resolve_recipe, start_folder
 from facekit.workflows.transfer_data import Sources, facts_of, open_data
 
 __all__ = ["TransferResult", "transfer"]
@@ -108,22 +108,22 @@ def transfer(
     if epochs is not None and epochs < 1:
         raise UsageError(f"--epochs is {epochs}: give 1 or more")
     chosen = recipe or recipe_for(dataset, rung)
-    run = choose_folder(out, chosen, resume)
-    soft = ["data.votes=1.0"] if labels == "ferplus" and not resume else []
-    changes = [*soft, *overrides, f"data.source={dataset}"]
-    changes += [f"rung={rung}"] if rung else []
-    changes += [f"data.labels={labels}"] if labels else []
-    resolved = resolve_recipe(run, chosen, changes, resume, TransferRecipe)
-    places = (None if one is None else Path(one) for one in (people, exclude, cross, cache_root))
-    people, exclude, cross, cache_root = places
-    source = Sources(data, people, exclude, cross, allow_missing, cache_root)
-    if resolved.rung == "auto":
+    with occupied(out, chosen, resume) as run:
+        soft = ["data.votes=1.0"] if labels == "ferplus" and not resume else []
+        changes = [*soft, *overrides, f"data.source={dataset}"]
+        changes += [f"rung={rung}"] if rung else []
+        changes += [f"data.labels={labels}"] if labels else []
+        resolved = resolve_recipe(run, chosen, changes, resume, TransferRecipe)
+        paths = (None if one is None else Path(one) for one in (people, exclude, cross, cache_root))
+        people, exclude, cross, cache_root = paths
+        source = Sources(data, people, exclude, cross, allow_missing, cache_root)
+        if resolved.rung != "auto":
+            return learn(run, resolved, source, resume=resume, epochs=epochs)
         from facekit.workflows.climb import climb
 
         if epochs is not None:
             raise UsageError("--epochs counts those of one rung: leave it out with --rung auto")
         return climb(run, resolved, source, learn, overrides=changes, resume=resume)
-    return learn(run, resolved, source, resume=resume, epochs=epochs)
 
 
 def recipe_for(dataset: str, rung: str | None) -> str:
@@ -162,7 +162,7 @@ def learn(
     if trains:
         from facekit.workflows.finetune import require_training
 
-        require_training(recipe)
+        require_training(recipe, resume=resume)
     elif resume or epochs is not None:
         raise RecipeError("a frozen head takes seconds: leave --resume and --epochs out")
     bundle = None if recipe.rung == "scratch" else load_bundle(recipe.model)

@@ -61,6 +61,7 @@ def open_data(
         limit=spec.limit,
         aligned=spec.aligned or None,
         first_label=spec.first_label,
+        classes=spec.classes,
         image_key=spec.image_key,
         label_key=spec.label_key,
     )

@@ -80,3 +80,17 @@ def test_low_resolution_smooths() -> None:
         np.abs(np.diff(out.astype(int), axis=1)).mean()
         < 0.6 * np.abs(np.diff(crop.astype(int), axis=1)).mean()
     )
+
+
+def test_brightness_moves_all_pixels_alike(crops: np.ndarray) -> None:
+    grey = np.full_like(crops[0], 128)
+    spec = OFF.model_copy(update={"brightness": 0.08})
+    rng = np.random.default_rng(0)
+    moved = [int(np.unique(augment_crop(grey, spec, rng)).item()) - 128 for _ in range(60)]
+    assert min(moved) < -12 and max(moved) > 12 and max(map(abs, moved)) <= 20
+    assert augment_crop(np.full_like(grey, 250), spec, np.random.default_rng(1)).max() <= 255
+    light = OFF.model_copy(update={"brightness": 1.0})
+    ends = [augment_crop(crops[0], light, rng) for _ in range(40)]
+    assert all(out.dtype == np.uint8 for out in ends)
+    order = np.argsort(crops[0].ravel(), kind="stable")
+    assert all((np.diff(out.ravel()[order].astype(int)) >= 0).all() for out in ends)  # no wrap

@@ -20,6 +20,7 @@ VERBS = (
     "demo",
     "pretrain",
     "evaluate",
+    "sweep",
     "transfer",
     "audit",
     "compare",
@@ -82,6 +83,12 @@ def test_transfer_and_its_neighbours_have_the_options_of_the_manual() -> None:
     }  # fmt: skip
     assert flags["pretrain"] >= {"--data", "--exclude", "--recipe", "--set", "--resume", "--out"}
     assert flags["evaluate"] >= {"--data", "--exclude", "--split", "--model", "--labels", "--json"}
+    assert flags["sweep"] >= {
+        "--data", "--set", "--out", "--resume", "--only", "--slurm", "--dry-run", "--json",
+    }  # fmt: skip
+    assert flags["data export-tfrecord"] >= {
+        "--data", "--out", "--classes", "--first-label", "--image-key", "--label-key",
+    }  # fmt: skip
     assert flags["compare"] >= {"--markdown", "--html", "--json"}
     assert flags["audit"] >= {"--data", "--exclude", "--exclude-out", "--out", "--json"}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,3 +56,39 @@ def test_kept_features_are_listed_and_deleted(run, facekit_home, tiny_bundle) ->
     assert refused.code == 2 and "'other'" in refused.err
     assert "MB freed" in run("data", "features", "--clear").out
     assert bundle.key not in run("data", "features").out
+
+
+def test_export_passes_everything_on_and_counts(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from facekit.workflows import export_tfrecord as workflow
+
+    seen: dict[str, Any] = {}
+
+    def record(data: Path, out: Path, **options: Any) -> list[workflow.ExportedFile]:
+        seen.update(options, data=data, out=out)
+        counts, left = {"good": 7_215, "bad": 9}, {"fear": 4_097}
+        return [
+            workflow.ExportedFile(Path("x-train.tfrecord"), "train", counts, left),
+            workflow.ExportedFile(Path("x-test.tfrecord"), "test", counts, {}),
+        ]
+
+    monkeypatch.setattr(workflow, "export_tfrecord", record)
+    words = ("data", "export-tfrecord", "--data", "fer", "--out", "x.tfrecord")
+    answer = run(*words)
+    assert answer.code == 0, answer.err
+    assert seen == {
+        "data": Path("fer"), "out": Path("x.tfrecord"), "classes": "six", "first_label": 0,
+        "image_key": "image/encoded", "label_key": "image/class/label",
+    }  # fmt: skip
+    lines = [line.split() for line in answer.out.splitlines()]
+    assert lines[0] == ["."] and lines[1] == ["file", "good", "bad", "left", "out"]
+    assert lines[2] == ["x-train.tfrecord", "7,215", "9", "fear", "4,097"] and lines[3][-1] == "-"
+    more = ("--classes", "seven", "--first-label", 1, "--image-key", "a", "--label-key", "b")
+    record_ = run(*words, *more, "--json").json
+    assert (seen["classes"], seen["first_label"]) == ("seven", 1)
+    assert (seen["image_key"], seen["label_key"]) == ("a", "b")
+    assert record_["files"][0] == {
+        "path": "x-train.tfrecord", "split": "train",
+        "classes": {"good": 7215, "bad": 9}, "left_out": {"fear": 4097},
+    }  # fmt: skip
+    assert run(*words, "--first-label", 2).code == 2
+    assert run("data", "export-tfrecord", "--data", "fer").code == 2

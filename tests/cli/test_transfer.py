@@ -192,6 +192,24 @@ def test_a_run_that_is_there_stays_as_it_is(run, place: Path) -> None:
         assert answer.err.count("\n") == 1 and everything(place) == before
 
 
+@pytest.mark.parametrize("verb", [("transfer", "folder"), ("pretrain", "celeba")])
+def test_a_folder_that_another_process_works_in_is_left_alone(
+    run, place: Path, verb: tuple[str, str]
+) -> None:
+    from facekit.lock import exclusive
+    from facekit.workflows.run_folder import LOCK
+
+    Path("run").mkdir()
+    Path("run", "checkpoint.npz").touch()
+    with exclusive(Path("run") / LOCK):
+        for more in ((), ("--resume",)):
+            before = everything(place)
+            answer = run(*verb, "--data", "faces", "--out", "run", *more)
+            assert (answer.code, answer.out) == (2, "")
+            assert answer.err.startswith("facekit: another process is working in run: wait")
+            assert answer.err.count("\n") == 1 and everything(place) == before
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [

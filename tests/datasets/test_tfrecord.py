@@ -14,7 +14,7 @@ from facekit.datasets.table import Table
 from facekit.datasets.tfrecord import read_tfrecord, write_tfrecord
 from facekit.datasets.tfrecord_files import record_files, split_of
 from facekit.errors import DataError, MissingExtraError, UsageError
-from facekit.labels import EMOTIONS
+from facekit.labels import EMOTIONS, SIX_EMOTIONS
 
 
 def draw(folder: Path, labels: list[int]) -> Table:
@@ -105,6 +105,28 @@ def test_labels_may_be_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.tf
+def test_classes_are_told_by_their_names(tmp_path: Path) -> None:
+    """Label 2 is happy in six classes and fear in seven."""
+    from dataclasses import replace
+
+    six = replace(draw(tmp_path, [0, 2, 3, 5]), label_names=SIX_EMOTIONS)
+    write_tfrecord(six, tmp_path / "six.tfrecord", first_label=1)
+    table = read_tfrecord(tmp_path / "six.tfrecord")
+    assert table.label_names == ("angry", "happy", "natural", "surprise")
+    assert table.labels.tolist() == [0, 1, 2, 3]
+    table = read_tfrecord(tmp_path / "six.tfrecord", classes=SIX_EMOTIONS)
+    assert table.label_names == SIX_EMOTIONS and table.labels.tolist() == [0, 2, 3, 5]
+    table = read_tfrecord(tmp_path / "six.tfrecord", classes=EMOTIONS)
+    assert [EMOTIONS[i] for i in table.labels] == ["angry", "happy", "neutral", "surprise"]
+    write_tfrecord(draw(tmp_path, [2, 3, 6]), tmp_path / "seven.tfrecord")
+    table = read_tfrecord(tmp_path / "seven.tfrecord", classes=SIX_EMOTIONS)
+    assert [SIX_EMOTIONS[i] for i in table.labels] == ["happy", "natural"]
+    assert table.issues.mislabelled == ("seven.tfrecord/000000",)  # fear is none of the six
+    table = read_tfrecord(tmp_path / "seven.tfrecord")
+    assert table.label_names == EMOTIONS and table.labels.tolist() == [2, 3, 6]
+
+
+@pytest.mark.tf
 def test_a_folder_of_files_tells_the_splits(tmp_path: Path) -> None:
     (tmp_path / "records").mkdir()
     for name, labels in (("train-00000-of-00002", [1, 2]), ("train-00001-of-00002", [3])):
@@ -134,7 +156,7 @@ def test_a_folder_of_files_tells_the_splits(tmp_path: Path) -> None:
 def test_what_says_nothing_is_refused(
     tmp_path: Path, labels: list[int], options: dict[str, Any], message: str
 ) -> None:
-    write_tfrecord(draw(tmp_path, labels), tmp_path / "faces.tfrecord")
+    write_tfrecord(draw(tmp_path, labels), tmp_path / "faces.tfrecord", text_key=None)
     with pytest.raises(DataError, match=message) as caught:
         read_tfrecord(tmp_path / "faces.tfrecord", **options)
     assert "\n" not in str(caught.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -33,7 +34,8 @@ def test_a_shipped_recipe_opens_with_its_commands_and_carries_its_name(name: str
     recipe = load_recipe(name)
     assert recipe.name == name
     assert recipe.summary
-    head = find_recipe(name).read_text(encoding="utf-8").split("\n\nname")[0].splitlines()
+    text = find_recipe(name).read_text(encoding="utf-8")
+    head = re.split(r"\n\n(?:name|extends) = ", text)[0].splitlines()
     assert all(line.startswith("#") for line in head)
     commands = [line for line in head if line.startswith("#   facekit ")]
     assert len(commands) >= 2

@@ -37,3 +37,24 @@ def test_plateau_reduces_after_patience() -> None:
 
 def test_best_starts_at_infinity() -> None:
     assert Plateau().best == math.inf
+
+
+def test_steps_multiply_after_their_epochs() -> None:
+    spec = ScheduleSpec(kind="steps", warmup_epochs=0, at=(2, 5), factors=(0.1, 0.5))
+    found = rates(spec, epochs=8, steps=4)
+    assert found == pytest.approx([0.1] * 8 + [0.01] * 12 + [0.005] * 12)
+    same = ScheduleSpec(kind="steps", warmup_epochs=0, at=(2, 5), factor=0.1, floor=2e-3)
+    assert rates(same, epochs=8, steps=4) == pytest.approx([0.1] * 8 + [0.01] * 12 + [2e-3] * 12)
+
+
+def test_steps_may_be_reduced_on_a_plateau_too() -> None:
+    plain = ScheduleSpec(kind="steps", at=(2,), patience=1)
+    both = plain.model_copy(update={"on_plateau": True, "warmup_epochs": 0.0})
+    scales = []
+    for spec in (plain, both):
+        plateau = Plateau()
+        for loss in (1.0, 1.1):
+            plateau.observe(loss, spec)
+        scales.append(plateau.scale)
+    assert scales == [1.0, 0.5]
+    assert learning_rate(0.1, both, 60, 20, 10, 0.5) == pytest.approx(0.1 * 0.5 * 0.5)

@@ -51,6 +51,11 @@ def test_records(fer: Path, tmp_path: Path) -> None:
     write_tfrecord(open_classes("fer", fer), tmp_path / "train.tfrecord", **keys)
     table = open_classes("tfrecord", tmp_path / "train.tfrecord", **keys)
     assert table.aligned == "fer" and sorted(set(table.labels.tolist())) == [0, 4]
+    two = open_classes("tfrecord", tmp_path / "train.tfrecord", classes=("sad", "angry"), **keys)
+    assert (
+        two.label_names == ("sad", "angry")
+        and two.labels.tolist() == (1 - table.labels // 4).tolist()
+    )
 
 
 def test_splits_and_limits_keep_every_class(fer: Path) -> None:

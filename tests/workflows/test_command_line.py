@@ -17,6 +17,7 @@ from facekit.workflows.command_line import command_line
         (["--set", "model=/home/me/tiny"], "--set model=tiny"),
         (["--set", "model=here/tiny", "runs/mine"], "--set model=here/tiny runs/mine"),
         (["--set", "head.strengths=[0.1, 1]"], "--set head.strengths=[0.1, 1]"),
+        (["--out", "/home/me/sweep/seed=1"], "--out seed=1"),
         ([], ""),
     ],
 )

@@ -124,6 +124,27 @@ def test_pretrain_then_tune_in_sittings_and_evaluate(
     assert record["confusion"] == report["confusion"] and record["n"] == 21
 
 
+def test_published_networks_train_and_resume(cartoon_fer: Path, tmp_path: Path) -> None:
+    """Pixel mean, grey, L2, flattened grid; then bottlenecks, RMSprop and steps."""
+    shared = ["training.batch_size=16", "training.epochs=2", "data.holdout=0.25"]
+
+    def learn(name: str, *changes: str) -> list[str]:
+        sets = [part for one in (*changes, *shared) for part in ("--set", one)]
+        where = ["--data", str(cartoon_fer), "--out", str(tmp_path / name)]
+        return ["transfer", "fer", *where, "--recipe", name, *sets]
+
+    resnet = learn("fer-resnet104-v1", "backbone.depth=8")
+    dense = learn("fer-densenet-bc-03", "backbone.depth=12", "backbone.growth=4")
+    commands = [[*resnet, "--epochs", "1"], [*resnet[:6], "--resume"], dense]
+    measure = ["evaluate", "fer", "--data", str(cartoon_fer), "--json"]
+    model = tmp_path / "fer-resnet104-v1" / "bundle"
+    done = run_python(COMMANDS, *commands, [*measure, "--model", str(model)])
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout[done.stdout.index("{") :])
+    report = json.loads((model.parent / "report.json").read_text())
+    assert record["confusion"] == report["confusion"] and record["n"] == 21
+
+
 def test_pretrain_resume_export_and_evaluate(cartoon_celeba: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     train = ["pretrain", "celeba", "--data", str(cartoon_celeba), "--out", str(run)]

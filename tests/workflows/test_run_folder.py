@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,7 @@ import pytest
 from facekit.errors import InterruptedRunError, UsageError
 from facekit.recipe.load import load_recipe
 from facekit.workflows.pretrain import _fed
-from facekit.workflows.run_folder import choose_folder, hash_arrays, start_folder
+from facekit.workflows.run_folder import choose_folder, hash_arrays, occupied, start_folder
 from facekit.workflows.sources import Source, crop_source, open_table
 
 RECIPE = load_recipe("demo")
@@ -175,3 +178,86 @@ def test_hashes_follow_values_types_and_shapes() -> None:
     assert len({hash_arrays(array) for array in made}) == 4
     assert hash_arrays(zeros, made[3]) != hash_arrays(made[3], zeros)
     assert hash_arrays(zeros) == hash_arrays(np.zeros(4, np.int32))
+
+
+#: Works in a run folder until its standard input ends, or it is killed.
+WORKER = """
+import sys
+from facekit.workflows.run_folder import occupied
+with occupied(sys.argv[1], "demo", False) as run:
+    (run / "checkpoint.npz").touch()
+    print("working", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that works in ``tmp_path / "run"``."""
+    command = [sys.executable, "-c", WORKER, str(tmp_path / "run")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "working\n"
+        yield process
+        process.kill()
+
+
+def test_two_processes_never_work_in_one_folder(
+    worker: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    before = sorted(path.name for path in run.iterdir())
+    for resume in (True, False):
+        with pytest.raises(InterruptedRunError) as caught, occupied(run, "demo", resume):
+            raise AssertionError("two processes work in one folder")
+        line = str(caught.value)
+        assert line.startswith(f"another process is working in {run}: ")
+        assert "--out" in line and "\n" not in line
+    assert sorted(path.name for path in run.iterdir()) == before
+    worker.communicate("")
+    with occupied(run, "demo", True) as chosen:
+        assert chosen == run
+    assert [path.name for path in run.iterdir()] == ["checkpoint.npz"]
+
+
+def test_a_killed_process_leaves_the_folder_free(
+    worker: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    with occupied(tmp_path / "run", "demo", True):
+        pass
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["checkpoint.npz"]
+
+
+def test_a_folder_that_stays_empty_is_gone_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        with occupied(tmp_path / "a" / "b", "demo", False) as run:
+            assert run.is_dir()
+        assert not (tmp_path / "a").exists()
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(ZeroDivisionError), occupied(tmp_path / "mine" / "run", "demo", False):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == [tmp_path / "mine"] and not list(tmp_path.glob("mine/*"))
+    with occupied(tmp_path / "mine", "demo", False) as run:
+        (run / "file").touch()
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["file"]
+
+
+def test_a_run_that_another_has_just_finished_is_no_place_to_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the first look and the lock another process starts and ends."""
+    from facekit.workflows import run_folder
+
+    make = run_folder.exclusive
+
+    def later(path: Path) -> object:
+        (path.parent / "report.json").touch()
+        return make(path)
+
+    monkeypatch.setattr(run_folder, "exclusive", later)
+    starts = occupied(tmp_path / "run", "demo", False)
+    with pytest.raises(InterruptedRunError, match="holds a run already"), starts:
+        raise AssertionError("it began on top of another run")

@@ -1,0 +1,149 @@
+"""What network a recipe makes: its layers and how many numbers they hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+
+from facekit.bundle.zoo import load_bundle
+from facekit.labels import ATTRIBUTES, EMOTIONS
+from facekit.recipe.load import Recipe
+from facekit.recipe.schema import PretrainRecipe
+from facekit.recipe.transfer import TransferRecipe
+from facekit.workflows.identity import identity_spec
+from facekit.workflows.network import open_network
+
+__all__ = ["describe_network"]
+
+#: Classes of a folder, which only its images tell: the fewest there can be.
+_FEWEST: Final = 2
+_CONVOLUTIONS: Final = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D")
+
+Row = dict[str, Any]
+
+
+def describe_network(recipe: Recipe) -> dict[str, Any]:
+    """Build the network of a recipe, without data and without pretrained weights.
+
+    Args:
+        recipe: Of any kind and rung; ``auto`` is described as its first, ``frozen``.
+
+    Returns:
+        ``name``, ``parameters`` (all numbers, moving statistics of normalisation
+        included), ``trainable`` (those that training changes), ``layers`` and
+        ``convolutions`` (how many), ``input`` (height, width, channels of what the
+        network reads), ``outputs`` (how many numbers it answers with; for class
+        folders 2, the fewest) and ``summary``: a row a layer with ``name``,
+        ``kind``, ``shape`` without the batch, ``parameters``.
+
+    Raises:
+        FacekitError: The network cannot be built.
+    """
+    from facekit.training.backend import start_keras
+
+    start_keras()
+    if isinstance(recipe, PretrainRecipe):
+        return _described(recipe, _pretrained(recipe), len(ATTRIBUTES), recipe.backbone.colour)
+    classes = _classes(recipe)
+    if recipe.rung in ("frozen", "auto"):
+        return _frozen(recipe, classes)
+    from facekit.training.classifier import build_classifier
+
+    bundle = None if recipe.rung == "scratch" else load_bundle(recipe.model)
+    network = open_network(recipe, bundle, weights=False)
+    known = recipe.model_copy(update={"backbone": network.spec})
+    model = build_classifier(network.backbone, known, classes, None)
+    return _described(recipe, model, classes, network.spec.colour)
+
+
+def _classes(recipe: TransferRecipe) -> int:
+    if recipe.data.classes and recipe.data.source == "tfrecord":
+        return len(recipe.data.classes)
+    return _FEWEST if recipe.data.source == "folder" else len(EMOTIONS)
+
+
+def _pretrained(recipe: PretrainRecipe) -> Any:
+    from facekit.backbones.catalog import build_backbone
+    from facekit.training.multitask import Targets, build_trainer
+
+    spec, vectors = recipe.backbone, None
+    if identity_spec(recipe) is None:
+        spec = spec.model_copy(update={"identity_size": 0})
+    else:
+        vectors = np.zeros((0, spec.identity_size), np.float32)
+    targets = Targets(np.zeros((0, len(ATTRIBUTES)), np.int8), vectors)
+    return build_trainer(build_backbone(spec, recipe.frame.side), recipe, targets)
+
+
+def _described(recipe: Recipe, model: Any, outputs: int, colour: str) -> dict[str, Any]:
+    from facekit.training.parameters import count_parameters, count_trainable
+
+    rows = _rows(model)
+    height, width, channels = model.inputs[0].shape[1:]
+    return {
+        "name": recipe.name,
+        "parameters": count_parameters(model),
+        "trainable": count_trainable(model),
+        "layers": len(rows),
+        "convolutions": sum(row["kind"] in _CONVOLUTIONS for row in rows),
+        "input": [height, width, 1 if colour == "grey" else channels],
+        "outputs": outputs,
+        "summary": rows,
+    }
+
+
+def _rows(model: Any) -> list[Row]:
+    return [
+        {
+            "name": layer.name,
+            "kind": type(layer).__name__,
+            "shape": list(layer.output.shape[1:]),
+            "parameters": int(layer.count_params()),
+        }
+        for layer in model.layers
+    ]
+
+
+def _frozen(recipe: TransferRecipe, classes: int) -> dict[str, Any]:
+    """The bundle's backbone as Keras has it, and the head that will be fitted on it."""
+    bundle = load_bundle(recipe.model)
+    network = open_network(recipe, bundle)
+    network.backbone.trainable = False
+    told = _described(recipe, network.backbone, classes, network.spec.colour)
+    rows = _head_rows(recipe, bundle.parts, classes)
+    fitted = sum(row["parameters"] for row in rows)
+    return {
+        **told,
+        "parameters": told["parameters"] + fitted,
+        "trainable": fitted,
+        "layers": told["layers"] + len(rows),
+        "summary": [*told["summary"], *rows],
+    }
+
+
+def _head_rows(
+    recipe: TransferRecipe, shapes: Mapping[str, tuple[int, ...]], classes: int
+) -> list[Row]:
+    """What ``heads`` will hold: channels of parts, then one layer or several."""
+    rows, d = [], 0
+    for part in recipe.features.parts:
+        if part not in shapes:
+            continue
+        *grid, channels = shapes[part]
+        keep = recipe.features.channels.get(part, 0)
+        if 0 < keep < channels:
+            row = {"name": f"channels {part}", "kind": "Channels", "shape": [*grid, keep]}
+            rows.append({**row, "parameters": channels * keep})
+            channels = keep
+        d += math.prod(grid) * channels
+    sizes = [d, classes]
+    if recipe.head.kind == "mlp":  # members stand side by side
+        sizes = [d, *(width * recipe.head.members for width in recipe.head.widths), classes]
+    for i, (inputs, outputs) in enumerate(pairwise(sizes), 1):
+        row = {"name": f"head {i}", "kind": "Dense", "shape": [outputs]}
+        rows.append({**row, "parameters": inputs * outputs + outputs})
+    return rows

@@ -1,0 +1,147 @@
+"""FER-2013 as TFRecord files, in the classes that somebody else's training wants."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facekit.datasets.celeba import SPLITS
+from facekit.datasets.fer import read_fer
+from facekit.datasets.table import Table
+from facekit.datasets.tfrecord import IMAGE_KEY, LABEL_KEY, TEXT_KEY, write_tfrecord
+from facekit.datasets.tfrecord_files import find_tensorflow, split_of
+from facekit.datasets.vocabulary import Vocabulary, read_vocabulary, relabel
+from facekit.errors import DataError, UsageError
+from facekit.workflows.sources import tell_issues
+
+__all__ = ["ExportedFile", "export_tfrecord"]
+
+#: Order of the records: class by class, a shuffling reader would see one class at a time.
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """One file that was written.
+
+    Attributes:
+        path: The file.
+        split: What it holds: ``train``, ``val`` or ``test``.
+        counts: Records of each class, in the order of the labels.
+        left_out: Images of each emotion that is no class.
+    """
+
+    path: Path
+    split: str
+    counts: dict[str, int]
+    left_out: dict[str, int]
+
+
+def export_tfrecord(
+    data: Path | str,
+    out: Path | str,
+    *,
+    classes: str = "six",
+    first_label: int = 0,
+    image_key: str = IMAGE_KEY,
+    label_key: str = LABEL_KEY,
+) -> list[ExportedFile]:
+    """Write FER-2013 as TFRecord files, one a split; all of them or none.
+
+    Pictures are copied as they are encoded, in a shuffled order (of a csv: in its own,
+    which is shuffled). Beside its number every record has the name of its class in
+    ``image/class/text``.
+
+    Args:
+        data: FER-2013, as ``read_fer`` takes it.
+        out: ``DIR/fer.tfrecord`` makes ``DIR/fer-train.tfrecord`` and so on.
+        classes: As for ``read_vocabulary``.
+        first_label: Number of the first class: 0 or 1.
+        image_key: Feature for the picture.
+        label_key: Feature for the number.
+
+    Returns:
+        What was written, in the order train, val, test.
+
+    Raises:
+        UsageError: An argument cannot be used, or a file is there already.
+        DataError: The data cannot be read, or none of it is of the classes.
+        MissingExtraError: TensorFlow is not installed.
+    """
+    vocabulary = read_vocabulary(classes)
+    if first_label not in (0, 1):
+        raise UsageError(f"--first-label {first_label} is neither 0 nor 1")
+    keys = (image_key, label_key, TEXT_KEY)
+    if len(set(keys)) < len(keys) or not all(keys):
+        raise UsageError(f"--image-key, --label-key and {TEXT_KEY} must be three names")
+    out = Path(out)
+    _require_name(out)
+    table = read_fer(data)
+    tell_issues(table, Path(data))
+    renamed = relabel(table, vocabulary)
+    splits = [split for split in SPLITS if (table.split == split).any()]
+    paths = [out.with_name(f"{out.stem}-{split}{out.suffix}") for split in splits]
+    _require_free(paths)
+    parts = [_part(renamed, split) for split in splits]
+    find_tensorflow()
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".facekit-") as place:
+        for part, path in zip(parts, paths, strict=True):
+            names = {"image_key": image_key, "label_key": label_key}
+            write_tfrecord(part, Path(place) / path.name, first_label=first_label, **names)
+        for path in paths:
+            os.replace(Path(place) / path.name, path)
+    return [
+        ExportedFile(path, split, *_counts(table, vocabulary, split))
+        for path, split in zip(paths, splits, strict=True)
+    ]
+
+
+def _require_name(out: Path) -> None:
+    if out.suffix not in (".tfrecord", ".tfrecords", ".tfrec"):
+        raise UsageError(f"--out {out} does not end in .tfrecord: give such a file name")
+    if split_of(f"{out.stem}-test") != "test" or split_of(f"{out.stem}-train") != "train":
+        raise UsageError(
+            f"--out {out} holds the name of a split, and each split gets a file of its own: name "
+            "it without, such as fer.tfrecord"
+        )
+    if not out.parent.is_dir():
+        raise UsageError(f"--out {out} lies in no folder: make {out.parent} first")
+
+
+def _require_free(paths: Sequence[Path]) -> None:
+    there = [str(path) for path in paths if path.exists()]
+    if there:
+        raise UsageError(f"{there[0]} is there already: remove it, or name another --out")
+
+
+def _part(table: Table, split: str) -> Table:
+    """The rows of a split that have a class."""
+    rows = np.flatnonzero((table.split == split) & (table.labels >= 0))
+    if not len(rows):
+        raise DataError(
+            f"none of the {split} images is {', '.join(table.label_names)}: name other --classes"
+        )
+    if isinstance(table.images, Sequence):
+        rows = np.random.default_rng(_SEED).permutation(rows)
+    return table.select(rows)
+
+
+def _counts(
+    table: Table, vocabulary: Vocabulary, split: str
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Records of each class, and images of each emotion that is none."""
+    counts = dict.fromkeys(vocabulary.names, 0)
+    left_out: Counter[str] = Counter()
+    for label, number in Counter(table.labels[table.split == split].tolist()).items():
+        place = vocabulary.places[label]  # FER-2013's own labels know no -1
+        if place < 0:
+            left_out[table.label_names[label]] += number
+        else:
+            counts[vocabulary.names[place]] += number
+    return counts, dict(left_out)

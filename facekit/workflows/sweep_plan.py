@@ -1,0 +1,201 @@
+"""Which runs a sweep has, where they lie, and how far each is."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import ValidationError
+
+from facekit.backbones.catalog import check_backbone
+from facekit.errors import InterruptedRunError, RecipeError, UsageError
+from facekit.lock import is_held, locked
+from facekit.recipe.grid import Axis, combine, read_axis
+from facekit.recipe.load import Recipe, load_recipe
+from facekit.recipe.schema import PretrainRecipe
+from facekit.recipe.transfer import TransferRecipe
+from facekit.report.record import write_json
+from facekit.workflows.run_folder import LOCK, choose_folder
+
+__all__ = ["PLAN", "State", "SweepPlan", "SweepRun", "plan_sweep", "record_plan", "state_of"]
+
+#: The file that makes a folder a sweep's.
+PLAN: Final = "sweep.json"
+
+State = Literal["finished", "running", "begun", "waiting", "failed"]
+
+
+@dataclass(frozen=True)
+class SweepRun:
+    """One run of a sweep.
+
+    Attributes:
+        index: From 0: what ``--only`` and a Slurm task name.
+        name: Readable, such as ``compression=0.3``; its folder's name.
+        overrides: ``key=value`` texts.
+        folder: Run folder.
+        recipe: The resolved recipe.
+    """
+
+    index: int
+    name: str
+    overrides: tuple[str, ...]
+    folder: Path
+    recipe: PretrainRecipe | TransferRecipe
+
+    @property
+    def resumable(self) -> bool:
+        """Whether ``--resume`` can go on with what lies in the folder."""
+        climbs = isinstance(self.recipe, TransferRecipe) and self.recipe.rung == "auto"
+        return (self.folder / ("frozen" if climbs else "checkpoint.npz")).exists()
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """A sweep.
+
+    Attributes:
+        recipe: Name or path, as the user gave it.
+        folder: Holds the run folders.
+        axes: The keys and their values.
+        runs: In the order in which they are made.
+    """
+
+    recipe: str
+    folder: Path
+    axes: tuple[Axis, ...]
+    runs: tuple[SweepRun, ...]
+
+    @property
+    def kind(self) -> str:
+        """``pretrain`` or ``transfer``."""
+        return self.runs[0].recipe.kind
+
+
+def plan_sweep(
+    recipe: str | Path, sets: Sequence[str], out: Path | str | None, *, resume: bool
+) -> SweepPlan:
+    """Resolve every run of a sweep; nothing is written.
+
+    Args:
+        recipe: Name of a shipped recipe or path of a TOML file.
+        sets: ``key=value,value`` texts; see ``recipe.grid.read_axis``.
+        out: Folder of the sweep; None makes a name under ``runs/``.
+        resume: Whether the folder may hold this sweep already.
+
+    Raises:
+        RecipeError: The recipe, a key or a value does not fit, two runs would be the
+            same, or the recipe is of another kind.
+        UsageError: ``resume`` without ``out``, or ``out`` is a file or lies in one.
+        InterruptedRunError: The folder holds a sweep and ``resume`` is not given, or
+            holds a run.
+    """
+    axes = tuple(read_axis(text) for text in sets)
+    points = combine(axes)
+    folder = _choose_folder(out, recipe, resume)
+    runs: list[SweepRun] = []
+    for index, point in enumerate(points):
+        resolved = _trainable(load_recipe(recipe, point.overrides))
+        for other in runs:
+            if other.recipe == resolved:
+                raise RecipeError(f"{other.name} and {point.name} are the same run: leave one out")
+        runs.append(SweepRun(index, point.name, point.overrides, folder / point.name, resolved))
+    if len({run.recipe.kind for run in runs}) > 1:
+        raise RecipeError("--set kind makes recipes of several kinds: sweep one kind")
+    return SweepPlan(str(recipe), folder, axes, tuple(runs))
+
+
+def record_plan(plan: SweepPlan, command: str) -> None:
+    """Write down what the runs are made of; runs of an earlier sitting must be the same.
+
+    Args:
+        plan: Its folder is made.
+        command: The command line.
+
+    Raises:
+        InterruptedRunError: A run of this name was made of another recipe.
+    """
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    with locked(plan.folder / LOCK):  # tasks of an array come all at once
+        runs = _recorded(plan.folder)
+        for run in plan.runs:
+            before = runs.get(run.name)
+            if before is not None and not _same(before, run):
+                raise InterruptedRunError(
+                    f"{run.folder} was begun with another recipe: undo the change, or name "
+                    "another folder with --out"
+                )
+            recipe = run.recipe.model_dump(mode="json")
+            runs[run.name] = {"overrides": run.overrides, "recipe": recipe}
+        axes = {axis.key: axis.values for axis in plan.axes}
+        facts = {"kind": plan.kind, "recipe": plan.recipe, "axes": axes, "command": command}
+        write_json(plan.folder / PLAN, {**facts, "runs": runs})
+
+
+def state_of(run: SweepRun) -> State:
+    """How far a run is: ``finished``, ``running`` (now), ``begun`` or ``waiting``."""
+    if is_held(run.folder / LOCK):
+        return "running"
+    if _is_finished(run):
+        return "finished"
+    return "begun" if (run.folder / "data.json").exists() or run.resumable else "waiting"
+
+
+def _trainable(recipe: Recipe) -> PretrainRecipe | TransferRecipe:
+    if not isinstance(recipe, PretrainRecipe | TransferRecipe):
+        raise RecipeError(
+            f"{recipe.name} is for `facekit {recipe.kind}`: sweep a recipe of "
+            "`facekit pretrain` or `facekit transfer`"
+        )
+    check_backbone(recipe.backbone)
+    return recipe
+
+
+def _choose_folder(out: Path | str | None, recipe: str | Path, resume: bool) -> Path:
+    if out is None and not resume:
+        return Path("runs") / f"{Path(recipe).stem}-sweep-{time.strftime('%Y%m%d-%H%M%S')}"
+    if out is not None and (Path(out) / PLAN).exists():
+        if not resume:
+            raise InterruptedRunError(
+                f"{out} holds a sweep already: go on with --resume, or name another folder with "
+                "--out"
+            )
+        return Path(out)
+    if out is None:
+        raise UsageError("--resume needs --out: name the folder of the sweep to go on with")
+    return choose_folder(out, recipe, False)
+
+
+def _recorded(folder: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((folder / PLAN).read_text(encoding="utf-8"))["runs"])
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError):
+        raise InterruptedRunError(
+            f"{folder / PLAN} cannot be read: name another folder with --out"
+        ) from None
+
+
+def _same(before: dict[str, Any], run: SweepRun) -> bool:
+    """Compared as recipes: a later facekit may know more keys."""
+    try:
+        return type(run.recipe).model_validate(before["recipe"]) == run.recipe
+    except (KeyError, TypeError, ValidationError):
+        return False
+
+
+def _is_finished(run: SweepRun) -> bool:
+    """A run writes its report last; what it is tried on besides comes after that."""
+    files = ["report.json", "report.html"]
+    cross = ""
+    if isinstance(run.recipe, TransferRecipe):
+        files += ["climb.json"] if run.recipe.rung == "auto" else []
+        cross = run.recipe.data.cross
+    if not all((run.folder / name).exists() for name in files):
+        return False
+    return not cross or "cross" in json.loads((run.folder / files[0]).read_text(encoding="utf-8"))
