@@ -52,7 +52,7 @@ def train(cartoon_fer: Path, tmp_path_factory: pytest.TempPathFactory) -> Train:
     return run
 
 
-def logits_of(run: Path, crops: Any) -> Any:
+def logits_of(run: Path, crops: Any, classes: int = len(EMOTIONS)) -> Any:
     """Of a freshly built classifier with the best weights of the run."""
     from facekit.training.backend import start_keras
     from facekit.training.checkpoint import load_weights
@@ -63,7 +63,7 @@ def logits_of(run: Path, crops: Any) -> Any:
     start_keras(seed=9)
     recipe = load_recipe(run / "recipe.toml", (), TransferRecipe)
     network = open_network(recipe, None, weights=False)
-    model = build_classifier(network.backbone, recipe, len(EMOTIONS), None)
+    model = build_classifier(network.backbone, recipe, classes, None)
     assign_all(model.weights, load_weights(run / "best.npz"))
     return model.predict_on_batch(crops)["classes"]
 
@@ -174,8 +174,9 @@ def test_a_resumed_run_keeps_its_layers(train: Train, tmp_path: Path) -> None:
 @pytest.mark.tf
 @pytest.mark.slow
 def test_mobilenet_begins_at_random_or_says_what_is_missing(
-    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    train: Train, cartoon_fer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """From FER folders over a TFRecord of six classes to the bundle."""
     name = "fer-mobilenetv2-tfrecord"
 
     def fetch(*args: object, **keys: object) -> str:
@@ -185,9 +186,20 @@ def test_mobilenet_begins_at_random_or_says_what_is_missing(
     with pytest.raises(RecipeError, match=r"ImageNet weights .* --set backbone.weights=none"):
         train(tmp_path / "run", name)
     assert not (tmp_path / "run").exists()
+    from facekit.workflows.export_tfrecord import export_tfrecord
+
+    (tmp_path / "records").mkdir()
+    export_tfrecord(cartoon_fer, tmp_path / "records" / "fer.tfrecord", classes="six")
+    run = tmp_path / "run"
     changes = ["frame.side=48", "backbone.alpha=0.35", "backbone.weights=none", "top.widths=[12]"]
-    run = train(tmp_path / "run", name, *changes, "training.epochs=1")
+    transfer(
+        "tfrecord", tmp_path / "records", recipe=name, out=run, cache_root=tmp_path / "cache",
+        overrides=[*changes, *TINY, "training.epochs=1"],
+    )  # fmt: skip
     bundle = load_bundle(run / "bundle")
+    head = bundle.heads["classes"]
+    assert head.labels == ("angry", "disgust", "happy", "natural", "sad", "surprise")
     crops = crops_of(bundle, 4)
-    found = bundle.heads["emotions"].logits(bundle.embed(crops), calibrated=False)
-    assert np.abs(found - logits_of(run, crops)).max() < 0.02
+    found = head.logits(bundle.embed(crops), calibrated=False)
+    assert np.abs(found - logits_of(run, crops, 6)).max() < 0.02
+    assert json.loads((run / "data.json").read_text())["images"]["test"] == 3 * 6
