@@ -24,7 +24,7 @@ class PhotoAugmentSpec(Spec):
     nearby colour.
     """
 
-    copies: Annotated[int, Field(ge=0, le=10_000)] = 8  # of each photo
+    copies: Annotated[int, Field(ge=0, le=10_000)] = 4  # of each photo
     mirror: Share = 0.5
     rotation: Annotated[float, Field(ge=0, le=180)] = 8.0  # degrees
     zoom: Annotated[float, Field(ge=0, lt=1)] = 0.08
@@ -40,17 +40,16 @@ class PhotoAugmentSpec(Spec):
 class QualitySpec(Spec):
     """When a face is refused; what each number measures is in ``evaluation.quality``."""
 
-    smallest: NonNegative = 16.0  # distance between the eyes, pixels of the photo
-    sharpness: NonNegative = 0.0
-    brightness: Share = 0.12
+    smallest: NonNegative = 12.0  # distance between the eyes, pixels of the photo
+    sharpness: NonNegative = 0.32
+    brightness: Share = 0.08
     turn: Annotated[float, Field(ge=0, le=90)] = 60.0  # degrees to the side
 
 
 class EnrollHeadSpec(Spec):
-    """The scorer: one neuron on the identity part, or one of two rivals."""
+    """The scorer: one neuron on the identity part, or its plain rival."""
 
-    kind: Literal["neuron", "centroid", "plda"] = "neuron"
-    attributes: bool = False  # the 40 probabilities as inputs too
+    kind: Literal["neuron", "centroid"] = "neuron"
     strength: Annotated[float, Field(gt=0)] = 1e-3  # L2 as a share of the rows
     share: Annotated[float, Field(gt=0, lt=1)] = 0.5  # weight of the person's own photos
 

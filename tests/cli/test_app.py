@@ -16,6 +16,9 @@ from facekit.errors import DataError
 VERBS = (
     "predict",
     "demo",
+    "enroll",
+    "enrolled",
+    "forget",
     "pretrain",
     "evaluate",
     "transfer",
