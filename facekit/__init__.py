@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from facekit.recipe.load import list_recipes, load_recipe
     from facekit.workflows.enroll import enroll
     from facekit.workflows.evaluate import ClassEvaluation, Evaluation, evaluate
+    from facekit.workflows.learned import TransferResult
     from facekit.workflows.pretrain import PretrainResult, pretrain
-    from facekit.workflows.transfer import TransferResult, transfer
+    from facekit.workflows.transfer import transfer
 
 __all__ = [
     "ATTRIBUTES",
@@ -91,7 +92,7 @@ _HOMES: Final[dict[str, str]] = {
     "load": "facekit.predict",
     "load_recipe": "facekit.recipe.load",
     "pretrain": "facekit.workflows.pretrain",
-    "TransferResult": "facekit.workflows.transfer",
+    "TransferResult": "facekit.workflows.learned",
     "transfer": "facekit.workflows.transfer",
 }
 

@@ -46,7 +46,7 @@ def evaluate(
         str, typer.Option(help="FER-2013 by fer (its labels) or ferplus (most votes).")
     ] = "fer",
     exclude: Annotated[
-        Path | None, typer.Option(help="List of images to leave out; see `facekit audit`.")
+        Path | None, typer.Option(help="Images to leave out, such as `facekit audit` lists.")
     ] = None,
     people: Annotated[
         Path | None, typer.Option(help="Who is in each picture of a folder: a csv file,person.")
@@ -69,8 +69,9 @@ def evaluate(
     require_choice("--split", split, ("train", "val", "test"))
     require_choice("--source", source, ("celeba", "tfds"))
     require_choice("--labels", labels, ("fer", "ferplus"))
-    _refuse_unused(dataset, source, labels, exclude, people, aligned)
+    _refuse_unused(dataset, source, labels, people, aligned)
     shared: dict[str, Any] = {"split": split, "model": model, "allow_missing": allow_missing}
+    shared["exclude"] = exclude
     with redirect_stdout(sys.stderr):  # whatever a library prints stays out of the answer
         if dataset == "celeba":
             from facekit.workflows.evaluate import evaluate_celeba
@@ -79,8 +80,8 @@ def evaluate(
         else:
             from facekit.workflows.evaluate_classes import evaluate_classes
 
-            more: dict[str, Any] = {"labels": labels, "exclude": exclude, "people": people}
-            record = evaluate_classes(dataset, data, aligned=aligned, **shared, **more)
+            more: dict[str, Any] = {"labels": labels, "people": people, "aligned": aligned}
+            record = evaluate_classes(dataset, data, **shared, **more)
     if as_json:
         print_json(record)
     else:
@@ -91,7 +92,6 @@ def _refuse_unused(
     dataset: str,
     source: str,
     labels: str,
-    exclude: Path | None,
     people: Path | None,
     aligned: str | None,
 ) -> None:
@@ -99,7 +99,6 @@ def _refuse_unused(
     for name, given, owners in (
         ("--source tfds", source != "celeba", ("celeba",)),
         ("--labels ferplus", labels != "fer", ("fer",)),
-        ("--exclude", exclude is not None, ("fer", "ckplus", "folder")),
         ("--people", people is not None, ("folder",)),
         ("--aligned", aligned is not None, ("folder",)),
     ):

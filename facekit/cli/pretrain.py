@@ -40,6 +40,9 @@ def pretrain(
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Leave out missing and unreadable images.")
     ] = False,
+    exclude: Annotated[
+        Path | None, typer.Option(help="Images to leave out, such as `facekit audit` lists.")
+    ] = None,
     teacher_table: Annotated[
         Path | None,
         typer.Option(help="NPZ with `names` and `vectors` in place of running the teacher."),
@@ -63,6 +66,7 @@ def pretrain(
         resume=resume,
         epochs=epochs,
         allow_missing=allow_missing,
+        exclude=exclude,
         teacher_table=teacher_table,
     )
     state = "finished" if result.finished else "stopped: go on with --resume"

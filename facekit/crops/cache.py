@@ -181,7 +181,7 @@ def _open(table: Table, frame: FaceFrame, folder: Path, key: str) -> CropCache:
     try:
         crops = np.load(folder / "crops.npy", mmap_mode="r", allow_pickle=False)
         state = np.load(folder / "state.npy", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise DataError(f"the crop cache {folder} is damaged: delete it and try again") from error
     if len(crops) != len(table) or len(state) != len(table):
         raise DataError(f"the crop cache {folder} is damaged: delete it and try again")

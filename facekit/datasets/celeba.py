@@ -29,7 +29,7 @@ from facekit.datasets.table import Issues, Table
 from facekit.errors import DataError, UsageError
 from facekit.labels import ATTRIBUTES
 
-__all__ = ["CARTOON_NOTE", "SPLITS", "read_celeba", "require_splits"]
+__all__ = ["CARTOON_NOTE", "SPLITS", "listed_names", "read_celeba", "require_splits"]
 
 #: Says that ``datasets.cartoon`` drew the folder: its table is named "cartoon".
 CARTOON_NOTE: Final = "cartoon.json"
@@ -105,6 +105,15 @@ def read_celeba(
         aligned="celeba",
         issues=issues,
     )
+
+
+def listed_names(folder: Path | str) -> list[str]:
+    """Names of all images that the folder's list names, of every split.
+
+    Raises:
+        DataError: The list is missing or damaged.
+    """
+    return read_attributes(_find_attributes(Path(folder).expanduser()), allow_short=True)[0]
 
 
 def require_splits(splits: tuple[str, ...]) -> None:

@@ -41,7 +41,7 @@ def read_ckplus(folder: Path | str) -> Table:
     listed = list_classes(folder, [(folder, "test")])
     if not listed.ids:
         raise DataError(f"{folder} is no CK+: wanted is <emotion>/S010_004_00000017.png")
-    known = {name: _label(folder, name) for name in set(listed.classes)}
+    known = {name: _label(folder, name) for name in sorted(set(listed.classes))}
     return Table(
         name="ckplus",
         ids=np.array(listed.ids, np.str_),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -41,9 +41,10 @@ class TransferDataSpec(Spec):
 
     ``votes`` mixes the share of FER+ votes into the targets that are learned
     from; ``labels`` is what is measured against. ``validation`` "auto" takes the
-    source's own validation images and holds some of the training images out
-    where there are none; "test" validates on ``test/``, which then is no test
-    any more.
+    source's own validation images; where there are none it cross-validates a
+    frozen linear head of fewer than 1,000 training images, and holds some of the
+    training images out of any other. "holdout" always holds some out. "test"
+    validates on ``test/``, which then is no test any more.
     """
 
     source: Literal["fer", "ckplus", "folder", "tfrecord"] = "fer"
@@ -51,12 +52,16 @@ class TransferDataSpec(Spec):
     votes: Share = 0.0
     validation: Literal["auto", "holdout", "test"] = "auto"
     holdout: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    limit: Annotated[int, Field(ge=0)] = 0  # first images of each split; 0 takes all
+    limit: Annotated[int, Field(ge=0)] = 0  # so many of each split, evenly spaced; 0 takes all
     aligned: Literal["", "fer", "celeba"] = ""  # of a folder: faces lie as in that data set
     cross: Literal["", "fer", "ckplus"] = ""  # another data set that the result is tried on
     image_key: str = "image/encoded"  # of a TFRecord
     label_key: str = "image/class/label"
     first_label: Literal[0, 1] = 0
+
+
+#: Parts of facekit's own backbones.
+_PARTS: Final = ("pooled", "identity", "grid", "grid_mid")
 
 
 class FeatureSpec(Spec):
@@ -68,16 +73,19 @@ class FeatureSpec(Spec):
     all. Parts that the backbone lacks are left out.
     """
 
-    parts: Annotated[tuple[str, ...], Field(min_length=1)] = (
-        "pooled",
-        "identity",
-        "grid",
-        "grid_mid",
-    )
+    parts: Annotated[tuple[str, ...], Field(min_length=1)] = _PARTS
     channels: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
     components: Annotated[int, Field(ge=0)] = 0
     mirror: bool = True  # the mirror image of every training image too
     augmented: Annotated[int, Field(ge=0, le=100)] = 0  # augmented views more
+
+    @model_validator(mode="after")
+    def _channels_of_parts(self) -> FeatureSpec:
+        known = dict.fromkeys((*self.parts, *_PARTS))  # a part may be left out, its channels not
+        for part in self.channels:
+            if part not in known:
+                raise ValueError(f"channels.{part} is of no part; parts are {', '.join(known)}")
+        return self
 
 
 class HeadSpec(Spec):

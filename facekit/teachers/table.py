@@ -29,7 +29,7 @@ def read_teacher_table(path: Path, ids: NDArray[np.str_]) -> NDArray[np.float32]
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             names, vectors = stored["names"].astype(str), stored["vectors"]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(
             f"{path} is no teacher table ({error}): an .npz file with arrays "
             "`names` (m,) and `vectors` (m, d) is wanted"

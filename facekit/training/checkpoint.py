@@ -63,7 +63,7 @@ def load_checkpoint(path: Path, model: keras.Model) -> dict[str, Any]:
             note: dict[str, Any] = json.loads(str(stored["note"]))
             count = sum(name.startswith("averaged/") for name in stored.files)
             note["averaged"] = [stored[f"averaged/{i}"] for i in range(count)]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InterruptedRunError(
             f"{path} cannot be resumed ({error}): start a new run with another --out"
         ) from error
@@ -84,7 +84,7 @@ def load_weights(path: Path) -> list[NDArray[Any]]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return [stored[f"model/{i}"] for i in range(len(stored.files))]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InterruptedRunError(
             f"{path} cannot be read ({error}): start a new run with another --out"
         ) from error

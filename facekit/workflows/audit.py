@@ -117,6 +117,10 @@ def audit(
         FacekitError: The data or the bundle cannot be used.
     """
     _check(dataset, data, exclude, keep, exclude_out)
+    if Path(out).exists() and not Path(out).is_dir():
+        raise UsageError(f"--out {out} is a file: name a folder")
+    if people is not None and dataset != "folder":
+        raise UsageError(f"--people goes with folder, not with {dataset}")
     table = _open(dataset, data, people)
     bundle = load_bundle(model)
     seen = _look(bundle, table, cache_root)
@@ -173,7 +177,7 @@ def _open(dataset: str, data: Path | str | None, people: Path | None) -> Table:
     folder = None if data is None else Path(data)
     if dataset == "celeba":
         return open_table(folder, "celeba", SPLITS, allow_missing=True)
-    return open_classes(dataset, folder, people=people if dataset == "folder" else None)
+    return open_classes(dataset, folder, people=people)
 
 
 def _look(bundle: Bundle, table: Table, cache_root: Path | None) -> _Seen:

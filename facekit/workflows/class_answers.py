@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +16,14 @@ from facekit.evaluation.classification import ClassMetrics, class_metrics
 from facekit.labels import EMOTIONS, emotion_index
 from facekit.report.class_record import class_record
 
-__all__ = ["CLASS_HEADS", "ClassAnswers", "MeasuredClasses", "answer_classes", "measure_classes"]
+__all__ = [
+    "CLASS_HEADS",
+    "ClassAnswers",
+    "MeasuredClasses",
+    "answer_classes",
+    "grouped",
+    "measure_classes",
+]
 
 #: Heads whose labels exclude each other; their names are also the tasks.
 CLASS_HEADS: Final = ("emotions", "classes")
@@ -101,6 +108,24 @@ def answer_classes(
         names.index(usual) if usual in names else None,
         None if table.person is None else table.person[known],
     )
+
+
+def grouped(
+    answers: ClassAnswers, groups: NDArray[np.int64], person: NDArray[np.str_] | None
+) -> ClassAnswers:
+    """Say which answers tell no more than one: those of a person, or of one picture.
+
+    Args:
+        answers: Of n rows.
+        groups: int array of shape (n,); equal numbers belong together.
+        person: The table's column; without it the groups are copies of a picture.
+
+    Returns:
+        The answers; ungrouped where every row is a group of its own.
+    """
+    several = len(np.unique(groups)) < len(groups)
+    unit = "distinct picture" if person is None else "person"
+    return replace(answers, groups=groups if several else None, unit=unit)
 
 
 def measure_classes(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -10,13 +9,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from facekit.atomic import write_atomically
 from facekit.bundle.bundle import Bundle
 from facekit.datasets.holdout import hold_out, joined_groups
 from facekit.datasets.table import Table
 from facekit.errors import DataError
 from facekit.frame import FaceFrame
 from facekit.recipe.transfer import TransferDataSpec
+from facekit.workflows.copies import copy_groups
 from facekit.workflows.sources import Source, crop_source
 
 __all__ = ["SMALL", "ClassData", "class_weights", "crop_classes", "row_weights"]
@@ -95,7 +94,12 @@ def crop_classes(
         DataError: Nothing can be learned or measured, or images cannot be read.
     """
     source = crop_source(
-        table, frame, allow_missing=allow_missing, cache_root=cache_root, bundle=bundle
+        table,
+        frame,
+        allow_missing=allow_missing,
+        excluded=excluded,
+        cache_root=cache_root,
+        bundle=bundle,
     )
     if excluded:
         kept = ~np.isin(source.table.ids, list(excluded))
@@ -152,36 +156,17 @@ def _split(
         if not (known & (table.split == "test")).any():
             raise DataError(f"data.validation is 'test', and {table.name} has no test images")
         split = np.where(table.split == "test", "val", table.split)
-        return replace(table, split=split), joined_groups(table)
+        return replace(table, split=split), joined_groups(table, copy_groups(source, held=True))
     if spec.validation == "holdout":
         table = replace(table, split=np.where(table.split == "val", "train", table.split))
     elif (known & (table.split == "val")).any():
-        return table, joined_groups(table)
-    copies = _copies(source)
+        return table, joined_groups(table, copy_groups(source, held=True))
+    copies = copy_groups(source)
     groups = joined_groups(table, copies)
     few = (known & (table.split == "train")).sum() < SMALL
     if few and cross_validated and spec.validation == "auto":
         return table, groups
     return hold_out(table, spec.holdout, seed=seed, groups=copies), groups
-
-
-def _copies(source: Source) -> NDArray[np.int64]:
-    """Groups of near duplicates, kept beside the crops: they take a minute for 30,000."""
-    path = source.cache.folder / "copies.npy"
-    try:
-        found = np.load(path, allow_pickle=False)
-        if found.shape == (len(source.cache.ids),):
-            return np.asarray(found[source.rows], np.int64)
-    except (OSError, ValueError):
-        pass
-    from facekit.evaluation.duplicates import near_groups
-
-    groups = np.arange(len(source.cache.ids), dtype=np.int64)
-    groups[source.rows] = source.rows[near_groups(source.cache.crops, rows=source.rows)]
-    buffer = io.BytesIO()
-    np.save(buffer, groups, allow_pickle=False)
-    write_atomically(path, buffer.getvalue())
-    return np.asarray(groups[source.rows])
 
 
 def class_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -22,9 +21,10 @@ from facekit.report.page import Thumbnail, write_page
 from facekit.report.record import read_history, write_json
 from facekit.workflows.class_answers import ClassAnswers, MeasuredClasses
 from facekit.workflows.class_data import ClassData
+from facekit.workflows.command_line import command_line
 from facekit.workflows.learned import Learned
 
-__all__ = ["command_line", "provenance_of", "write_report"]
+__all__ = ["provenance_of", "write_report"]
 
 #: Crops timed one by one for the latency.
 _TIMED: Final = 50
@@ -142,15 +142,9 @@ def provenance_of(recipe: TransferRecipe, data: ClassData, learned: Learned) -> 
         "labels": recipe.data.labels,
         "validation": recipe.data.validation,
         "images": images,
-        "base": learned.base or "none",
+        "base": learned.bundle.name if learned.base else "none",
         "seconds": round(learned.seconds, 1),
         "facekit": __version__,
         "python": platform.python_version(),
         "command": command_line(),
     }
-
-
-def command_line() -> str:
-    """The command line, with the last name of every absolute path alone."""
-    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    return " ".join(["facekit", *words])

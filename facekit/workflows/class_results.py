@@ -25,14 +25,19 @@ from facekit.workflows.class_answers import (
     CLASS_HEADS,
     ClassAnswers,
     answer_classes,
+    grouped,
     measure_classes,
 )
 from facekit.workflows.class_data import ClassData
-from facekit.workflows.class_report import command_line, provenance_of, write_report
+from facekit.workflows.class_report import provenance_of, write_report
+from facekit.workflows.command_line import command_line
 from facekit.workflows.learned import Learned
 
-__all__ = ["write_results"]
+__all__ = ["PREDICTION_COLUMNS", "write_results"]
 
+#: Of predictions.csv, before the probability of every class. Rows of one group (a
+#: person's, copies of a picture) tell no more than one.
+PREDICTION_COLUMNS: Final = ("id", "label", "answer", "group")
 _LICENCES: Final = {
     "fer": {
         "FER-2013": "images found by a web search, no licence stated: for research; weights "
@@ -150,7 +155,6 @@ def _answers(
     """Answers on rows; the backbone runs only where the rung has not kept them."""
     place = np.full(len(data.labels), -1, np.int64)
     place[data.source.rows] = np.arange(len(data.source.rows))
-    groups = data.groups[rows]
     if split in learned.logits:
         slope, offset = np.moveaxis(np.asarray(learned.head.calibration), 1, 0)
         chances = activate(learned.logits[split] * slope + offset, "softmax")
@@ -158,9 +162,7 @@ def _answers(
     else:
         table = data.source.table.select(place[rows])
         answers = answer_classes(bundle, data.crops, rows, table)
-    several = len(np.unique(groups)) < len(groups)
-    unit = "person" if data.source.table.person is not None else "distinct picture"
-    return replace(answers, groups=groups if several else None, unit=unit)
+    return grouped(answers, data.groups[rows], data.source.table.person)
 
 
 def _write_predictions(
@@ -168,9 +170,10 @@ def _write_predictions(
 ) -> None:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("id", "label", "answer", *answers.names))
-    ids = data.source.cache.ids[rows]
-    for one, label, chances in zip(ids, answers.labels, answers.probabilities, strict=True):
+    writer.writerow((*PREDICTION_COLUMNS, *answers.names))
+    told = data.source.cache.ids[rows], answers.labels, data.groups[rows], answers.probabilities
+    for one, label, group, chances in zip(*told, strict=True):
         said = answers.names[int(chances.argmax())]
-        writer.writerow((one, answers.names[label], said, *(f"{p:.4f}" for p in chances)))
+        row = one, answers.names[label], said, group
+        writer.writerow((*row, *(f"{p:.4f}" for p in chances)))
     write_atomically(path, buffer.getvalue())

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from facekit.datasets.celeba import require_splits
-from facekit.datasets.excluded import leave_out, read_excluded
 from facekit.datasets.table import Table
 from facekit.errors import DataError, UsageError
 from facekit.frame import ALIGNED_EYES
 from facekit.workflows.sources import tell_issues
 
-__all__ = ["CLASS_SOURCES", "listed_ids", "open_classes", "tell_left_out"]
+__all__ = ["CLASS_SOURCES", "open_classes"]
 
 #: Sources of pictures with one class each, and what their folder holds.
 CLASS_SOURCES: Final[dict[str, str]] = {
@@ -96,47 +94,16 @@ def open_classes(
     return _keep(table, splits, limit)
 
 
-def listed_ids(table: Table, path: Path) -> frozenset[str]:
-    """Ids on a list that the table has; a list for the whole data serves a part of it.
-
-    Args:
-        table: Every split of a source, so that a list may name pictures of any.
-        path: As for ``read_excluded``.
-
-    Returns:
-        The ids, at least one.
-
-    Raises:
-        DataError: The list cannot be read, or names nothing of the table.
-    """
-    ids = read_excluded(path)
-    there = ids.intersection(table.ids.tolist())
-    if not there:
-        leave_out(table, ids)  # raises: says what is wrong with the ids
-    return there
-
-
-def tell_left_out(dataset: str, every: int, excluded: int, used: int) -> None:
-    """Say on standard error why not every image counts.
-
-    Args:
-        dataset: Name of the source.
-        every: How many there are.
-        excluded: How many of them are on the list to leave out.
-        used: How many count.
-    """
-    parts = [(excluded, "are on the list"), (every - excluded - used, "have no usable label")]
-    told = [f"{count:,} {why}" for count, why in parts if count]
-    if told:
-        sys.stderr.write(f"{dataset}: {every:,} images, {' and '.join(told)}: left out\n")
-
-
 def _keep(table: Table, splits: tuple[str, ...] | None, limit: int) -> Table:
     """Leave out other splits, then what is over the limit."""
     if splits is not None:
+        have = ", ".join(np.unique(table.split).tolist())
         table = table.select(np.isin(table.split, splits))
         if not len(table):
-            raise DataError(f"{table.name} has no images of {' or '.join(splits)}")
+            raise DataError(
+                f"{table.name} has no images of {' or '.join(splits)} (it has: {have}): "
+                "name another folder or another split"
+            )
     if limit:
         rows = [np.flatnonzero(table.split == split) for split in np.unique(table.split)]
         spaced = [

@@ -19,9 +19,10 @@ from facekit.evaluation.difference import paired_difference
 from facekit.recipe.load import load_recipe, to_toml
 from facekit.recipe.transfer import Rung, TransferRecipe
 from facekit.report.record import write_json
+from facekit.workflows.class_results import PREDICTION_COLUMNS
+from facekit.workflows.learned import TransferResult
 
 if TYPE_CHECKING:
-    from facekit.workflows.transfer import TransferResult
     from facekit.workflows.transfer_data import Sources
 
 __all__ = ["climb"]
@@ -137,7 +138,6 @@ def _finished(folder: Path, rung: Rung) -> TransferResult | None:
     if not (folder / "report.html").exists():
         return None
     from facekit.bundle.manifest import read_manifest
-    from facekit.workflows.transfer import TransferResult
 
     metrics = dict(read_manifest(folder / "bundle").metrics)
     return TransferResult(folder, rung, folder / "bundle", metrics, True)
@@ -145,25 +145,31 @@ def _finished(folder: Path, rung: Rung) -> TransferResult | None:
 
 def _gain(new: Path, old: Path) -> dict[str, Any]:
     """How much better the new rung answers the same validation images."""
-    (ids, labels, first), (others, _, second) = _read(new), _read(old)
+    (ids, labels, groups, first), (others, *_, second) = _read(new), _read(old)
     if ids != others:
         raise InterruptedRunError(
             f"{new} and {old} were validated on other images: start a new run with another --out"
         )
-    found = paired_difference(labels, first, second)
+    found = paired_difference(labels, first, second, groups=groups)
     low, high = found.accuracy_interval
     # Centring moves an interval that ends at 0 by a trifle: half an image is no gain yet.
     paid = low > 0.5 / len(labels)
     return {"gain": found.accuracy, "interval": [low, high], "paid": paid}
 
 
-def _read(folder: Path) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
-    """Ids, labels (n,) and probabilities (n, k) on the validation images, ordered by id."""
+def _read(
+    folder: Path,
+) -> tuple[list[str], NDArray[np.int64], NDArray[np.str_], NDArray[np.float64]]:
+    """Ids, labels (n,), groups (n,) and probabilities (n, k) on validation, ordered by id."""
     with (folder / "validation.csv").open(encoding="utf-8", newline="") as file:
-        (_, _, _, *names), *rows = csv.reader(file)  # id, label, answer, then every class
+        header, *rows = csv.reader(file)
     rows.sort()
-    chances = np.array([[float(text) for text in row[3:]] for row in rows])
-    return [row[0] for row in rows], np.array([names.index(row[1]) for row in rows]), chances
+    first = len(PREDICTION_COLUMNS)
+    label, group = (PREDICTION_COLUMNS.index(name) for name in ("label", "group"))
+    names = header[first:]
+    labels = np.array([names.index(row[label]) for row in rows])
+    chances = np.array([[float(text) for text in row[first:]] for row in rows])
+    return [row[0] for row in rows], labels, np.array([row[group] for row in rows]), chances
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -111,8 +111,10 @@ def _read(path: Path, file: Path) -> _Report:
     try:
         content: Any = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        what = f"has no {_REPORT}: let the run finish" if path.is_dir() else "does not exist"
-        raise DataError(f"{path} {what}, and name the run folder of `facekit transfer`") from None
+        what = f"has no {_REPORT}" if path.is_dir() else "does not exist"
+        raise DataError(
+            f"{path} {what}: name the folder of a finished run of `facekit transfer`"
+        ) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{file} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict) or content.get("kind") != "transfer":

@@ -22,6 +22,7 @@ from facekit.recipe.explain import nearest
 from facekit.report.record import evaluation_record
 from facekit.workflows.evaluate_classes import CLASS_DATASETS, evaluate_classes
 from facekit.workflows.evaluation import ClassEvaluation, Evaluation
+from facekit.workflows.exclusion import listed_attributes, tell_left_out, without
 from facekit.workflows.sources import crop_source, open_table
 
 __all__ = [
@@ -82,6 +83,7 @@ def evaluate(
     source: str = ...,
     model: str | Path | None = ...,
     allow_missing: bool = ...,
+    exclude: Path | str | None = ...,
 ) -> Evaluation: ...
 @overload
 def evaluate(
@@ -120,7 +122,7 @@ def evaluate(
         model: Name or folder of a bundle; None for the shipped one.
         allow_missing: Leave out images that are missing or unreadable.
         labels: Of FER-2013: ``fer``, or ``ferplus`` for the most voted emotion.
-        exclude: List of images to leave out (not for ``celeba``).
+        exclude: List of images to leave out, such as ``facekit audit`` writes.
         people: For ``folder``: a csv that says who is in each picture.
         aligned: For ``folder``: ``fer`` or ``celeba`` when its faces lie as in that
             data set; None to detect faces.
@@ -140,9 +142,10 @@ def evaluate(
             raise UsageError(f"{what} {given!r} is not known{nearest(given, known)}")
     folder, listed, told = (None if p is None else Path(p) for p in (data, exclude, people))
     shared: dict[str, Any] = {"split": split, "model": model, "allow_missing": allow_missing}
+    shared["exclude"] = listed
     if dataset == "celeba":
         return Evaluation(**evaluate_celeba(folder, source=source, **shared))
-    more: dict[str, Any] = {"labels": labels, "exclude": listed, "people": told, "aligned": aligned}
+    more: dict[str, Any] = {"labels": labels, "people": told, "aligned": aligned}
     return ClassEvaluation(**evaluate_classes(dataset, folder, **shared, **more))
 
 
@@ -152,6 +155,7 @@ def evaluate_celeba(
     split: str = "test",
     model: str | Path | None = None,
     allow_missing: bool = False,
+    exclude: Path | None = None,
     source: str = "celeba",
     cache_root: Path | None = None,
 ) -> dict[str, Any]:
@@ -162,6 +166,7 @@ def evaluate_celeba(
         split: train, val or test.
         model: Name or folder of a bundle; None for the shipped one.
         allow_missing: Leave out images that are missing or unreadable.
+        exclude: List of images to leave out, such as ``facekit audit`` writes.
         source: ``celeba`` or ``tfds``.
         cache_root: Folder for crops; None for the one in the user's home.
 
@@ -173,8 +178,13 @@ def evaluate_celeba(
     """
     bundle = load_bundle(model)
     table = open_table(data, source, (split,), allow_missing=allow_missing)
-    opened = crop_source(table, bundle.frame, allow_missing=allow_missing, cache_root=cache_root)
-    answers = answer(bundle, opened.cache.crops, opened.places(split), opened.table)
+    gone = listed_attributes(table, data, source, exclude)
+    opened = crop_source(
+        table, bundle.frame, allow_missing=allow_missing, excluded=gone, cache_root=cache_root
+    )
+    left = without(opened, gone)
+    tell_left_out("celeba", len(opened.table), len(opened.table) - len(left.table))
+    answers = answer(bundle, left.cache.crops, left.places(split), left.table)
     return measure(answers, dataset="celeba", split=split, model=bundle.name).record
 
 

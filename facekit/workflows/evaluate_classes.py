@@ -8,10 +8,18 @@ from typing import Any, Final
 import numpy as np
 
 from facekit.bundle.zoo import DEFAULT, list_bundles, load_bundle
+from facekit.datasets.holdout import joined_groups
 from facekit.datasets.table import Table
 from facekit.errors import DataError
-from facekit.workflows.class_answers import CLASS_HEADS, answer_classes, measure_classes
-from facekit.workflows.class_sources import listed_ids, open_classes, tell_left_out
+from facekit.workflows.class_answers import (
+    CLASS_HEADS,
+    answer_classes,
+    grouped,
+    measure_classes,
+)
+from facekit.workflows.class_sources import open_classes
+from facekit.workflows.copies import copy_groups
+from facekit.workflows.exclusion import listed_ids, tell_left_out, without
 from facekit.workflows.sources import crop_source
 
 __all__ = ["CLASS_DATASETS", "evaluate_classes"]
@@ -77,20 +85,26 @@ def evaluate_classes(
         table,
         bundle.frame,
         allow_missing=allow_missing or dataset == "folder",
+        excluded=gone,
         cache_root=cache_root,
         bundle=bundle,
     )
-    places = opened.places(split)
-    kept = ~np.isin(opened.table.ids, list(gone))
-    answers = answer_classes(bundle, opened.cache.crops, places[kept], opened.table.select(kept))
-    tell_left_out(dataset, len(opened.table), int((~kept).sum()), len(answers.labels))
+    left = without(opened, gone)
+    known = left.table.labels >= 0
+    tell_left_out(
+        dataset, len(opened.table), len(opened.table) - len(left.table), int((~known).sum())
+    )
+    groups = joined_groups(left.table, copy_groups(left))
+    answers = answer_classes(bundle, left.cache.crops, left.rows, left.table)
+    answers = grouped(answers, groups[known], left.table.person)
     return measure_classes(answers, dataset=dataset, split=split, model=bundle.name).record
 
 
 def _only(table: Table, split: str) -> Table:
     chosen = table.split == split
     if not chosen.any():
-        raise DataError(f"{table.name} has no images of {split}: name another --split")
+        have = ", ".join(np.unique(table.split).tolist())
+        raise DataError(f"{table.name} has no images of {split} (it has: {have}): name another")
     return table.select(chosen)
 
 

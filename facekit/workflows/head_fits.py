@@ -20,8 +20,9 @@ from facekit.workflows.head_inputs import HeadInputs
 
 __all__ = ["fit_linear_head", "fit_mlp_head", "mean_logits", "score"]
 
-#: Steps of L-BFGS: more change validation by less than 0.1 points.
-_ITERATIONS: Final = 60
+#: Steps of L-BFGS, and of those on a table so large that each takes a fifth of a
+#: second. On FER-2013 (57,418 x 3,008) eight have validation 0.1 points from fifteen.
+_ITERATIONS, _FEW_ITERATIONS, _LARGE = 60, 8, 50_000_000
 _BLOCK: Final = 4096
 
 Report = Callable[[dict[str, Any]], None]
@@ -56,7 +57,8 @@ def fit_linear_head(inputs: HeadInputs, recipe: TransferRecipe, report: Report) 
             l2=strength * len(x),
             sample_weight=weights,
             start=start,
-            max_iter=_ITERATIONS,
+            max_iter=_FEW_ITERATIONS if x.size > _LARGE else _ITERATIONS,
+            condition=len(x) > x.shape[1],
         )
         head = LinearHead(weight=start[0], bias=start[1], **inputs.frame)
         measured = score(mean_logits(head, inputs.seen), inputs.answers)

@@ -26,7 +26,7 @@ from facekit.workflows.class_data import ClassData
 __all__ = ["HeadInputs", "read_inputs"]
 
 #: Rows read at once; 80 MB of the largest embedding here.
-_BLOCK: Final = 4096
+_BLOCK: Final = 1024
 #: Rows that principal channels are found from.
 _CHANNEL_ROWS: Final = 6000
 

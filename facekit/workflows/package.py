@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +17,7 @@ from facekit.recipe.schema import PretrainRecipe
 from facekit.report.card import write_card
 from facekit.report.record import strict
 from facekit.workflows.attributes import fit_attributes, majority
+from facekit.workflows.command_line import command_line
 from facekit.workflows.evaluate import measure
 from facekit.workflows.results import card_of, write_report
 from facekit.workflows.sources import Source
@@ -193,16 +193,10 @@ def _provenance(recipe: PretrainRecipe, source: Source, trained: Trained) -> dic
         "keras": keras_version(),
         "facekit": __version__,
         "python": platform.python_version(),
-        "command": _command(),
+        "command": command_line(),
     }
 
 
 def _licences(training: dict[str, Any]) -> dict[str, str]:
     used = [training["data"], *(said.split()[0] for said in training["teachers"].values())]
     return {name: note for key in used for name, note in _LICENCES.get(key, {}).items()}
-
-
-def _command() -> str:
-    """The command line, with the last name of every absolute path alone."""
-    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    return " ".join(["facekit", *words])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,17 @@ from numpy.typing import NDArray
 
 from facekit.backbones.catalog import build_backbone, check_family
 from facekit.errors import RecipeError, UsageError
-from facekit.recipe.schema import PretrainRecipe, TargetSpec
+from facekit.recipe.schema import PretrainRecipe
 from facekit.teachers.table import read_teacher_table, to_targets
 from facekit.training.backend import require_backend, start_keras
-from facekit.workflows.run_folder import (
-    choose_folder,
-    hash_arrays,
-    resolve_recipe,
-    start_folder,
+from facekit.workflows.exclusion import listed_attributes, tell_left_out, without
+from facekit.workflows.identity import (
+    identity_spec,
+    name_teachers,
+    require_identity,
+    teach_identity,
 )
+from facekit.workflows.run_folder import choose_folder, hash_arrays, resolve_recipe, start_folder
 from facekit.workflows.sources import Source, crop_source, open_table
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def pretrain(
     resume: bool = False,
     epochs: int | None = None,
     allow_missing: bool = False,
+    exclude: Path | str | None = None,
     teacher_table: Path | str | None = None,
     cache_root: Path | None = None,
 ) -> PretrainResult:
@@ -73,6 +75,7 @@ def pretrain(
         resume: Go on from the run folder's checkpoint.
         epochs: Train this many more epochs, save everything and stop.
         allow_missing: Leave out images that are missing or unreadable.
+        exclude: List of images to leave out, such as ``facekit audit`` writes.
         teacher_table: Teacher vectors made elsewhere.
         cache_root: Folder for crops and teacher vectors; None for the one in the
             user's home.
@@ -89,24 +92,13 @@ def pretrain(
     changes = [*overrides, *([f"data.source={source}"] if source else [])]
     resolved = resolve_recipe(run, recipe, changes, resume, PretrainRecipe)
     _require(resolved, teacher_table is not None)
-    if _identity(resolved) is None:  # an untrained part would only mislead
+    if identity_spec(resolved) is None:  # an untrained part would only mislead
         backbone_spec = resolved.backbone.model_copy(update={"identity_size": 0})
         resolved = resolved.model_copy(update={"backbone": backbone_spec})
-    table = open_table(
-        Path(data) if data is not None else None,
-        resolved.data.source,
-        ("train", "val"),
-        allow_missing=allow_missing,
-        limit=resolved.data.limit,
+    folder, listed, taught = (
+        None if one is None else Path(one) for one in (data, exclude, teacher_table)
     )
-    vectors = None if teacher_table is None else read_teacher_table(Path(teacher_table), table.ids)
-    frame = resolved.frame.build()
-    opened = crop_source(table, frame, allow_missing=allow_missing, cache_root=cache_root)
-    backend = start_keras(seed=resolved.training.seed, precision=resolved.training.precision)
-    if _identity(resolved) is None:
-        vectors = None
-    elif vectors is None:
-        vectors = _teach(opened, cache_root)
+    opened, vectors, backend = _open(resolved, folder, listed, taught, allow_missing, cache_root)
     targets = _targets(resolved, opened, vectors)
     start_folder(run, resolved, _fed(opened, vectors, backend), resume=resume)
     training, backbone, sitting = _train(run, resolved, opened, targets, resume, epochs)
@@ -116,10 +108,36 @@ def pretrain(
     training.restore_best()
     from facekit.workflows.package import Trained, package
 
-    teachers = _teachers(resolved, teacher_table)
+    teachers = name_teachers(resolved, teacher_table)
     trained = Trained(backbone, training.model, sitting.epoch, backend, teachers)
     bundle, metrics = package(run, resolved, trained, opened, targets)
     return PretrainResult(run, bundle, metrics, True)
+
+
+def _open(
+    recipe: PretrainRecipe,
+    data: Path | None,
+    exclude: Path | None,
+    teacher_table: Path | None,
+    allow_missing: bool,
+    cache_root: Path | None,
+) -> tuple[Source, NDArray[np.float32] | None, str]:
+    """The images, the teacher's vectors of them, and the backend, which is started."""
+    source, splits, frame = recipe.data.source, ("train", "val"), recipe.frame.build()
+    table = open_table(data, source, splits, allow_missing=allow_missing, limit=recipe.data.limit)
+    gone = listed_attributes(table, data, source, exclude)
+    vectors = None if teacher_table is None else read_teacher_table(teacher_table, table.ids)
+    opened = crop_source(
+        table, frame, allow_missing=allow_missing, excluded=gone, cache_root=cache_root
+    )
+    backend = start_keras(seed=recipe.training.seed, precision=recipe.training.precision)
+    if identity_spec(recipe) is None:
+        vectors = None
+    elif vectors is None:  # of all images: lists to leave out share them, like the crops
+        vectors = teach_identity(opened, cache_root)
+    left = without(opened, gone)
+    tell_left_out(table.name, len(opened.table), len(opened.table) - len(left.table))
+    return left, vectors, backend
 
 
 def _fed(source: Source, vectors: NDArray[np.float32] | None, backend: str) -> dict[str, Any]:
@@ -136,34 +154,11 @@ def _fed(source: Source, vectors: NDArray[np.float32] | None, backend: str) -> d
     }
 
 
-def _identity(recipe: PretrainRecipe) -> TargetSpec | None:
-    """The identity target, or None where it is switched off."""
-    spec = recipe.targets.get("identity")
-    return spec if spec is not None and spec.weight > 0 else None
-
-
 def _require(recipe: PretrainRecipe, has_vectors: bool) -> None:
     """Refuse at once what would only show after the images have been read."""
     check_family(recipe.backbone.family)
     require_backend()
-    spec = _identity(recipe)
-    if spec is None:
-        return
-    if recipe.backbone.identity_size == 0:
-        raise RecipeError(
-            "targets.identity has a weight but backbone.identity_size is 0: "
-            "give the part a size (dlib's teacher has 128), or the target weight 0"
-        )
-    if has_vectors:
-        return
-    if spec.teacher == "none":
-        raise RecipeError(
-            "targets.identity has a weight but no teacher: --set targets.identity.teacher=dlib, "
-            "or give vectors with --teacher-table FILE"
-        )
-    from facekit.teachers.dlib import model_files
-
-    model_files()
+    require_identity(recipe, has_vectors=has_vectors)
 
 
 def _targets(
@@ -184,31 +179,6 @@ def _targets(
         )
     unit, _ = to_targets(vectors, source.places("train"))
     return Targets(attributes, unit)
-
-
-def _teachers(recipe: PretrainRecipe, table: Path | str | None) -> dict[str, str]:
-    """Who taught, and for a table which file said so."""
-    spec = _identity(recipe)
-    if spec is None:
-        return {}
-    if table is None:
-        return {"identity": spec.teacher}
-    digest = hashlib.sha256(Path(table).read_bytes()).hexdigest()[:16]
-    name = "unnamed" if spec.teacher == "none" else spec.teacher
-    return {"identity": f"{name} (vectors in {Path(table).name}, sha256 {digest})"}
-
-
-def _teach(source: Source, cache_root: Path | None) -> NDArray[np.float32]:
-    from facekit.crops.decode import decode
-    from facekit.home import cache_folder
-    from facekit.progress import progress_bar
-    from facekit.teachers.dlib import DLIB_SIZE, teach
-
-    vectors = np.full((len(source.cache.ids), DLIB_SIZE), np.nan, np.float32)
-    with progress_bar("identity teacher", len(source.table)) as tick:
-        root = cache_folder() if cache_root is None else cache_root
-        vectors[source.rows] = teach(source.table, decode, root=root / "teachers", tick=tick)
-    return vectors
 
 
 def _train(

@@ -35,7 +35,7 @@ _MARKS: Final = ("checkpoint.npz", "frozen", "report.json")
 #: Facts that a resumed run may not change -> what the user has to bring back.
 #: Counts come first (``images``): they say more than a hash.
 _KEPT: Final = {
-    "labels": "other labels or partitions: give the same lists with --data",
+    "labels": "other labels or partitions: give the same lists with --data and --exclude",
     "crops": "other image files: give the same ones with --data (copies must keep their times)",
     "identity": "other identity vectors: give the --teacher-table it began with, or none if none",
     "backend": "another backend: set KERAS_BACKEND to {before}",
@@ -54,7 +54,7 @@ def choose_folder(out: Path | str | None, recipe: str | Path, resume: bool) -> P
         The folder; nothing has been written.
 
     Raises:
-        UsageError: ``resume`` without ``out``, or ``out`` is a file.
+        UsageError: ``resume`` without ``out``, or ``out`` is a file or lies in one.
         InterruptedRunError: There is a run already, or none to resume.
     """
     if out is None:
@@ -64,6 +64,9 @@ def choose_folder(out: Path | str | None, recipe: str | Path, resume: bool) -> P
     run = Path(out)
     if run.exists() and not run.is_dir():
         raise UsageError(f"--out {run} is a file: name a folder")
+    above = next((path for path in run.parents if path.exists()), None)
+    if above is not None and not above.is_dir():
+        raise UsageError(f"--out {run} lies in {above}, which is a file: name another folder")
     begun = [name for name in _MARKS if (run / name).exists()]
     if begun and not resume:
         # A frozen head leaves its report alone: there is nothing to go on with.
@@ -154,7 +157,8 @@ def _refuse_other_data(run: Path, note: Path, facts: dict[str, Any]) -> None:
     if images != facts["images"]:
         raise InterruptedRunError(
             f"{run} was trained on {_say(images)} images, and --data has "
-            f"{_say(facts['images'])}: give the same data, or start a new run with another --out"
+            f"{_say(facts['images'])}: give the same data and --exclude, or start a new run with "
+            "another --out"
         )
     for key, what in _KEPT.items():
         if key in before and before[key] != facts[key]:

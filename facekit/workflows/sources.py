@@ -101,6 +101,7 @@ def crop_source(
     frame: FaceFrame,
     *,
     allow_missing: bool = False,
+    excluded: frozenset[str] = frozenset(),
     cache_root: Path | None = None,
     progress: bool = True,
     bundle: Bundle | None = None,
@@ -112,6 +113,7 @@ def crop_source(
         frame: The backbone's face frame.
         allow_missing: Leave out images that look like pictures but cannot be
             decoded, or show no face; standard error says which.
+        excluded: Ids that nobody will use: whether they have a crop does not matter.
         cache_root: Folder of all caches; None for the one in the user's home.
         progress: Show a bar.
         bundle: Refines faces that are found by their box alone; None for none.
@@ -136,8 +138,9 @@ def crop_source(
             f"none of the {len(table):,} images can be used ({first[0]}: {first[1]})"
             f"{_hint(table, cache)}"
         )
-    if len(rows) < len(table):
-        line = undecodable_line(cache.errors, table.ids[~cache.ok].tolist(), len(table))
+    failed = ~cache.ok & ~np.isin(table.ids, list(excluded))
+    if failed.any():
+        line = undecodable_line(cache.errors, table.ids[failed].tolist(), len(table))
         line += _hint(table, cache)
         if not allow_missing:
             raise DataError(f"{line}; mend them, or pass --allow-missing to go on without them")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from facekit.recipe.transfer import TransferRecipe
 from facekit.report.record import read_history, write_json
 from facekit.workflows.class_data import ClassData
 from facekit.workflows.class_results import write_results
+from facekit.workflows.class_sources import open_classes
 from facekit.workflows.frozen import fit_frozen
-from facekit.workflows.learned import Learned
+from facekit.workflows.learned import Learned, TransferResult
 from facekit.workflows.run_folder import choose_folder, resolve_recipe, start_folder
 from facekit.workflows.transfer_data import Sources, facts_of, open_data
 
@@ -33,25 +35,6 @@ _RECIPES = {
 }
 
 
-@dataclass(frozen=True)
-class TransferResult:
-    """What a sitting left behind.
-
-    Attributes:
-        run: The run folder.
-        rung: Which rung was trained; for ``auto`` the one that was kept.
-        bundle: The bundle in it, None while the run is not finished.
-        metrics: The last epoch's row, or the measures of the finished run.
-        finished: Whether training reached its end.
-    """
-
-    run: Path
-    rung: str
-    bundle: Path | None
-    metrics: dict[str, Any]
-    finished: bool
-
-
 def transfer(
     dataset: str = "fer",
     data: Path | str | None = None,
@@ -63,11 +46,11 @@ def transfer(
     resume: bool = False,
     epochs: int | None = None,
     labels: str | None = None,
-    people: Path | None = None,
-    exclude: Path | None = None,
-    cross: Path | None = None,
+    people: Path | str | None = None,
+    exclude: Path | str | None = None,
+    cross: Path | str | None = None,
     allow_missing: bool = False,
-    cache_root: Path | None = None,
+    cache_root: Path | str | None = None,
 ) -> TransferResult:
     """Learn classes on the shared backbone; the same as ``facekit transfer``.
 
@@ -111,6 +94,8 @@ def transfer(
     changes += [f"rung={rung}"] if rung else []
     changes += [f"data.labels={labels}"] if labels else []
     resolved = resolve_recipe(run, chosen, changes, resume, TransferRecipe)
+    places = (None if one is None else Path(one) for one in (people, exclude, cross, cache_root))
+    people, exclude, cross, cache_root = places
     source = Sources(data, people, exclude, cross, allow_missing, cache_root)
     if resolved.rung == "auto":
         from facekit.workflows.climb import climb
@@ -152,11 +137,7 @@ def learn(
     Raises:
         FacekitError: With one line for the user.
     """
-    if bool(recipe.data.cross) != (source.cross is not None):
-        raise UsageError(
-            f"data.cross is {recipe.data.cross!r} and --cross is {source.cross}: give both (the "
-            "recipe ckplus-cross names a data set, --cross its folder) or none"
-        )
+    _require_cross(recipe.data.cross, source.cross)
     trains = recipe.rung != "frozen"
     if trains:
         from facekit.workflows.finetune import require_training
@@ -181,6 +162,20 @@ def learn(
     if recipe.data.cross:
         metrics = metrics | _try_on(run, recipe, folder, source)
     return TransferResult(run, recipe.rung, folder, metrics, True)
+
+
+def _require_cross(name: str, folder: Path | None) -> None:
+    """Refuse at once what would only show when the result is tried on other data."""
+    if name and folder is None:
+        raise UsageError(f"the recipe tries the result on {name}: name its folder with --cross")
+    if folder is not None and not name:
+        raise UsageError(
+            "--cross needs a recipe that says what is in it: --recipe ckplus-cross, or "
+            "--set data.cross=ckplus (or fer)"
+        )
+    if name:
+        with redirect_stderr(io.StringIO()):  # what is odd about it is told when it is measured
+            open_classes(name, folder, splits=("test",))
 
 
 def _try_on(

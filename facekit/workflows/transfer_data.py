@@ -12,7 +12,8 @@ import numpy as np
 from facekit.bundle.bundle import Bundle
 from facekit.recipe.transfer import TransferRecipe
 from facekit.workflows.class_data import ClassData, crop_classes
-from facekit.workflows.class_sources import listed_ids, open_classes, tell_left_out
+from facekit.workflows.class_sources import open_classes
+from facekit.workflows.exclusion import listed_ids, tell_left_out
 from facekit.workflows.run_folder import hash_arrays
 
 __all__ = ["Sources", "facts_of", "open_data"]
@@ -79,7 +80,8 @@ def open_data(
     )
     there = data.source.table
     excluded = len(gone.intersection(there.ids.tolist()))
-    tell_left_out(there.name, len(there), excluded, int((there.labels >= 0).sum()))
+    unlabelled = int((there.labels < 0).sum()) - excluded  # what is listed has lost its label
+    tell_left_out(there.name, len(there), excluded, unlabelled)
     return data
 
 

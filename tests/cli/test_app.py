@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 import facekit
 from facekit.cli import app as module
@@ -45,6 +47,46 @@ def test_every_verb_has_help(run, verb: str) -> None:
     answer = run(verb, "--help")
     assert answer.code == 0
     assert answer.out.startswith("Usage: ")
+
+
+def commands() -> list[tuple[str, Any]]:
+    """Every command with its path, such as ``models list``."""
+    found: list[tuple[str, Any]] = []
+    waiting: list[tuple[str, Any]] = [("", typer.main.get_command(module.app))]
+    while waiting:
+        path, command = waiting.pop()
+        below = getattr(command, "commands", {})
+        waiting += [(f"{path} {name}".strip(), one) for name, one in below.items()]
+        if path:
+            found.append((path, command))
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(path for path, _ in commands()))
+def test_every_option_is_in_the_help_and_says_what_it_does(run, path: str) -> None:
+    command = dict(commands())[path]
+    answer = run(*path.split(), "--help")
+    assert answer.code == 0
+    shown = "".join(answer.out.split())  # wherever a line was broken
+    for one in command.params:
+        assert one.help and "".join(one.help.split()) in shown, one.name
+        flags = [flag for flag in one.opts if flag.startswith("--")]
+        assert all(flag in shown for flag in flags), one.name
+
+
+def test_transfer_and_its_neighbours_have_the_options_of_the_manual() -> None:
+    flags = {
+        path: {flag for one in command.params for flag in one.opts if flag.startswith("--")}
+        for path, command in commands()
+    }
+    assert flags["transfer"] >= {
+        "--data", "--rung", "--recipe", "--set", "--resume", "--out", "--epochs", "--labels",
+        "--people", "--cross", "--exclude", "--allow-missing",
+    }  # fmt: skip
+    assert flags["pretrain"] >= {"--data", "--exclude", "--recipe", "--set", "--resume", "--out"}
+    assert flags["evaluate"] >= {"--data", "--exclude", "--split", "--model", "--labels", "--json"}
+    assert flags["compare"] >= {"--markdown", "--html", "--json"}
+    assert flags["audit"] >= {"--data", "--exclude", "--exclude-out", "--out", "--json"}
 
 
 def test_version(run) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+
+from facekit.workflows import audit as workflow
 
 
 @pytest.fixture
@@ -59,6 +62,47 @@ def test_choices_are_separated_by_commas(run, folder: Path, options, tmp_path: P
     refused = run(*command, "--exclude", "conflicts,duplicate")
     assert (refused.code, refused.out) == (2, "")
     assert "did you mean duplicates" in refused.err
+
+
+def test_every_option_arrives(run, folder: Path, tmp_path: Path, monkeypatch) -> None:
+    given: dict[str, Any] = {}
+
+    def record(dataset: str, data: Path, **options: Any) -> workflow.Audit:
+        given.update(options, dataset=dataset, data=data)
+        return workflow.Audit({"task": "audit"}, (), (), tmp_path)
+
+    monkeypatch.setattr(workflow, "audit", record)
+    usual = {
+        "dataset": "fer", "data": Path("d"), "out": Path("facekit-audit"), "model": None,
+        "people": None, "exclude_out": None, "exclude": ["duplicates", "conflicts", "broken"],
+        "keep": "train",
+    }  # fmt: skip
+    assert run("audit", "fer", "--data", "d", "--json").json == {"task": "audit"}
+    assert given == usual
+    answer = run(
+        *("audit", "folder", "--data", "d", "--out", "o", "--model", "m", "--people", "who.csv"),
+        *("--exclude-out", "l.csv", "--exclude", "suspects,near-conflicts", "--keep", "test"),
+        "--json",
+    )
+    assert answer.code == 0
+    assert given == {
+        "dataset": "folder", "data": Path("d"), "out": Path("o"), "model": "m",
+        "people": Path("who.csv"), "exclude_out": Path("l.csv"),
+        "exclude": ["suspects", "near-conflicts"], "keep": "test",
+    }  # fmt: skip
+
+
+def test_an_audit_that_cannot_be_made_leaves_nothing(run, options, tmp_path: Path) -> None:
+    (tmp_path / "one" / "a").mkdir(parents=True)
+    for dataset, data, words in (
+        ("fer", tmp_path / "nowhere", "is no FER-2013"),
+        ("folder", tmp_path / "nowhere", "cannot be read as a folder"),
+        ("folder", tmp_path / "one", "wanted are two classes"),
+        ("celeba", tmp_path / "nowhere", "no such folder"),
+    ):
+        answer = run("audit", dataset, "--data", data, *options)
+        assert (answer.code, answer.out) == (2, "") and words in answer.err, answer.err
+        assert answer.err.count("\n") == 1 and not (tmp_path / "out").exists()
 
 
 def test_data_and_a_known_data_set_are_needed(run, folder: Path, options) -> None:

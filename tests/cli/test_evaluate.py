@@ -60,6 +60,21 @@ def test_what_is_wrong_stays_out_of_the_answer(
     assert "listed, not on disk" in answer.err and first in answer.err and second in answer.err
 
 
+def test_listed_images_are_left_out(run, cartoon_celeba: Path, options, tmp_path: Path) -> None:
+    lines = (cartoon_celeba / "list_eval_partition.txt").read_text().splitlines()
+    name = next(line.split()[0] for line in lines if line.endswith("2"))
+    listed = tmp_path / "bad.csv"
+    listed.write_text(f"id\n{name}\n")
+    command = ("evaluate", "celeba", "--data", cartoon_celeba, *options, "--json")
+    answer = run(*command, "--exclude", listed)
+    assert answer.code == 0 and answer.json["n"] == 4
+    assert "5 images, 1 are on the list: left out" in answer.err
+    listed.write_text("id\nnobody.jpg\n")
+    refused = run(*command, "--exclude", listed)
+    assert (refused.code, refused.out) == (2, "")
+    assert "'nobody.jpg'" in refused.err and refused.err.count("\n") == 1
+
+
 def test_people_get_tables(run, cartoon_celeba: Path, options) -> None:
     answer = run("evaluate", "celeba", "--data", cartoon_celeba, *options, "--split", "val")
     assert answer.code == 0

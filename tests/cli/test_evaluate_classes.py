@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -59,7 +61,7 @@ def test_people_get_tables(run, options) -> None:
     [
         ("fer", ("--source", "tfds"), "--source tfds goes with celeba"),
         ("ckplus", ("--labels", "ferplus"), "--labels ferplus goes with fer"),
-        ("celeba", ("--exclude", "x.csv"), "--exclude goes with fer or ckplus or folder"),
+        ("celeba", ("--aligned", "fer"), "--aligned goes with folder"),
         ("fer", ("--people", "x.csv"), "--people goes with folder"),
         ("fer", ("--labels", "fer+"), "did you mean fer"),
         ("ferr", (), "did you mean fer"),
@@ -71,6 +73,54 @@ def test_options_that_would_do_nothing_are_refused(
     answer = run("evaluate", dataset, *options, *option, "--json")
     assert (answer.code, answer.out) == (2, "")
     assert words in answer.err
+
+
+def test_every_option_arrives(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+
+    def record(dataset: str, data: Path, **options: Any) -> dict[str, str]:
+        given.update(options, dataset=dataset, data=data)
+        return {"task": "classes"}
+
+    monkeypatch.setattr("facekit.workflows.evaluate_classes.evaluate_classes", record)
+    monkeypatch.setattr("facekit.workflows.evaluate.evaluate_celeba", partial(record, "celeba"))
+    shared = ("--data", "d", "--split", "val", "--model", "m", "--exclude", "bad.csv", "--json")
+    told = {
+        "data": Path("d"), "split": "val", "model": "m", "exclude": Path("bad.csv"),
+        "allow_missing": False,
+    }  # fmt: skip
+    more = ("--people", "who.csv", "--aligned", "fer", "--allow-missing")
+    assert run("evaluate", "folder", *shared, *more).json == {"task": "classes"}
+    assert given == told | {
+        "dataset": "folder", "labels": "fer", "people": Path("who.csv"), "aligned": "fer",
+        "allow_missing": True,
+    }  # fmt: skip
+    given.clear()
+    run("evaluate", "fer", *shared, "--labels", "ferplus")
+    assert given == told | {
+        "dataset": "fer", "labels": "ferplus", "people": None, "aligned": None
+    }  # fmt: skip
+    given.clear()
+    run("evaluate", "celeba", *shared, "--source", "tfds")
+    assert given == told | {"dataset": "celeba", "source": "tfds"}
+
+
+def test_bad_data_are_one_line(run, options, tmp_path: Path) -> None:
+    _, data, *model = options
+    (tmp_path / "empty").mkdir()
+    for args, words in (
+        (("fer", "--data", tmp_path / "nowhere", *model), "is no FER-2013: wanted is"),
+        (("fer", *options, "--split", "train"), "train"),
+        (("fer", *options, "--labels", "ferplus"), "ferplus_votes.csv is missing"),
+        (("ckplus", "--data", tmp_path / "empty", *model), "is no CK+"),
+        (("folder", "--data", data, *model, "--split", "val"), "(it has: test): name another"),
+        (("folder", "--data", data, *model, "--aligned", "lfw"), "aligned 'lfw' is not among"),
+        (("fer", "--data", data, "--model", "nobody"), "no model is named 'nobody'"),
+        (("fer", *options, "--exclude", tmp_path / "empty"), "cannot be read as a list"),
+    ):
+        answer = run("evaluate", *args, "--json")
+        assert (answer.code, answer.out) == (2, "") and words in answer.err, answer.err
+        assert answer.err.count("\n") == 1
 
 
 def test_a_missing_list_is_one_line(run, options, tmp_path: Path) -> None:

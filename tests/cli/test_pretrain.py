@@ -36,6 +36,7 @@ def test_the_defaults(run, given: dict[str, Any]) -> None:
         "resume": False,
         "epochs": None,
         "allow_missing": False,
+        "exclude": None,
         "teacher_table": None,
     }
     assert "finished" in answer.out and "run/bundle" in answer.out and "0.25" in answer.out
@@ -46,6 +47,7 @@ def test_every_option_arrives(run, given: dict[str, Any]) -> None:
         *("pretrain", "celeba", "--data", "d", "--source", "tfds", "--recipe", "demo"),
         *("--set", "training.seed=3", "--set", "schedule.kind=plateau", "--out", "run"),
         *("--resume", "--epochs", "4", "--allow-missing", "--teacher-table", "t.npz"),
+        *("--exclude", "bad.csv"),
     )
     assert answer.code == 0
     assert given == {
@@ -57,6 +59,7 @@ def test_every_option_arrives(run, given: dict[str, Any]) -> None:
         "resume": True,
         "epochs": 4,
         "allow_missing": True,
+        "exclude": Path("bad.csv"),
         "teacher_table": Path("t.npz"),
     }
     assert "--resume" in answer.out

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+
+from facekit.workflows import transfer as workflow
 
 
 @pytest.fixture
@@ -60,6 +64,132 @@ def test_a_run_says_where_it_is_and_how_sure_it_is(
     found = answer.json[0] if isinstance(answer.json, list) else answer.json
     assert set(found["faces"][0]["classes"]) == {"a", "b"}
     assert sum(found["faces"][0]["classes"].values()) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """What the workflow was called with."""
+    seen: dict[str, Any] = {}
+
+    def record(dataset: str, data: Path | None, **options: Any) -> workflow.TransferResult:
+        seen.update(options, dataset=dataset, data=data)
+        return workflow.TransferResult(tmp_path, "full", None, {"val_accuracy": 0.25}, False)
+
+    monkeypatch.setattr(workflow, "transfer", record)
+    return seen
+
+
+def test_the_defaults(run, given: dict[str, Any]) -> None:
+    answer = run("transfer", "fer", "--data", "faces")
+    assert answer.code == 0
+    assert given == {
+        "dataset": "fer", "data": Path("faces"), "rung": None, "recipe": None, "overrides": (),
+        "out": None, "resume": False, "epochs": None, "labels": None, "people": None,
+        "exclude": None, "cross": None, "allow_missing": False,
+    }  # fmt: skip
+    assert "stopped: go on with --resume" in answer.out and "0.25" in answer.out
+
+
+def test_every_option_arrives(run, given: dict[str, Any]) -> None:
+    answer = run(
+        *("transfer", "folder", "--data", "d", "--rung", "last", "--recipe", "mine.toml"),
+        *("--set", "head.kind=mlp", "--set", "best=loss", "--out", "run", "--resume"),
+        *("--epochs", "4", "--labels", "ferplus", "--people", "who.csv", "--exclude", "bad.csv"),
+        *("--cross", "ck", "--allow-missing"),
+    )
+    assert answer.code == 0
+    assert given == {
+        "dataset": "folder", "data": Path("d"), "rung": "last", "recipe": "mine.toml",
+        "overrides": ["head.kind=mlp", "best=loss"], "out": Path("run"), "resume": True,
+        "epochs": 4, "labels": "ferplus", "people": Path("who.csv"), "exclude": Path("bad.csv"),
+        "cross": Path("ck"), "allow_missing": True,
+    }  # fmt: skip
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder; of folders the name alone."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else b""
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.fixture
+def place(faces: Path, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with good data and several kinds of bad data."""
+    shutil.rmtree(faces / "lonely")
+    here = tmp_path / "here"
+    shutil.copytree(tiny_bundle, here / "tiny")
+    shutil.copytree(faces / "a", here / "alone" / "a")
+    (here / "empty").mkdir()
+    (here / "file").write_text("mine")
+    (here / "foreign.csv").write_text("id\nnobody.png\n")
+    (here / "headless.csv").write_text("name,what\na,b\n")
+    (here / "torn.toml").write_text("name = ")
+    for part in ("train", "test"):
+        shutil.copytree(faces / "a", here / "fer" / part / "happy")
+        shutil.copytree(faces / "b", here / "fer" / part / "sad")
+    faces.rename(here / "faces")
+    monkeypatch.chdir(here)
+    return here
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ("folder --data nowhere", "nowhere cannot be read as a folder"),
+        ("folder --data file", "file cannot be read as a folder: Not a directory"),
+        ("folder --data empty", "empty has no pictures in class folders"),
+        ("folder --data alone", "alone has one class (a); wanted are two"),
+        ("folder --data faces --recipe folder-frosen", "did you mean folder-frozen?"),
+        ("folder --data faces --recipe no/such.toml", "recipe file no/such.toml does not exist"),
+        ("folder --data faces --recipe torn.toml", "torn.toml is not valid TOML"),
+        ("folder --data faces --set head.kindd=linear", "key head.kindd; did you mean kind?"),
+        ("folder --data faces --set nonsense", "cannot read 'nonsense': write key=value"),
+        ("folder --data faces --set head.strengths=abc", "head.strengths='abc'"),
+        ("folder --data faces --set features.parts=['voice']", "names voice, tiny has"),
+        ("folder --data faces --set model=./empty", "empty is no model: it has no manifest.json"),
+        ("folder --data faces --set data.validation=test", "folder has no test images"),
+        ("folder --data faces --set data.limit=2", "has a single picture"),
+        ("folder --data faces --resume", "--resume needs --out"),
+        ("folder --data faces --resume --out new", "new has no checkpoint to resume"),
+        ("folder --data faces --exclude foreign.csv", "not in folder, such as 'nobody.png'"),
+        ("folder --data faces --exclude headless.csv", "wanted is id or file"),
+        ("folder --data faces --exclude none.csv", "none.csv cannot be read"),
+        ("folder --data faces --people headless.csv", "wanted are file and person"),
+        ("folder --data faces --people none.csv", "none.csv cannot be read"),
+        ("folder --data faces --out file", "--out file is a file: name a folder"),
+        ("folder --data faces --out file/run", "--out file/run lies in file, which is a file"),
+        ("folder --data faces --cross fer", "--cross needs a recipe"),
+        ("fer --data fer --labels ferplus", "ferplus_votes.csv is missing"),
+        ("fer --data fer --recipe ckplus-cross --cross empty", "empty is no CK+"),
+        ("ckplus --data faces", "class folder 'a'"),
+        ("tfrecord --data faces", "holds no *.tfrecord"),
+    ],
+)
+def test_bad_data_are_one_line_and_leave_nothing(run, place: Path, args: str, words: str) -> None:
+    before = everything(place)
+    model = () if "model=" in args else ("--set", "model=./tiny")
+    answer = run("transfer", *args.split(), "--set", "data.aligned=fer", *model)
+    assert answer.code == 2 and words in answer.err, answer.err
+    assert answer.out == ""
+    told = [line for line in answer.err.splitlines() if line.startswith("facekit: ")]
+    assert len(told) == 1 and answer.err.rstrip("\n").endswith(told[0]), answer.err
+    assert everything(place) == before
+
+
+def test_a_run_that_is_there_stays_as_it_is(run, place: Path) -> None:
+    command = ("transfer", "folder", "--data", "faces", "--out", "run", "--set", "model=./tiny",
+               "--set", "data.aligned=fer")  # fmt: skip
+    assert run(*command).code == 0
+    before = everything(place)
+    for more, words in (
+        ((), "run holds a run already: name another folder with --out"),
+        (("--resume",), "a frozen head takes seconds: leave --resume"),
+    ):
+        answer = run(*command, *more)
+        assert (answer.code, answer.out) == (2, "") and words in answer.err
+        assert answer.err.count("\n") == 1 and everything(place) == before
 
 
 @pytest.mark.parametrize(

@@ -339,9 +339,13 @@ def test_half_an_error_line_of_a_killed_run_harms_nobody(tmp_path: Path) -> None
     assert building.read_errors(tmp_path) == {"a.png": "first", "b.png": "second\nline"}
 
 
-def test_a_damaged_finished_cache_says_what_to_do(table: Table, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "left"), [("crops", 999), ("crops", 0), ("state", 0)])
+def test_a_damaged_finished_cache_says_what_to_do(
+    table: Table, tmp_path: Path, name: str, left: int
+) -> None:
     cache = build_cache(table, FRAME, root=tmp_path, progress=False)
-    (cache.folder / "crops.npy").write_bytes((cache.folder / "crops.npy").read_bytes()[:999])
+    path = cache.folder / f"{name}.npy"
+    path.write_bytes(path.read_bytes()[:left])
     with pytest.raises(DataError, match=r"damaged: delete it"):
         build_cache(table, FRAME, root=tmp_path, progress=False)
 

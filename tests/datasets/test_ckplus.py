@@ -64,3 +64,12 @@ def test_the_real_folders_agree_with_the_card(real_data: Path) -> None:
     assert len(table) == counts["images"] and table.person is not None
     assert len(set(table.person.tolist())) == counts["people"]
     assert (table.labels == -1).sum() == counts["classes"]["contempt"]
+
+
+def test_of_several_other_classes_the_first_is_named(tmp_path: Path) -> None:
+    draw(tmp_path)
+    for name in "zyxwvutsrq":
+        (tmp_path / name).mkdir()
+        assert cv2.imwrite(str(tmp_path / name / "0.png"), np.full((48, 48), 90, np.uint8))
+    with pytest.raises(DataError, match="class folder 'q'"):
+        read_ckplus(tmp_path)

@@ -53,6 +53,17 @@ def test_a_model_equals_itself() -> None:
     assert found.accuracy_interval == (0, 0)
 
 
+def test_people_who_are_alike_by_chance_prove_nothing() -> None:
+    """Every pair of images has one gain and one loss: nothing would vary between pairs."""
+    labels = np.arange(60) % 3
+    first = answers(labels, np.arange(60) % 2 == 0)
+    second = answers(labels, np.arange(60) % 2 == 1)
+    plain = paired_difference(labels, first, second, rounds=200)
+    paired = paired_difference(labels, first, second, groups=np.arange(60) // 2, rounds=200)
+    assert plain.accuracy_interval[1] - plain.accuracy_interval[0] > 0.2
+    assert paired.accuracy_interval == plain.accuracy_interval
+
+
 def test_people_are_drawn_whole() -> None:
     labels, one, other = (np.repeat(x, 10, axis=0) for x in pair(40, 0.1, 0))
     plain = paired_difference(labels, one, other, rounds=300)

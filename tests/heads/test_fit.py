@@ -138,3 +138,20 @@ def test_standardise_leaves_constant_columns_alone() -> None:
     mean, scale = standardise(x)
     np.testing.assert_allclose(mean, x.mean(0), rtol=1e-5)
     np.testing.assert_allclose(scale, [x[:, 0].std(), 1, x[:, 2].std()], rtol=1e-4)
+
+
+def test_conditioned_coordinates_find_the_same_head_in_fewer_steps() -> None:
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(600, 5)) @ rng.normal(size=(5, 40)) + 0.1 * rng.normal(size=(600, 40))
+    y = (x[:, :3] @ rng.normal(size=(3, 4)) + rng.normal(size=(600, 4))).argmax(1)
+    exact = fit_logistic(x, y, l2=1.0, max_iter=5000, tolerance=1e-8)
+    found = fit_logistic(x, y, l2=1.0, max_iter=5000, tolerance=1e-8, condition=True)
+    np.testing.assert_allclose(found[0], exact[0], atol=5e-3)
+
+    def away(condition: bool = False) -> float:
+        found = fit_logistic(x, y, l2=1.0, max_iter=10, condition=condition)
+        return float(np.abs(found[0] - exact[0]).max())
+
+    assert away(condition=True) < 0.2 * away()
+    again = fit_logistic(x, y, l2=1.0, start=found, max_iter=1, condition=True)
+    np.testing.assert_allclose(again[0], found[0], atol=1e-2)

@@ -30,9 +30,10 @@ def test_a_table_of_other_images_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "t.npz").write_text("hello")
-    with pytest.raises(DataError, match="no teacher table"):
-        read_teacher_table(tmp_path / "t.npz", np.array(["a"]))
+    for text in ("hello", ""):
+        (tmp_path / "t.npz").write_text(text)
+        with pytest.raises(DataError, match="no teacher table"):
+            read_teacher_table(tmp_path / "t.npz", np.array(["a"]))
     np.savez(tmp_path / "u.npz", names=np.array(["a"]))
     with pytest.raises(DataError, match="vectors"):
         read_teacher_table(tmp_path / "u.npz", np.array(["a"]))

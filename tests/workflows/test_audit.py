@@ -261,6 +261,7 @@ def test_pictures_without_a_face_are_broken(
         ("fer", {"exclude": ["duplicate"]}, "did you mean duplicates"),
         ("fer", {"keep": "val"}, "keep 'val' is not known"),
         ("fer", {"exclude_out": Path("no/such/folder/x.csv")}, "--exclude-out"),
+        ("fer", {"people": Path("who.csv")}, "--people goes with folder, not with fer"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_any_work(
@@ -277,3 +278,7 @@ def test_what_cannot_be_done_is_refused_before_any_work(
     with pytest.raises(UsageError, match="--data is missing"):
         look(None, out=out)
     assert not out.exists()
+    out.write_text("mine")
+    with pytest.raises(UsageError, match="is a file: name a folder"):
+        look(sound, out=out)
+    assert out.read_text() == "mine"

@@ -48,6 +48,7 @@ def opened(tmp_path: Path) -> Open:
         excluded: frozenset[str] = frozenset(),
         cross_validated: bool = True,
         allow_missing: bool = False,
+        seed: int = 0,
         **spec: Any,
     ) -> ClassData:
         return crop_classes(
@@ -57,6 +58,7 @@ def opened(tmp_path: Path) -> Open:
             excluded=excluded,
             cross_validated=cross_validated,
             allow_missing=allow_missing,
+            seed=seed,
             cache_root=tmp_path / "cache",
         )
 
@@ -97,6 +99,71 @@ def test_copies_are_looked_for_once(
     paint(faces / "with" / "new.png", 999)  # another cache: they are looked for again
     with pytest.raises(TypeError):
         opened(faces)
+
+
+def twins(folder: Path) -> dict[str, str]:
+    """Twelve pictures of each of two classes and a changed copy of each: id -> its picture."""
+    of = {}
+    for k, name in enumerate(("with", "without")):
+        for i in range(12):
+            paint(folder / name / f"{i}.png", 100 * k + i)
+            rgb = cv2.imread(str(folder / name / f"{i}.png"))
+            assert rgb is not None
+            changed = (
+                cv2.add(rgb, (12, 12, 12, 0)),
+                cv2.flip(rgb, 1),
+                cv2.resize(cv2.resize(rgb, (40, 40)), (48, 48)),
+            )[i % 3]
+            assert cv2.imwrite(str(folder / name / f"again{i}.png"), changed)
+            of[f"{name}/{i}.png"] = of[f"{name}/again{i}.png"] = f"{name}/{i}"
+    return of
+
+
+@pytest.mark.parametrize("validation", ["holdout", "auto"])
+def test_near_copies_are_on_one_side_of_what_is_held_out(
+    tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch, validation: str
+) -> None:
+    of = twins(tmp_path / "faces")
+    monkeypatch.setattr(class_data, "SMALL", 20)
+    for seed in range(6):
+        data = opened(tmp_path / "faces", validation=validation, holdout=0.3, seed=seed)
+        ids = data.source.cache.ids
+        learned, held = ({of[name] for name in ids[rows]} for rows in (data.train, data.val))
+        assert len(held) == len(data.val) / 2 >= 6 and not learned & held
+
+
+def test_near_copies_are_in_one_fold(tmp_path: Path, opened: Open) -> None:
+    from facekit.workflows.crossval import _folds
+
+    of = twins(tmp_path / "faces")
+    data = opened(tmp_path / "faces")
+    assert len(data.val) == 0
+    for seed in range(6):
+        labels, groups = data.labels[data.train], data.groups[data.train]
+        folds = _folds(labels, groups, data.names, seed)
+        of_picture: dict[str, set[int]] = {}
+        for name, fold in zip(data.source.cache.ids[data.train], folds.tolist(), strict=True):
+            of_picture.setdefault(of[name], set()).add(fold)
+        assert {len(found) for found in of_picture.values()} == {1}
+        assert len(np.unique(folds)) == 5
+
+
+def test_copies_count_once_in_splits_that_are_given(tmp_path: Path, opened: Open) -> None:
+    """Nothing is moved, and copies of a picture make one group where they are measured."""
+    of = twins(tmp_path / "all")
+    for name in of:
+        number = int(Path(name).stem.removeprefix("again"))
+        part = "train" if number < 6 else "val" if number < 9 else "test"
+        (tmp_path / "faces" / part / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "all" / name).rename(tmp_path / "faces" / part / name)
+    paint(tmp_path / "all" / "lone.png", 0)  # as train/with/0.png, and in another split
+    (tmp_path / "all" / "lone.png").rename(tmp_path / "faces" / "test" / "with" / "lone.png")
+    data = opened(tmp_path / "faces")
+    assert sizes(data) == (24, 12, 13)
+    assert [len(np.unique(data.groups[rows])) for rows in (data.val, data.test)] == [6, 7]
+    assert len(np.unique(data.groups[data.train])) == 24  # not looked at: nothing hangs on them
+    tested = opened(tmp_path / "faces", validation="test")
+    assert sizes(tested) == (24, 25, 0) and len(np.unique(tested.groups[tested.val])) == 13
 
 
 def test_many_have_a_share_held_out(
@@ -173,6 +240,14 @@ def test_a_class_that_is_lost_on_the_way_is_named(faces: Path, opened: Open) -> 
         opened(faces, listed)
 
 
+def test_what_is_listed_may_be_broken(faces: Path, opened: Open) -> None:
+    (faces / "with" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(DataError, match=r"1 of 21 images cannot be used"):
+        opened(faces)
+    data = opened(faces, frozenset({"with/broken.png"}))
+    assert sizes(data) == (20, 0, 0) and len(data.source.cache.ids) == 21
+
+
 def test_one_class_is_not_enough(faces: Path, opened: Open) -> None:
     split(faces)
     for path in (faces / "train" / "without").iterdir():
@@ -214,11 +289,14 @@ def test_votes_are_mixed_into_what_is_learned(tmp_path: Path, votes: float) -> N
     assert data.shares.sum(1) == pytest.approx(np.ones(6))
 
 
-def test_what_has_no_usable_label_teaches_nothing(tmp_path: Path) -> None:
+def test_what_has_no_usable_label_teaches_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table = open_classes("fer", fer(tmp_path), labels="ferplus")
     assert table.labels.tolist()[2] == -1
+    monkeypatch.setattr(class_data, "SMALL", 5)  # six images, four of them usable
     data = crop_classes(table, FRAME, TransferDataSpec(votes=1.0), cache_root=tmp_path / "cache")
-    assert data.train.tolist() == [0, 1, 3, 4]
+    assert data.train.tolist() == [0, 1, 3, 4] and len(data.val) == 0
     assert (data.shares[[2, 5]] == 0).all()
 
 

@@ -9,12 +9,7 @@ import numpy as np
 import pytest
 
 from facekit.errors import DataError, UsageError
-from facekit.workflows.class_sources import (
-    CLASS_SOURCES,
-    listed_ids,
-    open_classes,
-    tell_left_out,
-)
+from facekit.workflows.class_sources import CLASS_SOURCES, open_classes
 
 
 def draw(folder: Path, *names: str) -> Path:
@@ -66,26 +61,6 @@ def test_splits_and_limits_keep_every_class(fer: Path) -> None:
     assert len(open_classes("fer", fer, limit=99)) == 28
 
 
-def test_a_list_may_name_any_split(fer: Path, tmp_path: Path) -> None:
-    table = open_classes("fer", fer)
-    listed = tmp_path / "out.csv"
-    listed.write_text("id,finding\ntrain/sad/3.png,copy\ntest/sad/0.png,copy\n")
-    assert listed_ids(table, listed) == {"train/sad/3.png", "test/sad/0.png"}
-    test = open_classes("fer", fer, splits=("test",))  # a part of the data
-    assert listed_ids(test, listed) == {"test/sad/0.png"}
-    listed.write_text("id\ntest/sad/00.png\n")
-    with pytest.raises(DataError, match=r"mean 'test/sad/0\.png'"):
-        listed_ids(table, listed)
-
-
-def test_what_does_not_count_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    tell_left_out("fer", 1200, 0, 1200)
-    assert capsys.readouterr().err == ""
-    tell_left_out("fer", 1200, 3, 1000)
-    told = "fer: 1,200 images, 3 are on the list and 197 have no usable label: left out\n"
-    assert capsys.readouterr().err == told
-
-
 def test_what_is_wrong_goes_to_standard_error(
     fer: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,5 +91,7 @@ def test_wrong_names_are_refused(
 def test_no_data_and_no_rows_are_refused(fer: Path) -> None:
     with pytest.raises(UsageError, match=r"--data is missing.*fer2013\.csv"):
         open_classes("fer", None)
-    with pytest.raises(DataError, match="folder has no images of val"):
+    with pytest.raises(
+        DataError, match=r"folder has no images of val \(it has: test, train\): name"
+    ):
         open_classes("folder", fer, splits=("val",))

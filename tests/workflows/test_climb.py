@@ -40,6 +40,7 @@ class Learn:
         self.recipes: dict[str, TransferRecipe] = {}
         self.dies = ""
         self.first = 0  # number of the first image
+        self.each = 1  # images of one person
 
     def __call__(
         self, run: Path, recipe: TransferRecipe, source: Sources, *, resume: bool, climbs: bool
@@ -63,12 +64,13 @@ class Learn:
         order = np.random.default_rng(len(self.calls)).permutation(N)
         with path.open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(("id", "label", "answer", *NAMES))
+            writer.writerow(("id", "label", "answer", "group", *NAMES))
             for row in order.tolist():
                 label = row % 3
                 said = label if row < right else (label + 1) % 3
                 chances = np.full(3, 0.1) + 0.7 * np.eye(3)[said]
-                writer.writerow((row + self.first, NAMES[label], NAMES[said], *chances))
+                name = row + self.first
+                writer.writerow((name, NAMES[label], NAMES[said], name // self.each, *chances))
 
 
 def steps_of(run: Path) -> dict[str, Any]:
@@ -108,6 +110,18 @@ def test_a_gain_that_may_be_chance_is_not_kept(
     assert told["kept"] == "frozen" and "may be chance" in told["why"]
     assert told["steps"][1]["gain"] == pytest.approx(gain) and not told["steps"][1]["paid"]
     assert (tmp_path / "report.json").read_text() == "report.json of frozen"
+
+
+def test_a_gain_on_a_few_people_may_be_chance(
+    tiny_contents: BundleContents, tmp_path: Path
+) -> None:
+    """Ten images more are many, one person more is not."""
+    for each, paid in ((1, True), (10, False)):
+        learn = Learn(tiny_contents, frozen=100, last=110, full=110)
+        learn.each = each
+        climb(tmp_path / str(each), auto(), SOURCE, learn)
+        step = steps_of(tmp_path / str(each))["steps"][1]
+        assert (step["gain"], step["paid"]) == (pytest.approx(0.05), paid)
 
 
 def test_a_stopped_climb_goes_on_where_it_was(

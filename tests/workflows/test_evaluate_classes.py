@@ -157,6 +157,10 @@ def test_listed_images_are_left_out(
     listed.write_text("id\ntest/anger/9.png\n")
     with pytest.raises(DataError, match="test/anger/"):
         facekit.evaluate("fer", fer, model=emotions, exclude=listed)
+    names = [path.relative_to(fer).as_posix() for path in sorted(fer.rglob("*.png"))]
+    listed.write_text("\n".join(["id", *names]) + "\n")
+    with pytest.raises(DataError, match="nothing of fer is left: all 12 images are listed"):
+        facekit.evaluate("fer", fer, model=emotions, exclude=listed)
 
 
 def test_own_classes_are_matched_by_name_not_by_order(tiny_bundle: Path, tmp_path: Path) -> None:

@@ -160,6 +160,9 @@ def test_where_a_run_may_begin_and_where_it_may_go_on(tmp_path: Path) -> None:
         (run / mark).unlink()
     with pytest.raises(UsageError, match="is a file"):
         choose_folder(run / "report.json", "demo", False)
+    for inside in ("below", "far/below"):
+        with pytest.raises(UsageError, match=r"lies in .*report\.json, which is a file"):
+            choose_folder(run / "report.json" / inside, "demo", False)
     with pytest.raises(UsageError, match="--resume needs --out"):
         choose_folder(None, "demo", True)
     named = choose_folder(None, tmp_path / "mine.toml", False)

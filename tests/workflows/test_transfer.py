@@ -25,6 +25,7 @@ from facekit.frame import FaceFrame
 from facekit.heads.activation import activate
 from facekit.labels import EMOTIONS
 from facekit.workflows.class_sources import open_classes
+from facekit.workflows.compare import read_runs
 from facekit.workflows.sources import crop_source
 from facekit.workflows.transfer import TransferResult, recipe_for, transfer
 
@@ -66,14 +67,14 @@ def train(tiny_bundle: Path, tmp_path: Path) -> Train:
     """Runs a transfer on the tiny backbone, all in the test's own folder."""
 
     def run(
-        dataset: str, data: Path, *overrides: str, out: str = "run", **options: Any
+        dataset: str, data: Path | str, *overrides: str, out: str = "run", **options: Any
     ) -> TransferResult:
         return transfer(
             dataset,
             data,
             overrides=[f"model={tiny_bundle}", *overrides],
             out=tmp_path / out,
-            cache_root=tmp_path / "cache",
+            cache_root=str(tmp_path / "cache"),
             **options,
         )
 
@@ -169,9 +170,15 @@ def test_a_run_leaves_what_belongs_together(fer: Path, train: Train) -> None:
     assert card == (run / "bundle" / "card.md").read_text()
     assert f"{100 * right:.1f} %" in card and f"{100 * right:.1f} %" in page
     assert "21 test images" in page and "research" in card
+    assert "facekit evaluate fer --data DIR --model fer-frozen-linear" in card
+    told = report["provenance"]
+    assert (told["data"], told["rung"], told["base"]) == ("fer", "frozen", "tiny")
+    shared = (run / "bundle" / "manifest.json").read_text() + card
+    assert str(run.parent) not in shared and str(fer.parent) not in shared
     lines = (run / "metrics.jsonl").read_text().splitlines()
     assert report["history"] == [json.loads(line) for line in lines]
-    assert [row["strength"] for row in report["history"]] == [0.1, 0.03]
+    tried = sorted(facekit.load_recipe("fer-frozen-linear").head.strengths, reverse=True)
+    assert [row["strength"] for row in report["history"]] == tried
 
 
 def test_the_bundle_answers_as_the_report_says(fer: Path, train: Train) -> None:
@@ -258,6 +265,8 @@ def test_the_second_run_embeds_nothing(
     second = train("fer", fer, recipe="fer-frozen-linear", out="again")
     assert set(seen) == {1}  # latency alone, crop by crop
     assert second.metrics == first.metrics
+    names = [row.name for row in read_runs([first.run, second.run])]
+    assert names == ["fer-frozen-linear (run)", "fer-frozen-linear (again)"]
     heads = [(r.run / "bundle" / "head-emotions.npz").read_bytes() for r in (first, second)]
     assert heads[0] == heads[1]
 
@@ -335,7 +344,7 @@ def test_people_of_a_table_are_on_one_side(moods: Path, train: Train, tmp_path: 
             shutil.copy2(path, data / name / f"{i}.png")
             lines.append(f"{name}/{i}.png,person {i // 5}")
     (tmp_path / "who.csv").write_text("\n".join(lines) + "\n")
-    result = train("folder", data, "data.aligned=celeba", people=tmp_path / "who.csv")
+    result = train("folder", data, "data.aligned=celeba", people=str(tmp_path / "who.csv"))
     assert report_of(result)["bootstrap"] == {"unit": "person", "units": 2, "rounds": 1000}
     low, high = report_of(result)["intervals"]["accuracy"]
     assert high - low > 0.3 or report_of(result)["metrics"]["accuracy"] in (0, 1)
@@ -350,7 +359,7 @@ def test_what_is_listed_is_left_out(
     listed.write_text("id,finding\ntrain/sad/0.png,copy\ntest/sad/7.png,copy\ntest/sad/99.png,x\n")
     whole = train("fer", fer, recipe="fer-frozen-linear", out="whole")
     capsys.readouterr()
-    result = train("fer", fer, recipe="fer-frozen-linear", exclude=listed)
+    result = train("fer", str(fer), recipe="fer-frozen-linear", exclude=str(listed))
     assert "fer: 63 images, 2 are on the list: left out" in capsys.readouterr().err
     facts = [json.loads((r.run / "data.json").read_text()) for r in (whole, result)]
     assert facts[1]["images"] == {"train": 41, "val": 0, "test": 20}
@@ -440,6 +449,39 @@ def test_ckplus_is_cross_validated_by_person(train: Train, tmp_path: Path) -> No
     assert (report["dataset"], report["split"], report["n"]) == ("ckplus", "cv", 12)
     assert report["bootstrap"]["unit"] == "person" and report["bootstrap"]["units"] == 6
     assert report["task"] == "emotions" and report["per_class"]["neutral"]["support"] == 0
+
+
+def test_the_result_is_tried_on_another_data_set(fer: Path, train: Train, tmp_path: Path) -> None:
+    for person in range(4):
+        for k, name in enumerate(("anger", "happy", "contempt")):
+            path = tmp_path / "ck" / name / f"S{person:03d}_001_{k:08d}.png"
+            draw(path, ("angry", "happy", "neutral")[k], person, aligned="fer")
+    fast = ("head.kind=linear", "head.strengths=[0.1]")
+    options: dict[str, Any] = {"recipe": "ckplus-cross", "cross": str(tmp_path / "ck")}
+    result = train("fer", fer, *fast, **options)
+    cross = report_of(result)["cross"]
+    assert (cross["dataset"], cross["split"], cross["n"]) == ("ckplus", "test", 8)
+    assert result.metrics["ckplus_accuracy"] == cross["metrics"]["accuracy"]
+    assert report_of(result)["metrics"]["accuracy"] == result.metrics["test_accuracy"]
+    found = facekit.evaluate("ckplus", tmp_path / "ck", model=result.bundle)
+    assert found.metrics == cross["metrics"]
+    plain = train("fer", fer, *fast, recipe="fer-frozen-linear", out="plain")
+    assert "ckplus_accuracy" not in plain.metrics and "cross" not in report_of(plain)
+
+
+def test_what_it_is_tried_on_is_looked_at_first(fer: Path, train: Train, tmp_path: Path) -> None:
+    """Training may take hours: it is not done for nothing."""
+    (tmp_path / "empty").mkdir()
+    wrong: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"recipe": "ckplus-cross"}, "name its folder with --cross"),
+        ({"recipe": "fer-frozen-linear", "cross": fer}, "--cross needs a recipe"),
+        ({"recipe": "ckplus-cross", "cross": tmp_path / "nowhere"}, "nowhere"),
+        ({"recipe": "ckplus-cross", "cross": tmp_path / "empty"}, r"is no CK\+"),
+    )
+    for options, words in wrong:
+        with pytest.raises((UsageError, DataError), match=words) as caught:
+            train("fer", fer, **options)
+        assert "\n" not in str(caught.value) and not (tmp_path / "run").exists()
 
 
 def test_each_data_set_and_rung_has_a_recipe() -> None:

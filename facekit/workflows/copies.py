@@ -1,0 +1,51 @@
+"""Copies of a picture among the crops of a source, looked for once."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.atomic import write_atomically
+from facekit.workflows.sources import Source
+
+__all__ = ["copy_groups"]
+
+
+def copy_groups(source: Source, *, held: bool = False) -> NDArray[np.int64]:
+    """Groups of near duplicates, kept beside the crops: they take 13 s for 32,000.
+
+    Args:
+        source: Table and crops.
+        held: Look among the rows that are not trained on alone, which is enough for
+            intervals; every other row is a group of its own.
+
+    Returns:
+        int64 array of shape (n,): row of the crop cache that shows the same
+        picture first.
+    """
+    rows = source.rows[source.table.split != "train"] if held else source.rows
+    looked = np.zeros(len(source.cache.ids), bool)
+    looked[rows] = True
+    path = source.cache.folder / ("copies-held.npy" if held else "copies.npy")
+    try:
+        found = np.load(path, allow_pickle=False)
+        # Other rows may have other copies: what was found must not hang on who came first.
+        if found.shape == looked.shape and np.array_equal(found >= 0, looked):
+            return _own(found)[source.rows]
+    except (OSError, EOFError, ValueError):
+        pass
+    from facekit.evaluation.duplicates import near_groups
+
+    groups = np.full(len(looked), -1, np.int64)
+    groups[rows] = rows[near_groups(source.cache.crops, rows=rows)]
+    buffer = io.BytesIO()
+    np.save(buffer, groups, allow_pickle=False)
+    write_atomically(path, buffer.getvalue())
+    return _own(groups)[source.rows]
+
+
+def _own(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Every row that has no group alone in one."""
+    return np.where(groups < 0, np.arange(len(groups)), groups).astype(np.int64)
