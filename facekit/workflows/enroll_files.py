@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from facekit.enrollment.store import write_enrollment
 from facekit.errors import UsageError
 from facekit.recipe.enroll import EnrollRecipe
 from facekit.recipe.load import to_toml
+from facekit.workflows.command_line import command_line
 
 __all__ = ["Made", "write_files"]
 
@@ -98,7 +98,7 @@ def _page(made: Made, sheet: NDArray[np.uint8] | None, *, pictures: bool) -> str
         made.fitted,
         pictures=pictures,
         sheet=sheet,
-        command=" ".join(["facekit", *sys.argv[1:]]),
+        command=command_line(),
         recipe=to_toml(made.recipe),
     )
 
