@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -30,7 +30,7 @@ _APART: Final = 2.0
 #: 84 unaligned photos) and 1 to 2 % of the own ones do not agree.
 _AHEAD: Final = (2, 0.1)
 #: Between ``AGREES`` and this share of strangers whoever is there is asked.
-_DOUBT: Final = 0.1
+_DOUBT: Final = 0.15
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def choose_faces(gallery: Gallery, crowd: Crowd, ask: Ask | None = None) -> list
     """
     everybody = np.ones(len(gallery.photo), np.bool_)
     core = _core(gallery, crowd, everybody)
-    verdicts = [_verdict(gallery, p, judge) for p, judge in _judges(gallery, crowd, core)]
+    verdicts = _verdicts(gallery, crowd, core)
     doubt = "" if len(gallery.known) else _doubt(gallery, crowd, verdicts)
     asked: dict[int, int | None] = {}
     if doubt and ask is not None:
@@ -77,8 +77,7 @@ def choose_faces(gallery: Gallery, crowd: Crowd, ask: Ask | None = None) -> list
         place = asked[photo] = ask(photo)
         if place is not None:
             core = _core(gallery, crowd, everybody, seed=int(gallery.faces(photo)[place]))
-            verdicts = [_verdict(gallery, p, judge) for p, judge in _judges(gallery, crowd, core)]
-            doubt = ""
+            verdicts, doubt = _verdicts(gallery, crowd, core), ""
     if doubt:
         return [
             one if one.face is None else Choice(one.face, "ambiguous", doubt) for one in verdicts
@@ -104,14 +103,18 @@ def _core(gallery: Gallery, crowd: Crowd, among: Mask, *, seed: int | None = Non
     return core
 
 
-def _judges(gallery: Gallery, crowd: Crowd, core: Ints) -> Iterator[tuple[int, Judge | None]]:
-    """Who judges each photo: a neuron taught by the other photos; None without others."""
+def _verdicts(gallery: Gallery, crowd: Crowd, core: Ints) -> list[Choice]:
+    """Each photo is judged by a neuron that the other photos have taught."""
+    alike = crowd.like(gallery.own_looks(core))
     everything = gallery.own(core)
-    shared = crowd.judge(everything) if len(everything) else None
+    shared = alike.judge(everything) if len(everything) else None
+    verdicts = []
     for photo in range(gallery.photos):
         own = gallery.own(core, without=photo)
         same = len(own) == len(everything)
-        yield photo, shared if same else crowd.judge(own) if len(own) else None
+        judge = shared if same else alike.judge(own) if len(own) else None
+        verdicts.append(_verdict(gallery, photo, judge, alike.words))
+    return verdicts
 
 
 def _doubt(gallery: Gallery, crowd: Crowd, verdicts: Sequence[Choice]) -> str:
@@ -142,7 +145,7 @@ def _second(gallery: Gallery, crowd: Crowd, person: Ints) -> int:
     core = _core(gallery, crowd, others)
     if (core >= 0).sum() < 2:
         return 0
-    judge = crowd.judge(gallery.own(core))
+    judge = crowd.like(gallery.own_looks(core)).judge(gallery.own(core))
     agrees = others & gallery.good & (judge(gallery.vectors)[1] <= AGREES)
     return len(np.unique(gallery.photo[agrees]))
 
@@ -163,12 +166,13 @@ def _telling_photo(gallery: Gallery, verdicts: Sequence[Choice]) -> int:
     return int(np.argmin(best))
 
 
-def _verdict(gallery: Gallery, photo: int, judge: Judge | None) -> Choice:
+def _verdict(gallery: Gallery, photo: int, judge: Judge | None, whom: str) -> Choice:
+    """One photo; without a judge it is a photo alone."""
     faces = gallery.faces(photo)
     if not len(faces):
         return Choice(None)
     good = gallery.good[faces]
-    if judge is None:  # a photo alone
+    if judge is None:
         places = np.flatnonzero(good) if good.any() else np.arange(len(faces))
         several = f"it shows {len(places)} people, and no other photo says who is meant"
         first = int(places[0])
@@ -180,7 +184,7 @@ def _verdict(gallery: Gallery, photo: int, judge: Judge | None) -> Choice:
     if not agrees.any():
         best = int(np.argmax(scores))
         share = float(shares[best])
-        return Choice(best, "not_you", _stranger(len(faces), share), share <= _DOUBT)
+        return Choice(best, "not_you", _stranger(len(faces), share, whom), share <= _DOUBT)
     order = np.flatnonzero(agrees)[np.argsort(-scores[agrees], kind="stable")]
     if len(order) > 1 and scores[order[0]] - scores[order[1]] < _APART:
         words = f"{len(order)} of its {len(faces)} faces may be you: cut the photo to your face"
@@ -188,10 +192,10 @@ def _verdict(gallery: Gallery, photo: int, judge: Judge | None) -> Choice:
     return Choice(int(order[0]))
 
 
-def _stranger(faces: int, share: float) -> str:
+def _stranger(faces: int, share: float, whom: str) -> str:
     who = "probably not you" if faces == 1 else f"probably none of its {faces} faces is you"
     whose = "this face" if faces == 1 else "the likeliest"
     return (
-        f"{who}: of strangers, {100 * share:.2g} % are as much like your other photos as {whose}; "
+        f"{who}: of {whom}, {100 * share:.2g} % are as much like your other photos as {whose}; "
         f"at most {100 * AGREES:g} % may be"
     )

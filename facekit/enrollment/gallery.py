@@ -23,7 +23,7 @@ NOBODY: Final = -1
 _ROUNDS: Final = 10
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Gallery:
     """Faces of several photos, photo by photo.
 
@@ -33,6 +33,8 @@ class Gallery:
         good: bool array of shape (f,), whether its quality is good enough.
         photos: How many photos there are, those without faces too.
         known: float32 array of shape (k, d), vectors of the person from before.
+        looks: float32 array of shape (f, 40) of attribute probabilities, or (f, 0).
+        known_looks: The same of those known.
     """
 
     vectors: Floats
@@ -40,19 +42,30 @@ class Gallery:
     good: Mask
     photos: int
     known: Floats
+    looks: Floats
+    known_looks: Floats
 
     @classmethod
     def of(
-        cls, vectors: Sequence[Floats], good: Sequence[Sequence[bool]], known: Floats
+        cls,
+        vectors: Sequence[Floats],
+        good: Sequence[Sequence[bool]],
+        known: Floats,
+        *,
+        looks: Sequence[Floats] = (),
+        known_looks: Floats | None = None,
     ) -> Gallery:
         """Join the faces of photos; each photo gives its vectors and which are good."""
         counts = [len(rows) for rows in vectors]
+        joined = np.concatenate(looks) if looks else np.zeros((sum(counts), 0), np.float32)
         return cls(
-            np.concatenate([*vectors, known[:0]]),
-            np.repeat(np.arange(len(counts)), counts),
-            np.array([one for rows in good for one in rows], np.bool_),
-            len(counts),
-            known,
+            vectors=np.concatenate([*vectors, known[:0]]),
+            photo=np.repeat(np.arange(len(counts)), counts),
+            good=np.array([one for rows in good for one in rows], np.bool_),
+            photos=len(counts),
+            known=known,
+            looks=joined,
+            known_looks=joined[:0] if known_looks is None else known_looks,
         )
 
     def faces(self, photo: int) -> Ints:
@@ -73,6 +86,12 @@ class Gallery:
         """
         rows = [face for photo, face in enumerate(chosen) if face >= 0 and photo != without]
         return np.concatenate([self.known, self.vectors[rows]])
+
+    def own_looks(self, chosen: Ints) -> Floats:
+        """Attributes of the person; no rows where nobody knows them."""
+        both = (self.known_looks, self.looks[chosen[chosen >= 0]])
+        told = [rows for rows in both if rows.shape[1]]
+        return np.concatenate(told) if told else np.zeros((0, 0), np.float32)
 
 
 def largest_group(gallery: Gallery, crowd: Crowd, among: Mask, *, seed: int | None = None) -> Ints:

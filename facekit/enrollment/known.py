@@ -47,7 +47,7 @@ _SAME_COLOURS: Final = 0.86
 _HOUR: Final = 3600.0
 
 #: Names of the arrays, as they are stored.
-_ARRAYS: Final = ("vectors", "faces", "scenes", "colours", "taken")
+_ARRAYS: Final = ("vectors", "faces", "scenes", "colours", "looks", "taken")
 _PREFIX: Final = "photo_"
 _SIZES: Final = {"faces": 63, "scenes": 63, "colours": COLOURS}
 
@@ -63,6 +63,8 @@ class KnownPhotos:
         faces: float32 array of shape (n, 63), low frequencies of the faces.
         scenes: float32 array of shape (n, 63), those of the whole photos.
         colours: float32 array of shape (n, 256), colours of the whole photos.
+        looks: float32 array of shape (n, 40), attribute probabilities; (n, 0) for a
+            model without them.
         taken: float64 array of shape (n,), seconds by the camera's clock; NaN where
             nobody knows.
     """
@@ -73,6 +75,7 @@ class KnownPhotos:
     faces: Floats
     scenes: Floats
     colours: Floats
+    looks: Floats
     taken: NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -158,10 +161,15 @@ class KnownPhotos:
 def known_photos(photos: Sequence[Photo]) -> KnownPhotos:
     """What is kept of the used ones among photos, in their order."""
     used = [(p, p.vector, p.trace) for p in photos if p.used]
-    whole = [(p, (v, t.face, t.scene, t.colours)) for p, v, t in used if v is not None and t]
+    none = np.zeros(0, np.float32)
+    whole = [
+        (p, (v, t.face, t.scene, t.colours, none if p.attributes is None else p.attributes))
+        for p, v, t in used
+        if v is not None and t
+    ]
     columns = {
         name: np.stack([row[k] for _, row in whole]) if whole else np.zeros((0, size), np.float32)
-        for k, (name, size) in enumerate({"vectors": 0, **_SIZES}.items())
+        for k, (name, size) in enumerate({"vectors": 0, **_SIZES, "looks": 0}.items())
     }
     return KnownPhotos(
         digests=tuple(p.digest for p, _ in whole),
@@ -185,14 +193,15 @@ def read_known(arrays: Mapping[str, NDArray[Any]]) -> KnownPhotos:
     n = len(found["digests"])
     fits = all(array.ndim >= 1 and len(array) == n for array in found.values())
     fits &= all(found[name].shape == (n, size) for name, size in _SIZES.items())
-    if not fits or found["vectors"].ndim != 2 or found["taken"].ndim != 1:
+    shapes = tuple(found[name].ndim for name in ("vectors", "looks", "taken"))
+    if not fits or shapes != (2, 2, 1):
         raise DataError("what the enrolment says of its photos does not fit together: enrol again")
     digests, files = (found[name].astype(str).tolist() for name in ("digests", "files"))
     return KnownPhotos(
         digests=tuple(digests),
         files=tuple(files),
         taken=np.asarray(found["taken"], np.float64),
-        **{name: np.asarray(found[name], np.float32) for name in ("vectors", *_SIZES)},
+        **{name: np.asarray(found[name], np.float32) for name in ("vectors", *_SIZES, "looks")},
     )
 
 

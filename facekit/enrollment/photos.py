@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from facekit.analysis import Face
 from facekit.bundle.session import cores
-from facekit.bundle.strangers import read_strangers
+from facekit.bundle.strangers import Strangers, read_strangers
 from facekit.crops.pool import map_in_order, one_cv2_thread
 from facekit.enrollment.choice import Ask, Choice, choose_faces
 from facekit.enrollment.crowd import Crowd
@@ -39,7 +39,7 @@ def gather_photos(
     spec: QualitySpec,
     *,
     known: KnownPhotos | None = None,
-    strangers: Floats | None = None,
+    strangers: Strangers | None = None,
     ask: AskWho | None = None,
     progress: bool = False,
 ) -> list[Photo]:
@@ -53,9 +53,8 @@ def gather_photos(
         model: Finds and embeds faces.
         spec: What a face must be like.
         known: Photos of the person that are enrolled already; they are not read.
-        strangers: float32 array of shape (k, d), identity vectors of other people to
-            compare with, none of whom may set the threshold later; by default the
-            training half of the strangers that came with the model.
+        strangers: Other people to compare with, none of whom may set the threshold
+            later; by default the training half of those that came with the model.
         ask: Asked about photos that show several faces and do not say who is
             meant; without it they are refused.
         progress: Show a bar on standard error.
@@ -67,7 +66,8 @@ def gather_photos(
         BundleError: The model has no identity part, or no strangers came with it.
         DataError: The known photos are of another model.
     """
-    crowd = Crowd(_strangers(model, strangers))
+    others = _strangers(model, strangers)
+    crowd = Crowd(others.vectors, others.probabilities)
     known = known_photos([]) if known is None else known
     files = [Path(path) for path in paths]
     digests = [_digest(path) for path in files]
@@ -78,6 +78,8 @@ def gather_photos(
         [sight.vectors for sight in sights],
         [[look.flaw is None for look in sight.looks] for sight in sights],
         _own(known, model),
+        looks=[_looks(sight) for sight in sights],
+        known_looks=known.looks,
     )
     asker = None if ask is None else _asker(ask, [files[row] for row in rows], sights)
     decided = [
@@ -93,13 +95,19 @@ def gather_photos(
     return [by_row[row] for row in range(len(files))]
 
 
-def _strangers(model: Finder, given: Floats | None) -> Floats:
+def _strangers(model: Finder, given: Strangers | None) -> Strangers:
     if IDENTITY not in model.bundle.parts:
         raise BundleError(
             f"the model {model.bundle.name} has no part {IDENTITY!r}, so it cannot tell people "
             "apart: use a model that was trained with an identity teacher"
         )
-    return read_strangers(model.bundle).training().vectors if given is None else given
+    return read_strangers(model.bundle).training() if given is None else given
+
+
+def _looks(sight: Sight) -> Floats:
+    """Attributes of a photo's faces, without columns for a model without them."""
+    none = np.zeros((len(sight.looks), 0), np.float32)
+    return none if sight.attributes is None else sight.attributes
 
 
 def _own(known: KnownPhotos, model: Finder) -> Floats:

@@ -7,6 +7,7 @@ import pytest
 
 from facekit.enrollment.crowd import AGREES, Crowd
 from facekit.errors import DataError
+from facekit.labels import attribute_index
 
 SIZE = 32
 
@@ -58,6 +59,30 @@ def test_strangers_who_rank_have_not_taught() -> None:
     judge = crowd.judge(drawn(3, seed=4))
     scores, shares = judge(strangers)
     assert shares[1::2] == pytest.approx((scores[1::2] <= scores[1::2, None]).mean(0), abs=1e-6)
+
+
+def test_those_of_the_same_sex_and_age_rank_where_there_are_enough() -> None:
+    strangers = drawn(1200)
+    attributes = np.full((1200, 40), 0.5, np.float32)
+    male, young = attribute_index("Male"), attribute_index("Young")
+    attributes[:, male] = strangers[:, 0] > 0  # sex is a direction of the vectors
+    attributes[:, young] = np.arange(1200) % 4 > 1
+    crowd = Crowd(strangers, attributes)
+    own = np.full((3, 40), 0.5, np.float32)
+    own[:, [male, young]] = 1
+    man = unit(np.eye(1, SIZE) + 0.01)
+    alike, everybody = crowd.like(own), crowd.like(own[:0])
+    assert everybody is crowd
+    assert crowd.words == "strangers"
+    assert alike.words == "people of the same apparent sex and age"
+    query = np.concatenate([man, drawn(50, seed=3)])
+    wide, narrow = (one.judge(man)(query) for one in (crowd, alike))
+    assert np.array_equal(wide[0], narrow[0])  # the same neuron
+    assert (narrow[1] >= wide[1] - 0.05).all()  # men are nearer to a man
+    assert narrow[1].mean() > 1.2 * wide[1].mean()
+    few = Crowd(strangers[:300], attributes[:300]).like(own)
+    assert few.words == "people of any sex and age"
+    assert Crowd(strangers).like(own).words == "strangers"
 
 
 def test_too_few_strangers_are_refused() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from facekit.analysis import Face
+from facekit.bundle.strangers import Strangers
 from facekit.bundle.zoo import Bundle, load_bundle
 from facekit.crops.detect import Detection
 from facekit.enrollment.known import known_photos, read_known
@@ -69,11 +70,14 @@ def model(tiny_bundle: Path) -> Model:
 
 
 @pytest.fixture(scope="module")
-def strangers(model: Model) -> np.ndarray:
+def strangers(model: Model) -> Strangers:
     """People made the way those of the photos are."""
     rng = np.random.default_rng(0)
     crops = [cv2.resize(tile(100 + i, rng), (40, 40)) for i in range(600)]
-    return identity_vectors(model.bundle, np.stack(crops))
+    vectors = identity_vectors(model.bundle, np.stack(crops))
+    told = model.bundle.scores(np.stack(crops), ["attributes"])["attributes"]
+    attributes = np.round(told * 255).astype(np.uint8)
+    return Strangers(vectors, attributes, np.zeros(600, bool), model.bundle.key)
 
 
 def tile(person: int, rng: np.random.Generator) -> np.ndarray:
@@ -124,7 +128,7 @@ Gather = Callable[..., list[Photo]]
 
 
 @pytest.fixture
-def gather(model: Model, strangers: np.ndarray) -> Gather:
+def gather(model: Model, strangers: Strangers) -> Gather:
     def run(paths: list[Path], **options: object) -> list[Photo]:
         return gather_photos(paths, model, SPEC, strangers=strangers, **options)  # type: ignore[arg-type]
 
@@ -297,7 +301,7 @@ def test_known_photos_of_another_model_are_refused(album: Album, gather: Gather)
         gather(album.paths, known=wide)
 
 
-def test_boxes_alone_are_enough(model: Model, strangers: np.ndarray, album: Album) -> None:
+def test_boxes_alone_are_enough(model: Model, strangers: Strangers, album: Album) -> None:
     album.me(4)
     album.add(album.faces(OTHER))
     haar = Model(model.bundle, Tiles(name="haar"))
