@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from facekit.enrollment.enrollment import Enrollment
     from facekit.errors import (
         BundleError,
         DataError,
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
     from facekit.labels import ATTRIBUTES, EMOTIONS
     from facekit.predict import Analysis, Face, FaceModel, load
     from facekit.recipe.load import list_recipes, load_recipe
+    from facekit.workflows.enroll import enroll
     from facekit.workflows.evaluate import ClassEvaluation, Evaluation, evaluate
+    from facekit.workflows.learned import TransferResult
     from facekit.workflows.pretrain import PretrainResult, pretrain
-    from facekit.workflows.transfer import TransferResult, transfer
+    from facekit.workflows.transfer import transfer
 
 __all__ = [
     "ATTRIBUTES",
@@ -38,6 +41,7 @@ __all__ = [
     "BundleError",
     "ClassEvaluation",
     "DataError",
+    "Enrollment",
     "Evaluation",
     "Face",
     "FaceFrame",
@@ -51,6 +55,7 @@ __all__ = [
     "TransferResult",
     "UsageError",
     "__version__",
+    "enroll",
     "evaluate",
     "list_recipes",
     "load",
@@ -69,6 +74,7 @@ _HOMES: Final[dict[str, str]] = {
     "BundleError": "facekit.errors",
     "ClassEvaluation": "facekit.workflows.evaluate",
     "DataError": "facekit.errors",
+    "Enrollment": "facekit.enrollment.enrollment",
     "Evaluation": "facekit.workflows.evaluate",
     "Face": "facekit.predict",
     "FaceFrame": "facekit.frame",
@@ -80,12 +86,13 @@ _HOMES: Final[dict[str, str]] = {
     "PretrainResult": "facekit.workflows.pretrain",
     "RecipeError": "facekit.errors",
     "UsageError": "facekit.errors",
+    "enroll": "facekit.workflows.enroll",
     "evaluate": "facekit.workflows.evaluate",
     "list_recipes": "facekit.recipe.load",
     "load": "facekit.predict",
     "load_recipe": "facekit.recipe.load",
     "pretrain": "facekit.workflows.pretrain",
-    "TransferResult": "facekit.workflows.transfer",
+    "TransferResult": "facekit.workflows.learned",
     "transfer": "facekit.workflows.transfer",
 }
 

@@ -26,6 +26,9 @@ class Face:
         scores: {label: score} by head; probabilities in [0, 1] where the head
             gives such.
         embedding: float32 array by part name.
+        identities: By name of everybody enrolled: "score" (larger is more alike),
+            "probability" in [0, 1] and "verdict" ("yes", "no" or "unsure"); empty
+            where nobody is enrolled.
     """
 
     box: tuple[int, int, int, int]
@@ -33,6 +36,7 @@ class Face:
     crop: NDArray[np.uint8] = field(repr=False)
     scores: dict[str, dict[str, float]]
     embedding: Mapping[str, NDArray[np.float32]] = field(repr=False)
+    identities: dict[str, dict[str, float | str]] = field(default_factory=dict)
 
     @property
     def attributes(self) -> dict[str, float]:
@@ -45,8 +49,9 @@ class Face:
         return self.scores.get("emotions", {})
 
     def record(self) -> dict[str, Any]:
-        """The face as JSON values."""
-        return {"box": list(self.box), "detection_score": self.detection_score, **self.scores}
+        """The face as JSON values; "identities" is there when somebody is enrolled."""
+        record = {"box": list(self.box), "detection_score": self.detection_score, **self.scores}
+        return {**record, "identities": self.identities} if self.identities else record
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["cache_folder", "home", "models_folder"]
+__all__ = ["cache_folder", "enrolled_folder", "home", "models_folder"]
 
 
 def home() -> Path:
@@ -30,3 +30,8 @@ def models_folder() -> Path:
 def cache_folder() -> Path:
     """Crops, teacher vectors and features; safe to delete."""
     return home() / "cache"
+
+
+def enrolled_folder() -> Path:
+    """Enrolments, one folder a person; open to their owner alone."""
+    return home() / "enrolled"

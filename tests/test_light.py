@@ -119,3 +119,21 @@ def test_evaluate_compare_and_sweep_load_nothing_heavy(tiny_bundle: Path, tmp_pa
     assert not facekit("compare", tmp_path).modules & (HEAVY | {"sklearn", "onnxruntime"})
     looked = facekit("sweep", "demo", "--data", tmp_path, "--set", "training.seed=0,1", "--dry-run")
     assert looked.code == 0 and not looked.modules & (HEAVY | {"sklearn", "onnxruntime"})
+
+
+def test_enrolling_is_light_and_offline(
+    tmp_path: Path, facekit_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from facekit.datasets.cartoon import draw_face, make_person
+
+    monkeypatch.delenv("NO_ALBUMENTATIONS_UPDATE")  # users do not set it
+    for i in range(3):
+        face = draw_face(make_person(0, 1), "happy", np.random.default_rng(i), (178, 218))[0]
+        assert cv2.imwrite(str(tmp_path / f"{i}.png"), face[:, :, ::-1])
+    photos = sorted(tmp_path.glob("*.png"))
+    seen = facekit("enroll", *photos, "--detector", "none", "--yes")
+    assert seen.code == 0
+    assert "albumentations" in seen.modules
+    assert not seen.modules & HEAVY
+    assert not seen.sockets
+    assert (facekit_home / "enrolled" / "me" / "manifest.json").exists()

@@ -77,7 +77,7 @@ def measure_predict(
         FacekitError: The command failed.
     """
     runs = [_cold_start(photos[0], model, detector) for _ in range(starts)]
-    warm = load(model, detector)
+    warm = load(model, detector, identities="none")
     list(warm.analyze_many(photos[:2]))
     begun = time.perf_counter()
     found = list(warm.analyze_many(photos))
@@ -118,7 +118,7 @@ def render(record: dict[str, Any]) -> str:
 
 def _cold_start(photo: Path, model: str | None, detector: str) -> float:
     """Seconds of one ``facekit predict PHOTO --json`` as a process of its own."""
-    words = ["predict", str(photo), "--json", "--detector", detector]
+    words = ["predict", str(photo), "--json", "--detector", detector, "--identities", "none"]
     words += [] if model is None else ["--model", model]
     command = [sys.executable, "-c", _COMMAND, *words]
     begun = time.perf_counter()

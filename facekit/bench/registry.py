@@ -20,7 +20,8 @@ class BenchOptions:
         model: Bundle name or folder, or None for the default.
         limit: Images at most, or None for the benchmark's own number.
         seed: Seed of everything drawn.
-        peer: File of another project's network to measure beside ours, or None.
+        peer: File of another project's network to measure beside ours, or the name
+            of a package such as "dlib", or None.
     """
 
     data: Path | None = None
@@ -90,5 +91,15 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
         "facekit.bench.emotions",
         "compare_emotions",
         "Emotion models, and a peer, on the same FER-2013 test images.",
+    ),
+    "identity": Benchmark(
+        "facekit.bench.identity",
+        "measure_identity",
+        "Enrolments of people against strangers: error rates and what was claimed.",
+    ),
+    "enroll": Benchmark(
+        "facekit.bench.enroll",
+        "run",
+        "Seconds of enrolling 21 photos and of adding one; against the old way.",
     ),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +16,25 @@ from facekit.frame import FaceFrame
 from facekit.heads.activation import activate
 from facekit.heads.head import Head
 
-__all__ = ["POINTS", "Bundle"]
+__all__ = ["POINTS", "Bundle", "Reading"]
 
 #: The head that brings box-only detections into the frame; it is no answer.
 POINTS: Final = "points"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a bundle read in n crops.
+
+    Attributes:
+        embedding: float32 array of shape (n, ...) by part: of the crops as given.
+        mirrored: The same of the mirrored crops, the parts that were asked for.
+        scores: float32 array of shape (n, k) by head.
+    """
+
+    embedding: dict[str, NDArray[np.float32]]
+    mirrored: dict[str, NDArray[np.float32]]
+    scores: dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -59,8 +73,7 @@ class Bundle:
     @property
     def key(self) -> str:
         """Short hash of weights and frame: changes with any of them."""
-        text = f"{self.manifest.backbone.sha256} {self.frame.key}"
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return self.manifest.key
 
     def embed(
         self, crops: NDArray[np.uint8], parts: Sequence[str] | None = None
@@ -110,18 +123,31 @@ class Bundle:
             The embedding of the crops as given (all parts), and the scores of
             every head, float32 of shape (n, k).
         """
+        reading = self.read_views(crops, heads)
+        return reading.embedding, reading.scores
+
+    def read_views(
+        self, crops: NDArray[np.uint8], heads: Sequence[str], mirrored: Sequence[str] = ()
+    ) -> Reading:
+        """As ``read``, with parts of the mirrored crops too: one pass a view for all.
+
+        Args:
+            crops: uint8 RGB array of shape (n, side, side, 3) in ``frame``.
+            heads: Names of heads.
+            mirrored: Parts wanted of the mirrored crops.
+
+        Returns:
+            Both embeddings and the scores.
+        """
         embedding = self.embed(crops)
         logits = {name: self.heads[name].logits(embedding) for name in heads}
-        if self.manifest.mirror and heads:
-            parts = sorted({part for name in heads for part in self.heads[name].parts})
-            mirrored = self.embed(crops[:, :, ::-1], parts)
-            logits = {
-                name: (value + self.heads[name].logits(mirrored)) * np.float32(0.5)
-                for name, value in logits.items()
-            }
-        return embedding, {
-            name: activate(value, self.heads[name].activation) for name, value in logits.items()
-        }
+        averaged = heads if self.manifest.mirror else ()
+        parts = {part for name in averaged for part in self.heads[name].parts} | set(mirrored)
+        other = self.embed(crops[:, :, ::-1], sorted(parts)) if parts else {}
+        for name in averaged:
+            logits[name] = (logits[name] + self.heads[name].logits(other)) * np.float32(0.5)
+        scores = {name: activate(v, self.heads[name].activation) for name, v in logits.items()}
+        return Reading(embedding, {name: other[name] for name in mirrored}, scores)
 
     def scores(
         self, crops: NDArray[np.uint8], heads: Sequence[str]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from facekit.bundle.seal import seal, unseal
 from facekit.errors import BundleError
 from facekit.frame import FaceFrame
 
@@ -18,18 +18,18 @@ __all__ = [
     "BackboneEntry",
     "BaseEntry",
     "FileEntry",
+    "FileName",
     "FrameEntry",
     "HeadEntry",
     "Manifest",
     "Preprocessing",
+    "Sha256",
     "read_manifest",
     "render",
 ]
 
 #: The file's name inside a bundle.
 MANIFEST: Final = "manifest.json"
-#: Stands for the hash of the manifest while that hash is computed.
-_BLANK: Final = "0" * 64
 
 #: No separators and no leading dot: an entry cannot point out of its folder.
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
@@ -115,6 +115,12 @@ class Manifest(_Entry):
     metrics: dict[str, Any] = Field(default_factory=dict)
     others: tuple[FileEntry, ...] = ()
 
+    @property
+    def key(self) -> str:
+        """Short hash of weights and frame: changes with any of them."""
+        text = f"{self.backbone.sha256} {self.frame.build().key}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
     def files(self) -> Iterator[FileEntry]:
         """Every file in the bundle's own folder but the manifest."""
         if self.base is None:
@@ -132,12 +138,10 @@ def render(manifest: Manifest) -> str:
     Returns:
         JSON, UTF-8, ending with a line break.
     """
-    record = {**manifest.model_dump(mode="json"), "sha256": _BLANK}
+    record = manifest.model_dump(mode="json")
     if manifest.base is None:
         del record["base"]
-    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return f"{digest}".join(text.rsplit(_BLANK, 1))
+    return seal(record)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -159,17 +163,15 @@ def read_manifest(folder: Path) -> Manifest:
         reason = error.strerror or type(error).__name__
         raise BundleError(f"{folder} is no model: {MANIFEST} cannot be read ({reason})") from error
     try:
-        record = json.loads(data)
-        digest, found_format = record.pop("sha256", ""), record.get("format")
-        plain = data.decode()
-    except (ValueError, AttributeError, TypeError) as error:  # no JSON, or no JSON object
+        record, intact = unseal(data)
+    except ValueError as error:
         raise BundleError(_altered(path)) from error
-    if found_format != 1:
+    if record.get("format") != 1:
         raise BundleError(
-            f"{path} has format {found_format!r}, this version reads format 1: upgrade facekit"
+            f"{path} has format {record.get('format')!r}, this version reads format 1: "
+            "upgrade facekit"
         )
-    blank = _BLANK.join(plain.rsplit(str(digest), 1)) if digest else plain
-    if hashlib.sha256(blank.encode()).hexdigest() != digest:
+    if not intact:
         raise BundleError(_altered(path))
     try:
         return Manifest.model_validate(record)

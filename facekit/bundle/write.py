@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from facekit.errors import BundleError, UsageError
 from facekit.frame import FaceFrame
 from facekit.heads.head import Head
 
-__all__ = ["BundleContents", "add_head", "write_bundle"]
+__all__ = ["BundleContents", "add_file", "add_head", "write_bundle"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,16 +164,48 @@ def add_head(
         BundleError: The bundle is damaged or the head does not fit it.
     """
     load_bundle(folder)
+    data = head.to_bytes()
+
+    def change(draft: Path, manifest: Manifest) -> Manifest:
+        entry = _write(draft, f"head-{name}.npz", data)
+        described = HeadEntry(
+            **entry.model_dump(), kind=head.kind, parts=head.parts, metrics=dict(metrics or {})
+        )
+        return manifest.model_copy(update={"heads": {**manifest.heads, name: described}})
+
+    return _change(folder, change)
+
+
+def add_file(folder: Path, name: str, data: bytes) -> Bundle:
+    """Add a file that is neither graph nor head, or replace the one of that name.
+
+    Args:
+        folder: A bundle that can be written to.
+        name: Letters, digits, dots and hyphens.
+        data: The file's bytes.
+
+    Returns:
+        The bundle, read back.
+
+    Raises:
+        BundleError: The bundle is damaged.
+    """
+    load_bundle(folder)
+
+    def change(draft: Path, manifest: Manifest) -> Manifest:
+        kept = tuple(entry for entry in manifest.others if entry.file != name)
+        return manifest.model_copy(update={"others": (*kept, _write(draft, name, data))})
+
+    return _change(folder, change)
+
+
+def _change(folder: Path, change: Callable[[Path, Manifest], Manifest]) -> Bundle:
+    """Change a copy of a bundle, try it out, and put it in place of the old one."""
     manifest = read_manifest(folder)  # a base's heads are not written again
     draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     shutil.copytree(folder, draft)
     try:
-        entry = _write(draft, f"head-{name}.npz", head.to_bytes())
-        described = HeadEntry(
-            **entry.model_dump(), kind=head.kind, parts=head.parts, metrics=dict(metrics or {})
-        )
-        changed = manifest.model_copy(update={"heads": {**manifest.heads, name: described}})
-        (draft / MANIFEST).write_bytes(render(changed).encode())
+        (draft / MANIFEST).write_bytes(render(change(draft, manifest)).encode())
         _try_out(load_bundle(draft))
         _put_in_place(draft, folder)
     finally:

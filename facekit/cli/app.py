@@ -20,6 +20,8 @@ from facekit.cli import (
     data,
     demo,
     doctor,
+    enroll,
+    enrolled,
     evaluate,
     models,
     predict,
@@ -44,6 +46,9 @@ app = typer.Typer(
 )
 app.command("predict")(predict.predict)
 app.command("demo")(demo.demo)
+app.command("enroll")(enroll.enroll)
+app.command("enrolled")(enrolled.enrolled)
+app.command("forget")(enrolled.forget)
 app.command("pretrain")(pretrain.pretrain)
 app.command("transfer")(transfer.transfer)
 app.command("sweep")(sweep.sweep)

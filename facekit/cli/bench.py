@@ -21,7 +21,10 @@ def bench(
     limit: Annotated[int | None, typer.Option(min=1, help="Images at most.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of what is drawn.")] = 0,
     peer: Annotated[
-        Path | None, typer.Option(help="For emotions: a Keras HDF5 file to measure beside ours.")
+        Path | None,
+        typer.Option(
+            help="To measure beside ours: for emotions a Keras HDF5 file, for identity dlib."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the JSON record and nothing else.")

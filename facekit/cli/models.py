@@ -73,3 +73,20 @@ def fetch(name: Annotated[str, typer.Argument(help="yunet.")]) -> None:
     from facekit.workflows.models import fetch_model
 
     typer.echo(fetch_model(name))
+
+
+@app.command("strangers")
+def strangers(
+    model: Annotated[str, typer.Argument(help="Name or folder of a model with its own backbone.")],
+    data: Annotated[Path, typer.Option("--data", help="CelebA folder with identity_CelebA.txt.")],
+    people: Annotated[int, typer.Option("--people", min=2, help="Most people.")] = 10_000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of every draw.")] = 0,
+) -> None:
+    """Put vectors of strangers into a model, which `facekit enroll` needs; no pictures."""
+    from facekit.bundle.zoo import find_bundle, load_bundle
+    from facekit.workflows.strangers import add_strangers, make_strangers
+
+    folder = find_bundle(model)
+    made = make_strangers(load_bundle(folder), data, people_limit=people, seed=seed)
+    add_strangers(folder, made)
+    typer.echo(f"{folder}: {len(made):,} people, {int(made.calibration.sum()):,} to calibrate")

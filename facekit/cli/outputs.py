@@ -83,21 +83,27 @@ class PeopleTable:
     def write(self, record: Record) -> None:
         """Add one record: a row for every face, or one that says why there is none."""
         if record["error"] is not None:
-            self._rows.append((record["path"], "", "", f"error: {record['error']}"))
+            self._rows.append((record["path"], "", "", "", f"error: {record['error']}"))
         elif not record["faces"]:
-            self._rows.append((record["path"], "", "", "no face found"))
+            self._rows.append((record["path"], "", "", "", "no face found"))
         for face in record["faces"]:
-            from facekit.report.annotate import labels_of  # late: OpenCV
+            from facekit.report.annotate import labels_of, verdicts_of  # late: OpenCV
 
             box = " ".join(f"{v:.0f}" for v in face["box"])
             score = f"{face['detection_score']:.2f}"
-            self._rows.append((record["path"], box, score, ", ".join(labels_of(face, self._most))))
+            who = ", ".join(verdicts_of(face))
+            seen = ", ".join(labels_of(face, self._most))
+            self._rows.append((record["path"], box, score, who, seen))
 
     def close(self) -> None:
-        """Print the table."""
+        """Print the table; "who" only where somebody is enrolled."""
         from facekit.cli.tables import print_table
 
-        print_table(("photo", "box x y w h", "score", "seen"), self._rows)
+        columns: tuple[str, ...] = ("photo", "box x y w h", "score", "who", "seen")
+        if not any(row[3] for row in self._rows):
+            columns = columns[:3] + columns[4:]
+            self._rows = [row[:3] + row[4:] for row in self._rows]
+        print_table(columns, self._rows)
 
 
 def _umask() -> int:

@@ -41,24 +41,27 @@ def predict(
         Path | None,
         typer.Option(metavar="DIR", help="Save pictures with boxes and labels; replaces no file."),
     ] = None,
+    identities: Annotated[
+        str,
+        typer.Option(metavar="all|none|NAME", help="Who is looked for; several names with commas."),
+    ] = "all",
 ) -> None:
     """Find faces in photos and say what is in them.
 
-    One record for every input, always.
+    One record for every input, always. When somebody is enrolled every face has
+    "identities" too: score, probability and verdict by name.
 
     Exit code: 0 when every input gave a record without an error, 1 when some
     record carries an error or a picture was not annotated, 2 when an option or
     the model cannot be used.
     """
-    from facekit.predict import load
-
     items = list(expand(inputs))
     failed = 0
     with ExitStack() as stack:
         if annotate:
             _make(annotate)
         sinks = _sinks(stack, as_json, jsonl)
-        for record in _records(load(model, detector=detector), items):
+        for record in _records(_load(model, detector, identities), items):
             good = record["error"] is None
             if good and annotate:
                 good = _annotate(record, annotate)
@@ -68,6 +71,22 @@ def predict(
     if failed:
         typer.echo(f"facekit: {failed} of {len(items)} inputs gave an error", err=True)
         raise typer.Exit(1)
+
+
+def _load(model: str | None, detector: str, identities: str) -> FaceModel:
+    """Load everything; who cannot be looked for is told in a line on standard error."""
+    import warnings
+
+    from facekit.predict import load
+
+    names = [name.strip() for name in identities.split(",")]
+    wanted = identities if identities in ("all", "none") else names
+    with warnings.catch_warnings():  # they are told below, without Python's own words
+        warnings.filterwarnings("ignore", "not looked for")
+        loaded = load(model, detector=detector, identities=wanted)
+    for reason in loaded.roll.left_out.values():
+        typer.echo(f"facekit: not looked for: {reason}", err=True)
+    return loaded
 
 
 def _sinks(stack: ExitStack, as_json: bool, jsonl: Path | None) -> list[Callable[[Record], None]]:

@@ -98,12 +98,15 @@ def check(
     """Check recipes against the schema; exit code 1 when one does not fit."""
     from facekit.backbones.catalog import check_backbone
     from facekit.errors import RecipeError
+    from facekit.recipe.enroll import EnrollRecipe
     from facekit.recipe.load import list_recipes, load_recipe
 
     faulty = 0
     for name in recipes or [recipe.name for recipe in list_recipes()]:
         try:
-            check_backbone(load_recipe(name, overrides or ()).backbone)
+            recipe = load_recipe(name, overrides or ())
+            if not isinstance(recipe, EnrollRecipe):  # it has no backbone to build
+                check_backbone(recipe.backbone)
         except RecipeError as error:
             faulty += 1
             typer.echo(f"{name}: {error}", err=True)

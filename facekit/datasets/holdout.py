@@ -23,10 +23,10 @@ def hold_out(
 ) -> Table:
     """Move a share of the train rows of each class to another split.
 
-    It is rounded down, and met but for what groups leave no way to. Rows of one person, of one given group (duplicates, say), and all that hangs
-    together through them move or stay as a whole. A class of two such groups or
-    more keeps at least one row on each side, unless the groups of several classes
-    leave no way to.
+    It is rounded down. Rows of one person, of one given group (duplicates, say), and
+    all that hangs together through them move or stay as a whole, which may leave the
+    share not quite met. A class of two such groups or more keeps at least one row on
+    each side, unless the groups of several classes leave no way to.
 
     Args:
         table: With one label a row; rows with label -1 follow their group.

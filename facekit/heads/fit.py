@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facekit.heads.blas import scipy_on_one_thread
 from facekit.heads.coordinates import Coordinates
 
 __all__ = ["fit_logistic", "fit_ridge", "standardise"]
@@ -179,7 +180,8 @@ def fit_logistic(
         matrix = matrix if place is None else place.enter(matrix)
         first = np.concatenate([matrix.ravel(), bias.ravel()])
     options = {"maxiter": max_iter, "gtol": tolerance, "maxcor": 20, "maxfun": 4 * max_iter}
-    found = minimize(objective, first, jac=True, method="L-BFGS-B", options=options).x
+    with scipy_on_one_thread():
+        found = minimize(objective, first, jac=True, method="L-BFGS-B", options=options).x
     matrix = found[:-k].reshape(-1, k)
     matrix = matrix if place is None else place.leave(matrix)
     return matrix.astype(np.float32), found[-k:].astype(np.float32)

@@ -16,6 +16,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from facekit.errors import RecipeError
+from facekit.recipe.enroll import EnrollRecipe
 from facekit.recipe.explain import explain, nearest
 from facekit.recipe.extends import EXTENDS, merge_chain, read_chain
 from facekit.recipe.schema import PretrainRecipe
@@ -32,13 +33,14 @@ __all__ = [
     "to_toml",
 ]
 
-Recipe = PretrainRecipe | TransferRecipe
-R = TypeVar("R", PretrainRecipe, TransferRecipe)
+Recipe = PretrainRecipe | TransferRecipe | EnrollRecipe
+R = TypeVar("R", PretrainRecipe, TransferRecipe, EnrollRecipe)
 
 #: Folder of recipes, which is also the verb they are for -> their schema.
-_KINDS: Final[dict[str, type[PretrainRecipe] | type[TransferRecipe]]] = {
+_KINDS: Final[dict[str, type[PretrainRecipe] | type[TransferRecipe] | type[EnrollRecipe]]] = {
     "pretrain": PretrainRecipe,
     "transfer": TransferRecipe,
+    "enroll": EnrollRecipe,
 }
 
 

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from facekit.atomic import write_atomically
 from facekit.errors import UsageError
 
-__all__ = ["draw_faces", "labels_of", "save_beside"]
+__all__ = ["draw_faces", "labels_of", "save_beside", "verdicts_of"]
 
 Image = NDArray[np.uint8]
 
 #: Box colours (RGB), one a face in turn: Okabe and Ito's palette, which people
 #: with colour-blindness can tell apart.
 _COLOURS: Final = ((0, 158, 115), (230, 159, 0), (86, 180, 233), (204, 121, 167), (213, 94, 0))
+#: The key of a face that says who it is; no head.
+_IDENTITIES: Final = "identities"
 #: How far probabilities that were rounded for a record may be from 1 together.
 _ROUNDING: Final = 1e-3
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
@@ -37,8 +39,8 @@ def labels_of(face: Mapping[str, Any], most: int = 4) -> list[str]:
         Lines such as ``"Smiling 97%"``, likeliest first.
     """
     lines: list[str] = []
-    for scores in face.values():
-        if not isinstance(scores, Mapping):
+    for head, scores in face.items():
+        if not isinstance(scores, Mapping) or head == _IDENTITIES:
             continue
         ranked = sorted(scores.items(), key=lambda item: -item[1])
         if abs(sum(scores.values()) - 1) < _ROUNDING:  # they exclude each other: one answer
@@ -46,6 +48,28 @@ def labels_of(face: Mapping[str, Any], most: int = 4) -> list[str]:
         else:
             shown = [(name, p) for name, p in ranked[:most] if p >= 0.5]
         lines += [f"{name.replace('_', ' ')} {p:.0%}" for name, p in shown]
+    return lines
+
+
+def verdicts_of(face: Mapping[str, Any]) -> list[str]:
+    """Who a face is, of everybody enrolled; nothing where nobody is.
+
+    Args:
+        face: One face of a record.
+
+    Returns:
+        Lines such as ``"me: yes 98%"`` and ``"me: unsure 40%"``, likeliest first;
+        where every verdict is no, one line such as ``"not me"``.
+    """
+    found = face.get(_IDENTITIES, {})
+    ranked = sorted(found.items(), key=lambda item: -item[1]["probability"])
+    lines = [
+        f"{name}: {one['verdict']} {one['probability']:.0%}"
+        for name, one in ranked
+        if one["verdict"] != "no"
+    ]
+    if found and not lines:
+        return [f"not {next(iter(found))}" if len(found) == 1 else "nobody enrolled"]
     return lines
 
 
@@ -67,7 +91,8 @@ def draw_faces(image: Image, faces: Sequence[Mapping[str, Any]], scale: float = 
         colour = _COLOURS[number % len(_COLOURS)]
         x, y, width, height = (round(float(v) * scale) for v in face["box"])
         cv2.rectangle(out, (x, y), (x + width, y + height), colour, line + 1, cv2.LINE_AA)
-        _write(out, labels_of(face), (x, y + height), colour, line)
+        words = verdicts_of(face) + labels_of(face)
+        _write(out, words, (x, y + height), colour, line)
     return out
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "document",
     "figure",
     "pairs",
+    "picture",
     "preformatted",
     "strips",
     "table",
@@ -177,6 +178,12 @@ def thumbnails(items: Sequence[Thumbnail]) -> str:
 def strips(items: Sequence[Thumbnail]) -> str:
     """Pictures of any width in wide columns: several crops that belong together."""
     return thumbnails(items).replace('class="faces"', 'class="faces strips"', 1)
+
+
+def picture(image: NDArray[np.uint8], title: str) -> str:
+    """One uint8 RGB picture as wide as the page lets it be, stored inside as JPEG."""
+    address, words = _data_address(image), escape(title, quote=True)
+    return f'<figure class="picture"><img src="{address}" alt="{words}"></figure>'
 
 
 def _section(section: Section) -> str:

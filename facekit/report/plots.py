@@ -123,13 +123,18 @@ def reliability_chart(
     return drawing(420, 494, title, body)
 
 
-def det_chart(title: str, curves: Sequence[tuple[str, Det]]) -> str:
+def det_chart(
+    title: str,
+    curves: Sequence[tuple[str, Det]],
+    marks: Sequence[tuple[str, float, float]] = (),
+) -> str:
     """Detection error trade-off on normal deviate axes (Martin et al., 1997).
 
     Args:
         title: For screen readers.
         curves: Name and curve, at most three. Rates outside 0.1 to 40 % are
             drawn on the edge.
+        marks: Name, FMR and FNMR of points to show, such as a threshold in use.
 
     Returns:
         An SVG element.
@@ -153,6 +158,10 @@ def det_chart(title: str, curves: Sequence[tuple[str, Det]]) -> str:
         body.append(path(points, f"line {_STYLES[i]}"))
         body.append(line(276, 44 + 17 * i, 298, 44 + 17 * i, f"line {_STYLES[i]}"))
         body.append(text(304, 48 + 17 * i, name, "note"))
+    for name, *rates in marks:
+        at, up = (float(ndtri(min(max(rate, ends[0]), ends[1]))) for rate in rates)
+        body.append(dot(frame.x(at), frame.y(up), 5, "dot b"))
+        body.append(text(frame.x(at) + 9, frame.y(up) - 7, name, "name"))
     return drawing(414, 412, title, body)
 
 

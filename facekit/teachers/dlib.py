@@ -24,7 +24,7 @@ from facekit.crops.build import encoded
 from facekit.datasets.table import Table
 from facekit.errors import DataError, FacekitError, ImageError, MissingExtraError
 
-__all__ = ["DLIB_SIZE", "model_files", "teach"]
+__all__ = ["DLIB_FILES", "DLIB_SIZE", "model_files", "teach"]
 
 #: Length of dlib's face descriptor.
 DLIB_SIZE: Final = 128
@@ -33,10 +33,14 @@ DLIB_SIZE: Final = 128
 #: 178x218): about what dlib's own detector gives there, and faster.
 _CELEBA_FACE: Final = (41, 74, 137, 170)
 
-_FILES: Final = {
+#: The two files of the package that are used.
+DLIB_FILES: Final = {
     "points": "shape_predictor_5_face_landmarks.dat",
     "network": "dlib_face_recognition_resnet_model_v1.dat",
 }
+_INSTEAD: Final = (
+    "or give the vectors with --teacher-table FILE, or --set targets.identity.weight=0"
+)
 _BLOCK: Final = 64  # images between two saves: a killed run repeats at most this many
 
 Tick = Callable[[int, int], None]
@@ -120,8 +124,8 @@ def _load(read: Read) -> Callable[[Path | bytes], NDArray[np.float32]]:
 
     def describe(image: Path | bytes) -> NDArray[np.float32]:
         if not hasattr(local, "network"):
-            local.points = dlib.shape_predictor(str(folder / _FILES["points"]))
-            local.network = dlib.face_recognition_model_v1(str(folder / _FILES["network"]))
+            local.points = dlib.shape_predictor(str(folder / DLIB_FILES["points"]))
+            local.network = dlib.face_recognition_model_v1(str(folder / DLIB_FILES["network"]))
         try:
             pixels = np.ascontiguousarray(read(image))
         except ImageError:
@@ -132,21 +136,23 @@ def _load(read: Read) -> Callable[[Path | bytes], NDArray[np.float32]]:
     return describe
 
 
-def model_files() -> Path:
+def model_files(instead: str = _INSTEAD) -> Path:
     """The folder of the teacher's two files.
+
+    Args:
+        instead: What the user may do without them, for the error.
 
     Raises:
         MissingExtraError: dlib or its model files are not installed.
         FacekitError: The installed package lacks one of them.
     """
-    instead = "or give the vectors with --teacher-table FILE, or --set targets.identity.weight=0"
     if importlib.util.find_spec("dlib") is None:
         raise MissingExtraError("dlib", "teachers", instead)
     found = importlib.util.find_spec("face_recognition_models")
     if found is None or found.origin is None:
         raise MissingExtraError("face_recognition_models", "teachers", instead)
     folder = Path(found.origin).parent / "models"
-    for name in _FILES.values():
+    for name in DLIB_FILES.values():
         if not (folder / name).exists():
             raise FacekitError(f"{folder} lacks {name}: reinstall face_recognition_models")
     return folder

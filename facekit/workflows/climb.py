@@ -20,9 +20,9 @@ from facekit.recipe.load import load_recipe, to_toml
 from facekit.recipe.transfer import Rung, TransferRecipe
 from facekit.report.record import write_json
 from facekit.workflows.class_results import PREDICTION_COLUMNS
+from facekit.workflows.learned import TransferResult
 
 if TYPE_CHECKING:
-    from facekit.workflows.transfer import TransferResult
     from facekit.workflows.transfer_data import Sources
 
 __all__ = ["climb"]
@@ -138,7 +138,6 @@ def _finished(folder: Path, rung: Rung) -> TransferResult | None:
     if not (folder / "report.html").exists():
         return None
     from facekit.bundle.manifest import read_manifest
-    from facekit.workflows.transfer import TransferResult
 
     metrics = dict(read_manifest(folder / "bundle").metrics)
     return TransferResult(folder, rung, folder / "bundle", metrics, True)

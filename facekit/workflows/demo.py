@@ -157,7 +157,9 @@ def _predict(
     from facekit.predict import load
     from facekit.report.annotate import draw_faces, save_beside
 
-    records = [analysis.record() for analysis in load(bundle).analyze_many(scenes)]
+    records = [
+        analysis.record() for analysis in load(bundle, identities="none").analyze_many(scenes)
+    ]
     lines = "".join(json.dumps(record) + "\n" for record in records)
     write_atomically(folder / "predicted.jsonl", lines)
     pictures = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.bundle.bundle import Bundle
+from facekit.bundle.session import cores
 from facekit.errors import RecipeError
 from facekit.features.feature_set import FeatureSet
 from facekit.features.store import FeatureStore
@@ -26,7 +28,7 @@ from facekit.workflows.class_data import ClassData
 __all__ = ["HeadInputs", "read_inputs"]
 
 #: Rows read at once; 80 MB of the largest embedding here.
-_BLOCK: Final = 4096
+_BLOCK: Final = 1024
 #: Rows that principal channels are found from.
 _CHANNEL_ROWS: Final = 6000
 
@@ -141,19 +143,30 @@ def _reduced(
     features: FeatureSet, parts: tuple[str, ...], channels: dict[str, Floats]
 ) -> list[NDArray[np.float16]]:
     """Every view as the head reads it, before standardising."""
-    n, out = len(features.crops), []
-    for view in range(len(features.views)):
-        made: NDArray[np.float16] | None = None
-        for start in range(0, n, _BLOCK):
-            rows = np.arange(start, min(start + _BLOCK, n))
-            read = {part: features.read(view * n + rows, part) for part in parts}
-            block = read_parts(read, parts, channels)
-            if made is None:
-                made = np.empty((n, block.shape[1]), np.float16)
-            made[rows] = block
-        if made is not None:
-            out.append(made)
-    return out
+    from threadpoolctl import threadpool_limits  # late, like SciPy
+
+    n = len(features.crops)
+    if not n:
+        return []
+    width = read_parts(_read(features, parts, np.arange(1)), parts, channels).shape[1]
+    views = [np.empty((n, width), np.float16) for _ in features.views]
+
+    def work(place: tuple[int, int]) -> None:
+        view, start = place
+        rows = np.arange(start, min(start + _BLOCK, n))
+        views[view][rows] = read_parts(_read(features, parts, view * n + rows), parts, channels)
+
+    # Blocks are read, widened and multiplied side by side, each on one core.
+    places = [(view, start) for view in range(len(views)) for start in range(0, n, _BLOCK)]
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(cores()) as pool:
+        list(pool.map(work, places))
+    return views
+
+
+def _read(
+    features: FeatureSet, parts: tuple[str, ...], rows: NDArray[np.int64]
+) -> dict[str, NDArray[np.float16]]:
+    return {part: features.read(rows, part) for part in parts}
 
 
 def _standardise_inplace(view: NDArray[np.float16], mean: Floats, scale: Floats) -> None:

@@ -1,9 +1,11 @@
-"""What a rung of transfer hands over to be measured and written."""
+"""What a rung of transfer hands over to be measured, and what a sitting leaves."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from facekit.bundle.bundle import Bundle
 from facekit.heads.head import Head
 
-__all__ = ["Learned"]
+__all__ = ["Learned", "TransferResult"]
 
 
 @dataclass(frozen=True)
@@ -37,3 +39,22 @@ class Learned:
     seconds: float
     trainable: int
     logits: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TransferResult:
+    """What a sitting left behind.
+
+    Attributes:
+        run: The run folder.
+        rung: Which rung was trained; for ``auto`` the one that was kept.
+        bundle: The bundle in it, None while the run is not finished.
+        metrics: The last epoch's row, or the measures of the finished run.
+        finished: Whether training reached its end.
+    """
+
+    run: Path
+    rung: str
+    bundle: Path | None
+    metrics: dict[str, Any]
+    finished: bool

@@ -23,6 +23,7 @@ from facekit.workflows.command_line import command_line
 from facekit.workflows.evaluate import measure
 from facekit.workflows.results import card_of, write_report
 from facekit.workflows.sources import Source
+from facekit.workflows.strangers import ship_strangers
 
 __all__ = ["Trained", "package"]
 
@@ -111,7 +112,7 @@ def package(
         data_licences=_licences(training),
     )
     card = card_of(write_bundle(run / "trial", final), measured)
-    bundle = write_bundle(run / "bundle", replace(final, card=card))
+    bundle = ship_strangers(write_bundle(run / "bundle", replace(final, card=card)), source)
     shutil.rmtree(run / "trial")
     write_card(run / "card.md", card)
     write_report(run, recipe, bundle, answers, measured, source)

@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Sequence
 from contextlib import redirect_stderr
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from facekit.workflows.class_data import ClassData
 from facekit.workflows.class_results import write_results
 from facekit.workflows.class_sources import open_classes
 from facekit.workflows.frozen import fit_frozen
-from facekit.workflows.learned import Learned
+from facekit.workflows.learned import Learned, TransferResult
 from facekit.workflows.run_folder import occupied, resolve_recipe, start_folder
 from facekit.workflows.transfer_data import Sources, facts_of, open_data
 
@@ -34,25 +33,6 @@ _RECIPES = {
     "last": {"fer": "fer-last-stage"},
     "full": {"fer": "fer-full"},
 }
-
-
-@dataclass(frozen=True)
-class TransferResult:
-    """What a sitting left behind.
-
-    Attributes:
-        run: The run folder.
-        rung: Which rung was trained; for ``auto`` the one that was kept.
-        bundle: The bundle in it, None while the run is not finished.
-        metrics: The last epoch's row, or the measures of the finished run.
-        finished: Whether training reached its end.
-    """
-
-    run: Path
-    rung: str
-    bundle: Path | None
-    metrics: dict[str, Any]
-    finished: bool
 
 
 def transfer(

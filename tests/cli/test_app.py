@@ -18,6 +18,9 @@ from facekit.errors import DataError
 VERBS = (
     "predict",
     "demo",
+    "enroll",
+    "enrolled",
+    "forget",
     "pretrain",
     "evaluate",
     "sweep",

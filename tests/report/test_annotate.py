@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from facekit.errors import UsageError
-from facekit.report.annotate import draw_faces, labels_of, save_beside
+from facekit.report.annotate import draw_faces, labels_of, save_beside, verdicts_of
 
 FACE = {
     "box": [20, 10, 30, 40],
@@ -22,6 +22,30 @@ FACE = {
 def test_labels_are_what_is_likely_likeliest_first() -> None:
     assert labels_of(FACE) == ["Smiling 97%", "Wearing Hat 75%", "Male 60%", "happy 80%"]
     assert labels_of(FACE, most=1) == ["Smiling 97%", "happy 80%"]
+
+
+def known(**verdicts: tuple[str, float]) -> dict[str, object]:
+    """A face with a verdict and a probability for each name."""
+    identities = {
+        name: {"score": 0.0, "probability": p, "verdict": verdict}
+        for name, (verdict, p) in verdicts.items()
+    }
+    return {**FACE, "identities": identities}
+
+
+def test_verdicts_are_yes_and_unsure_or_one_line_that_says_no() -> None:
+    assert verdicts_of(FACE) == []
+    face = known(me=("unsure", 0.4), anna=("yes", 0.98), bob=("no", 0.001))
+    assert verdicts_of(face) == ["anna: yes 98%", "me: unsure 40%"]
+    assert verdicts_of(known(me=("no", 0.02))) == ["not me"]
+    assert verdicts_of(known(me=("no", 0.02), bob=("no", 0.1))) == ["nobody enrolled"]
+    assert labels_of(face) == labels_of(FACE)
+
+
+def test_verdicts_are_drawn() -> None:
+    image = np.zeros((200, 200, 3), np.uint8)
+    plain, named = (draw_faces(image, [face]) for face in (FACE, known(me=("yes", 1.0))))
+    assert (plain != named).any()
 
 
 def test_the_box_is_where_the_face_is_and_the_input_is_untouched() -> None:

@@ -1,0 +1,157 @@
+"""``facekit enroll``: a few photos become "is this me?"."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facekit.cli.inputs import Failure, expand
+from facekit.errors import UsageError
+
+if TYPE_CHECKING:
+    from facekit.analysis import Face
+    from facekit.enrollment.enrollment import Enrollment
+
+__all__ = ["enroll"]
+
+
+def enroll(
+    photos: Annotated[
+        list[str],
+        typer.Argument(metavar="PHOTO|FOLDER|GLOB...", help="5 to 50 photos; others may be in it."),
+    ],
+    name: Annotated[str, typer.Option(help="What to call the person.")] = "me",
+    negatives: Annotated[
+        Path | None, typer.Option(help="Folder of photos of others: family, colleagues.")
+    ] = None,
+    fmr: Annotated[
+        float | None, typer.Option(help="Strangers that may pass, such as 0.01 or 0.001.")
+    ] = None,
+    augment: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Augmented copies of each photo.")
+    ] = None,
+    add: Annotated[
+        bool, typer.Option("--add", help="Add photos to the person; the old ones still count.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the page and contact sheet here too.")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Name (see `facekit recipes`) or TOML file.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override one key; may be repeated."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Bundle: a name (see `facekit models`) or a folder.")
+    ] = None,
+    detector: Annotated[
+        str, typer.Option(help="auto, yunet, haar, none (the photo is one face) or a model file.")
+    ] = "auto",
+    keep_crops: Annotated[
+        bool, typer.Option("--keep-crops", help="Keep the faces cut out of the photos, too.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Ask nothing: replace, skip ambiguous photos.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the JSON record and nothing else.")
+    ] = False,
+) -> None:
+    """Learn to tell one person from strangers.
+
+    What is kept is biometric data: it stays in a folder that only you can read,
+    and `facekit forget` removes it.
+    """
+    from facekit.cli.tables import print_json
+    from facekit.enrollment.names import check_name
+
+    check_name(name)
+    paths = _photos(photos)
+    with redirect_stdout(sys.stderr):  # questions, and what a library prints, are no answer
+        _may_write(name, add, yes)
+        from facekit.workflows.enroll import enroll as run
+
+        done = run(
+            paths,
+            name=name,
+            negatives=negatives,
+            fmr=fmr,
+            augment=augment,
+            add=add,
+            out=out,
+            recipe=recipe,
+            overrides=overrides or (),
+            model=model,
+            detector=detector,
+            keep_crops=keep_crops,
+            ask=None if yes or not sys.stdin.isatty() else _ask,
+        )
+    if as_json:
+        print_json(done.record())
+    else:
+        _show(done)
+
+
+def _photos(inputs: Sequence[str]) -> list[Path]:
+    """The files named; what is none is told, and is no reason to stop."""
+    items = list(expand(inputs))
+    for item in items:
+        if isinstance(item, Failure):
+            typer.echo(f"facekit: {item.path}: {item.error}", err=True)
+    paths = [item for item in items if isinstance(item, Path)]
+    if not paths:
+        raise UsageError("there is no photo to enrol from: name a folder of 5 to 50 photos")
+    return paths
+
+
+def _may_write(name: str, add: bool, yes: bool) -> None:
+    """Refuse, or ask, before an enrolment is replaced."""
+    from facekit.enrollment.store import NOBODY, state_of
+
+    there = state_of(name) != NOBODY
+    if add and not there:
+        raise UsageError(f"nobody is enrolled as {name!r} yet: leave --add out")
+    if add or yes or not there:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"{name!r} is enrolled already: --add adds photos, --yes replaces the enrolment, "
+            "--name enrols somebody else"
+        )
+    typer.confirm(f"{name!r} is enrolled already. Replace it?", abort=True)
+
+
+def _ask(path: Path, faces: list[Face]) -> int | None:
+    """Let the user pick a face of an ambiguous photo; None skips the photo."""
+    from facekit.cli.tables import printable
+
+    order = sorted(range(len(faces)), key=lambda i: faces[i].box[0])
+    typer.echo(f"{printable(path)}: which face is it, from left to right?", err=True)
+    for number, i in enumerate(order, 1):
+        x, y, width, height = faces[i].box
+        typer.echo(f"  {number}: {width} x {height} pixels at {x}, {y}", err=True)
+    while True:
+        said = typer.prompt("number, or nothing to skip", default="", show_default=False)
+        if not said.strip():
+            return None
+        if said.strip().isdecimal() and 1 <= int(said) <= len(order):
+            return order[int(said) - 1]
+
+
+def _show(done: Enrollment) -> None:
+    from facekit.cli.enrolled import show_photos, show_words
+    from facekit.enrollment.manifest import REPORT
+
+    record: dict[str, Any] = done.record()
+    show_photos(record)
+    typer.echo()
+    show_words(record)
+    typer.echo(f"\npage     {done.folder / REPORT}")
+    typer.echo(f"kept in  {done.folder} (only you can read it; `facekit forget` removes it)")

@@ -1,0 +1,1 @@
+"""Enrolments: a few photos of one person become one neuron with an error rate."""

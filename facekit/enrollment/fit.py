@@ -1,0 +1,220 @@
+"""From vectors of photos to a neuron with error rates.
+
+Photos are held out by whole sessions, copies and all, and tested as they are;
+strangers who teach are other people than those who set the threshold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.bundle.strangers import Strangers
+from facekit.enrollment.folds import refuse_leak, session_folds
+from facekit.enrollment.opponents import Opponents, gather_opponents
+from facekit.enrollment.rates import fit_probability, lower_bound, measure_fnmr
+from facekit.enrollment.words import say_all
+from facekit.errors import DataError
+from facekit.evaluation.claim import Claim, Passed, claim_fmr, slice_false_matches
+from facekit.evaluation.cohort import Cohort, all_cohorts, fmr_threshold
+from facekit.evaluation.intervals import Interval
+from facekit.features.identity import IDENTITY
+from facekit.heads.centroid import fit_centroid
+from facekit.heads.linear import LinearHead
+from facekit.heads.neuron import fit_neuron
+from facekit.recipe.enroll import EnrollHeadSpec, EnrollRecipe
+
+__all__ = ["Fitted", "PhotoVectors", "fit_enrollment"]
+
+Floats = NDArray[np.float32]
+
+#: Weight of a photo's plain view; all its augmented copies share the rest
+#: (data/trials.md).
+_PLAIN: Final = 0.8
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoVectors:
+    """Views of the photos used: each as it is, and augmented copies of it.
+
+    Attributes:
+        vectors: float32 array of shape (v, d), rows of length 1.
+        photo: int64 array of shape (v,): which photo each shows, in [0, photos).
+        plain: bool array of shape (v,): one view of each photo is as it is.
+        session: int64 array of shape (photos,): photos of one sitting share one.
+        attributes: float32 array of shape (photos, 40), probabilities.
+    """
+
+    vectors: Floats
+    photo: NDArray[np.int64]
+    plain: NDArray[np.bool_]
+    session: NDArray[np.int64]
+    attributes: Floats
+
+    def __post_init__(self) -> None:
+        """Check that every photo has one plain view and everything fits."""
+        n, views = len(self.session), len(self.vectors)
+        lengths = (len(self.photo), len(self.plain), len(self.attributes))
+        if not n or lengths != (views, views, n) or not np.isfinite(self.vectors).all():
+            raise DataError(f"{views} views {lengths} of {n} photos do not fit together")
+        if not np.array_equal(np.sort(self.photo[self.plain]), np.arange(n)):
+            raise DataError(f"each of {n} photos needs exactly one view as it is")
+
+    def weights(self) -> NDArray[np.float64]:
+        """How much each view counts: photos count the same."""
+        copies = np.bincount(self.photo[~self.plain], minlength=len(self.session))[self.photo]
+        shared = (1 - _PLAIN) / np.maximum(copies, 1)
+        return np.where(self.plain, np.where(copies, _PLAIN, 1.0), shared)
+
+    def plain_views(self) -> Floats:
+        """float32 array of shape (photos, d): each photo as it is, in order."""
+        out = np.empty((len(self.session), self.vectors.shape[1]), np.float32)
+        out[self.photo[self.plain]] = self.vectors[self.plain]
+        return out
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Fitted:
+    """A neuron, its thresholds, and what is known of its errors.
+
+    Attributes:
+        head: Reads the part "identity", gives one logit.
+        threshold: The score from which the answer is "yes".
+        reject: The score below which it is "no"; what lies between is "unsure".
+        platt: float64 array of shape (2,): slope and offset from the score to the
+            logit of the probability, the person and a stranger being equally likely.
+        claim: The false match rate.
+        fnmr: Share of held-out photos below the threshold; NaN where none could be.
+        fnmr_interval: 95 % interval that counts sessions.
+        errors: Held-out photos below the threshold.
+        photos: All that were used.
+        sessions: Sittings they are from.
+        own_scores: float64 array of shape (held out,): of heads that had not seen
+            the photo's session, moved so that ``threshold`` means the same.
+        stranger_scores: float64 array of shape (k,), of strangers who set it.
+        slices: False matches by sex, age and glasses.
+        words: What is claimed, and exactly what cannot be.
+    """
+
+    head: LinearHead
+    threshold: float
+    reject: float
+    platt: NDArray[np.float64]
+    claim: Claim
+    fnmr: float
+    fnmr_interval: Interval
+    errors: int
+    photos: int
+    sessions: int
+    own_scores: NDArray[np.float64]
+    stranger_scores: NDArray[np.float64]
+    slices: tuple[Passed, ...]
+    words: list[str]
+
+
+def fit_enrollment(
+    own: PhotoVectors,
+    strangers: Strangers,
+    recipe: EnrollRecipe,
+    *,
+    negatives: Floats | None = None,
+    negative_people: NDArray[np.int64] | None = None,
+    name: str = "me",
+) -> Fitted:
+    """Fit a neuron, set its threshold, and measure what can be measured.
+
+    Args:
+        own: The person's photos.
+        strangers: That come with the backbone.
+        recipe: Which head, which claim.
+        negatives: float32 array of shape (m, d): the user's own others, such as family.
+        negative_people: int64 array of shape (m,): who each of them is.
+        name: What the person is called.
+
+    Raises:
+        DataError: Something does not fit, or is on both sides of a split.
+    """
+    others = gather_opponents(strangers, negatives, negative_people, seed=recipe.seed)
+    chances = strangers.calibration_set().probabilities
+    cohorts = all_cohorts(own.attributes, chances)
+    head = _fit(own, np.ones(len(own.session), bool), others, recipe.head, name)
+    scores = _scores(head, others.judging)
+    claim = claim_fmr(scores, cohorts, recipe.claim.fmr, recipe.claim.cohort)
+    margin, tested = _cross_validate(own, others, recipe, cohorts, name)
+    held = margin[tested] + claim.threshold
+    fnmr = measure_fnmr(margin[tested] < 0, own.session[tested])
+    asked = next(one.rows for one in cohorts if one.kind == recipe.claim.cohort)
+    like = scores[asked] if asked.any() else scores
+    passed = _scores(head, others.tests) >= claim.threshold
+    return Fitted(
+        head=head,
+        threshold=claim.threshold,
+        reject=lower_bound(held, like, claim),
+        platt=fit_probability(held, like, claim.threshold),
+        claim=claim,
+        fnmr=fnmr.value,
+        fnmr_interval=fnmr.interval,
+        errors=fnmr.errors,
+        photos=len(own.session),
+        sessions=len(np.unique(own.session)),
+        own_scores=held,
+        stranger_scores=scores,
+        slices=slice_false_matches(scores, claim.threshold, chances),
+        words=say_all(claim, fnmr, len(own.session), others, passed),
+    )
+
+
+def _fit(
+    own: PhotoVectors,
+    photos: NDArray[np.bool_],
+    others: Opponents,
+    spec: EnrollHeadSpec,
+    name: str,
+) -> LinearHead:
+    """The head of some of the photos."""
+    views = photos[own.photo]
+    vectors, weights = own.vectors[views], own.weights()[views]
+    if spec.kind == "centroid":
+        return fit_centroid(vectors, weights, others.vectors, name=name)
+    return fit_neuron(
+        vectors,
+        weights,
+        others.vectors,
+        strength=spec.strength,
+        share=spec.share,
+        stranger_weight=others.weights,
+        name=name,
+    )
+
+
+def _cross_validate(
+    own: PhotoVectors,
+    others: Opponents,
+    recipe: EnrollRecipe,
+    cohorts: tuple[Cohort, ...],
+    name: str,
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """How far each photo lies above the threshold of a head that never saw its session.
+
+    Returns:
+        float64 array of shape (photos,), and bool (photos,): which were held out.
+    """
+    margin, tested = np.zeros(len(own.session)), np.zeros(len(own.session), bool)
+    asked = [c.kind for c in cohorts].index(recipe.claim.cohort)
+    plain = own.plain_views()
+    for out in session_folds(own.session, recipe.seed):
+        refuse_leak(own.session[~out], own.session[out], others.people, others.judges)
+        head = _fit(own, ~out, others, recipe.head, name)
+        scores = _scores(head, others.judging)
+        margin[out] = _scores(head, plain[out]) - fmr_threshold(
+            scores, cohorts[asked:], recipe.claim.fmr
+        )
+        tested |= out
+    return margin, tested
+
+
+def _scores(head: LinearHead, vectors: Floats) -> NDArray[np.float64]:
+    return head.logits({IDENTITY: vectors})[:, 0].astype(np.float64)

@@ -1,0 +1,100 @@
+"""One photo of the person to enrol: used, or refused with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.analysis import Box
+from facekit.evaluation.quality import FaceQuality
+
+__all__ = ["CODES", "Code", "Photo", "Trace"]
+
+Floats = NDArray[np.float32]
+Code = Literal[
+    "",
+    "unreadable",
+    "no_face",
+    "too_small",
+    "dark",
+    "blurred",
+    "extreme_pose",
+    "same_picture",
+    "not_you",
+    "ambiguous",
+]
+
+#: Why a photo may be refused, in a few words.
+CODES: Final[dict[Code, str]] = {
+    "unreadable": "cannot be read",
+    "no_face": "no face was found",
+    "too_small": "the face is too small",
+    "dark": "the face is too dark",
+    "blurred": "the face is blurred",
+    "extreme_pose": "the face is turned too far",
+    "same_picture": "a copy of another photo",
+    "not_you": "probably somebody else",
+    "ambiguous": "not clear who is meant",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What is remembered of a photo's looks, to know it and its occasion again.
+
+    Attributes:
+        face: float32 array of shape (63,), see ``evaluation.likeness.describe``.
+        scene: float32 array of shape (63,), see ``evaluation.scene``.
+        colours: float32 array of shape (256,), see ``evaluation.scene``.
+    """
+
+    face: Floats
+    scene: Floats
+    colours: Floats
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Photo:
+    """One photo; what belongs to a face is None where none was chosen.
+
+    Attributes:
+        path: The file as it was named.
+        digest: SHA-256 of the file, 64 hexadecimal digits; "" where it cannot be
+            read.
+        used: Whether it is used.
+        code: Why not, a key of ``CODES``; "" for a photo that is used.
+        reason: The same in one line for people, with numbers.
+        faces: How many faces were found.
+        box: The face, (x, y, width, height) in pixels of the upright photo.
+        eye_distance: Pixels of the photo between its eyes.
+        quality: Its measures.
+        crop: uint8 RGB array of shape (side, side, 3) in the face frame.
+        wide: uint8 RGB array of shape (2 * side, 2 * side, 3), with surroundings.
+        vector: float32 array of shape (d,), its identity vector.
+        attributes: float32 array of shape (40,) of probabilities; None too for a
+            model without them.
+        trace: What is remembered of the photo.
+        session: The occasion it was taken on, the same number for photos of one;
+            -1 where it is not used.
+        taken: Seconds since 1970 by the camera's clock, where the file says so.
+    """
+
+    path: str
+    digest: str = ""
+    used: bool = False
+    code: Code = ""
+    reason: str = ""
+    faces: int = 0
+    box: Box | None = None
+    eye_distance: float | None = None
+    quality: FaceQuality | None = None
+    crop: NDArray[np.uint8] | None = field(default=None, repr=False)
+    wide: NDArray[np.uint8] | None = field(default=None, repr=False)
+    vector: Floats | None = field(default=None, repr=False)
+    attributes: Floats | None = field(default=None, repr=False)
+    trace: Trace | None = field(default=None, repr=False)
+    session: int = -1
+    taken: float | None = None

@@ -1,0 +1,137 @@
+"""Enrolments on disk: written in one step, and only when they can be read back."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from numpy.typing import NDArray
+
+from facekit import home
+from facekit.enrollment.enrollment import Enrollment
+from facekit.enrollment.leftovers import aside, held, settle
+from facekit.enrollment.manifest import (
+    HEAD,
+    MANIFEST,
+    PHOTOS,
+    Copy,
+    EnrollmentManifest,
+    render_manifest,
+)
+from facekit.enrollment.names import check_name
+from facekit.enrollment.private import (
+    check_folder,
+    make_private_folder,
+    read_private,
+    write_private,
+)
+from facekit.enrollment.reader import copies_in, read_folder
+from facekit.errors import DataError, UsageError
+from facekit.heads.arrays import pack
+
+__all__ = ["NOBODY", "state_of", "write_enrollment"]
+
+#: ``state_of`` a name that nobody has.
+NOBODY: Final = ""
+_DAMAGED: Final = "damaged"
+
+
+def write_enrollment(
+    enrollment: Enrollment,
+    photos: Mapping[str, NDArray[Any]],
+    files: Mapping[str, bytes] | None = None,
+    *,
+    replaces: str = NOBODY,
+    copies: Sequence[Path] = (),
+) -> None:
+    """Write an enrolment, read it back, and only then give it its name.
+
+    Args:
+        enrollment: What to write.
+        photos: Arrays that ``--add`` goes on from; see ``read_photos``.
+        files: Further files by name, such as the page.
+        replaces: ``state_of`` the name when this run began; when it is another one
+            by now, a second process was faster and nothing is changed.
+        copies: Files the user had written elsewhere, for ``forget``; they exist.
+
+    Raises:
+        UsageError: The name cannot be used, or was enrolled meanwhile.
+        DataError: It cannot be read back.
+        OSError: The folder cannot be written.
+    """
+    name = check_name(enrollment.name)
+    contents = {**(files or {}), HEAD: enrollment.head.to_bytes(), PHOTOS: pack(photos)}
+    with held() as root:
+        make_private_folder(root)
+        settle(root)
+        manifest = _describe(enrollment, contents, copies)
+        if state_of(name) != replaces:
+            raise UsageError(
+                f"{name} was enrolled by another process meanwhile, so nothing was changed: "
+                "run it again"
+            )
+        draft = aside(root / name, "new")
+        try:
+            make_private_folder(draft)
+            for file, data in {**contents, MANIFEST: render_manifest(manifest)}.items():
+                write_private(draft / file, data)
+            read_folder(draft, name, every_file=True)
+            _put_in_place(draft, root / name)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _describe(
+    enrollment: Enrollment, contents: Mapping[str, bytes], copies: Sequence[Path]
+) -> EnrollmentManifest:
+    from facekit.report.record import strict
+
+    known = {copy.path: copy for copy in copies_in(enrollment.folder)}  # of the one replaced
+    for path in map(Path.resolve, copies):
+        known[str(path)] = Copy(path=str(path), sha256=_hash(path.read_bytes()))
+    return EnrollmentManifest(
+        name=enrollment.name,
+        created=enrollment.created,
+        bundle=enrollment.bundle,
+        key=enrollment.key,
+        threshold=enrollment.threshold,
+        reject=enrollment.reject,
+        platt=enrollment.platt,
+        files={name: _hash(data) for name, data in contents.items()},
+        copies=tuple(known.values()),
+        facts=strict(enrollment.facts),
+    )
+
+
+def _put_in_place(draft: Path, folder: Path) -> None:
+    """Give the finished draft its name; an older one steps aside first."""
+    old = aside(folder, "old") if os.path.lexists(folder) else None
+    if old:
+        folder.rename(old)
+    draft.rename(folder)
+    if old:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def state_of(name: str) -> str:
+    """What is there under a name: changes with every enrolment.
+
+    Returns:
+        ``NOBODY``, the hash of the manifest, or "damaged".
+    """
+    folder = home.enrolled_folder() / check_name(name)
+    if not os.path.lexists(folder):
+        return NOBODY
+    try:
+        check_folder(folder)
+        return _hash(read_private(folder / MANIFEST))
+    except DataError:
+        return _DAMAGED
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

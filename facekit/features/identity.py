@@ -1,0 +1,75 @@
+"""The identity vector of a face: both mirror views, joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.errors import BundleError
+
+__all__ = ["IDENTITY", "identity_vectors", "join_views"]
+
+Floats = NDArray[np.float32]
+
+#: The part of the embedding that says who somebody is.
+IDENTITY: Final = "identity"
+#: Shorter vectors have no direction.
+_SHORTEST: Final = 1e-12
+
+
+class _Embeds(Protocol):
+    """What is needed of a bundle."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def parts(self) -> dict[str, tuple[int, ...]]: ...
+
+    def embed(
+        self, crops: NDArray[np.uint8], parts: Sequence[str] | None = None
+    ) -> dict[str, Floats]: ...
+
+
+def identity_vectors(bundle: _Embeds, crops: NDArray[np.uint8]) -> Floats:
+    """Unit mean of the identity part of crops and of their mirror images.
+
+    Args:
+        bundle: A bundle whose backbone has the part ``IDENTITY``.
+        crops: uint8 RGB array of shape (n, side, side, 3) in the bundle's frame.
+
+    Returns:
+        float32 array of shape (n, d), rows of length 1.
+
+    Raises:
+        BundleError: The backbone has no such part.
+        UsageError: The crops have another shape or type.
+    """
+    if IDENTITY not in bundle.parts:
+        raise BundleError(
+            f"the model {bundle.name} has no part {IDENTITY!r}, so it cannot tell people apart: "
+            "use a model that was trained with an identity teacher"
+        )
+    views = (bundle.embed(view, [IDENTITY])[IDENTITY] for view in (crops, crops[:, :, ::-1]))
+    return join_views(*views)
+
+
+def join_views(plain: Floats, mirrored: Floats) -> Floats:
+    """Unit mean of the unit identity parts of crops and of their mirror images.
+
+    Args:
+        plain: float32 array of shape (n, d), of the crops as they are.
+        mirrored: The same of the crops mirrored.
+
+    Returns:
+        float32 array of shape (n, d), rows of length 1.
+    """
+    return _unit(_unit(plain) + _unit(mirrored))
+
+
+def _unit(rows: Floats) -> Floats:
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(length, _SHORTEST), np.float32)

@@ -1,0 +1,177 @@
+"""Make the strangers that come with a backbone, and put them into its bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.bundle.bundle import Bundle
+from facekit.bundle.strangers import STRANGERS, Strangers, render_strangers
+from facekit.bundle.write import add_file
+from facekit.bundle.zoo import load_bundle
+from facekit.errors import BundleError, DataError
+from facekit.features.extract import extract
+from facekit.features.identity import IDENTITY, join_views
+from facekit.heads.activation import activate
+from facekit.progress import progress_bar
+from facekit.workflows.sources import Source, crop_source, open_table
+
+__all__ = ["PEOPLE", "add_strangers", "draw_people", "make_strangers", "ship_strangers"]
+
+#: Most people that are kept: 3 MB.
+PEOPLE: Final = 10_000
+_ATTRIBUTES: Final = "attributes"
+
+
+def make_strangers(
+    bundle: Bundle, data: Path, *, people_limit: int = PEOPLE, seed: int = 0
+) -> Strangers:
+    """Embed one random photo each of CelebA's people in partitions 0 and 1.
+
+    Args:
+        bundle: Has an identity part and the 40 attributes.
+        data: CelebA folder with identity_CelebA.txt.
+        people_limit: Most people, in [2, inf).
+        seed: Of every draw.
+
+    Returns:
+        The strangers; see ``draw_strangers``.
+
+    Raises:
+        BundleError: The bundle lacks the part or the head.
+        DataError: The folder cannot be used, or nobody says who is who.
+    """
+    _require(bundle)
+    table = open_table(data, "celeba", ("train", "val"))
+    if table.person is None:
+        raise DataError(
+            f"{data} has no identity_CelebA.txt: without it one person could be counted as many"
+        )
+    rows, calibration = draw_people(table.person, table.split, people_limit, seed)
+    source = crop_source(table.select(np.sort(rows)), bundle.frame)
+    places = np.argsort(np.argsort(rows))  # of each drawn row among the sorted ones
+    with progress_bar("strangers", 2 * len(rows)) as tick:
+        return _embed(bundle, source, source.rows[places], calibration, tick)
+
+
+def ship_strangers(bundle: Bundle, source: Source, *, seed: int = 0) -> Bundle:
+    """Give a new bundle strangers from the crops it was trained and validated on.
+
+    Args:
+        bundle: Just written.
+        source: Training and validation images.
+        seed: Of every draw.
+
+    Returns:
+        The bundle, read back; as it was where it has no identity part, or nobody
+        says who is who.
+    """
+    person = source.table.person
+    if IDENTITY not in bundle.parts or person is None or len(set(person.tolist())) < 2:
+        return bundle
+    rows, calibration = draw_people(person, source.table.split, PEOPLE, seed)
+    with progress_bar("strangers", 2 * len(rows)) as tick:
+        strangers = _embed(bundle, source, source.rows[rows], calibration, tick)
+    return add_strangers(bundle.folder, strangers)
+
+
+def draw_people(
+    person: NDArray[np.str_], split: NDArray[np.str_], limit: int, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """One random photo of each person, in random order, halved.
+
+    People without a training photo calibrate, because the backbone never saw
+    them; the others are halved at random so that both halves are equal.
+
+    Args:
+        person: str array of shape (n,).
+        split: str array of shape (n,), "train" or another.
+        limit: Most people; those who calibrate anyway are kept first.
+        seed: Of every draw.
+
+    Returns:
+        int64 rows (people,) and bool (people,): who calibrates.
+
+    Raises:
+        DataError: There are fewer than two people.
+    """
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(len(person))
+    _, first = np.unique(person[shuffled], return_index=True)
+    rows = rng.permutation(shuffled[first])
+    if len(rows) < 2 or limit < 2:
+        raise DataError(f"{len(rows)} people, at most {limit}: strangers need at least 2")
+    seen = np.isin(person[rows], np.unique(person[split == "train"]))
+    ordered = np.concatenate([rows[~seen], rows[seen]])[:limit]
+    half = max(int((~seen).sum()), len(ordered) // 2)
+    calibration = np.arange(len(ordered)) < min(half, len(ordered) - 1)  # somebody must teach
+    mixed = rng.permutation(len(ordered))
+    return ordered[mixed], calibration[mixed]
+
+
+def _require(bundle: Bundle) -> None:
+    if IDENTITY not in bundle.parts or _ATTRIBUTES not in bundle.heads:
+        raise BundleError(
+            f"the model {bundle.name} cannot make strangers: they need a backbone with the part "
+            f"{IDENTITY!r} and a head {_ATTRIBUTES!r}"
+        )
+
+
+def _embed(
+    bundle: Bundle,
+    source: Source,
+    places: NDArray[np.int64],
+    calibration: NDArray[np.bool_],
+    tick: Callable[[int, int], None],
+) -> Strangers:
+    """Vectors and attributes of crops, one pass for each mirror view."""
+    head = bundle.heads[_ATTRIBUTES]
+    parts = sorted({IDENTITY, *head.parts})
+    views = []
+    for mirror in (False, True):
+        begun = len(places) * mirror
+
+        def step(done: int, every: int, begun: int = begun) -> None:
+            tick(begun + done, 2 * every)
+
+        views.append(
+            extract(source.cache, bundle, parts=parts, rows=places, mirror=mirror, progress=step)
+        )
+    logits: Any = head.logits(views[0])
+    if bundle.manifest.mirror:
+        logits = (logits + head.logits(views[1])) * np.float32(0.5)
+    chance = activate(logits, head.activation)
+    return Strangers(
+        join_views(views[0][IDENTITY], views[1][IDENTITY]),
+        np.rint(chance * 255).astype(np.uint8),
+        calibration,
+        bundle.key,
+    )
+
+
+def add_strangers(folder: Path, strangers: Strangers) -> Bundle:
+    """Put strangers into a bundle, or replace those that are there.
+
+    Args:
+        folder: Of the bundle that holds the backbone; can be written to.
+        strangers: Made with that backbone.
+
+    Returns:
+        The bundle, read back.
+
+    Raises:
+        BundleError: The bundle is damaged, has another backbone, or lends its own.
+    """
+    bundle = load_bundle(folder)
+    if bundle.graph.parent.resolve() != folder.resolve():
+        raise BundleError(
+            f"{folder} goes on from the backbone in {bundle.graph.parent}: "
+            "the strangers belong there"
+        )
+    if bundle.key != strangers.key:
+        raise BundleError(f"{folder} has another backbone than the one that made the strangers")
+    return add_file(folder, STRANGERS, render_strangers(strangers))

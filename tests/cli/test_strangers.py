@@ -1,0 +1,29 @@
+"""``facekit models strangers``."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from facekit.bundle.strangers import read_strangers
+from facekit.bundle.zoo import load_bundle
+
+
+def test_a_model_gets_strangers(
+    run, tiny_bundle: Path, cartoon_celeba: Path, facekit_home: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(tiny_bundle, tmp_path / "copy"))
+    answer = run("models", "strangers", copy, "--data", cartoon_celeba, "--people", 6)
+    assert answer.code == 0 and "6 people, 3 to calibrate" in answer.out
+    assert len(read_strangers(load_bundle(copy))) == 6
+    assert run("models", "show", copy).code == 0
+
+
+def test_what_cannot_be_done_is_said_in_one_line(
+    run, tiny_bundle: Path, facekit_home: Path, tmp_path: Path
+) -> None:
+    before = sorted(path.read_bytes() for path in tiny_bundle.iterdir())
+    for args in ((tiny_bundle, "--data", tmp_path), ("nobody", "--data", tmp_path)):
+        answer = run("models", "strangers", *args)
+        assert answer.code == 2 and answer.err.count("\n") == 1
+    assert before == sorted(path.read_bytes() for path in tiny_bundle.iterdir())
