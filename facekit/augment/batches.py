@@ -8,6 +8,8 @@ generator that is handed in, so a resumed run sees the same pictures.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.random import Generator
@@ -20,20 +22,21 @@ __all__ = ["augment_batch", "augment_crop"]
 Crop = NDArray[np.uint8]
 
 
-def augment_batch(crops: Crop, spec: AugmentSpec, rng: Generator) -> Crop:
+def augment_batch(crops: Crop, spec: AugmentSpec | Sequence[AugmentSpec], rng: Generator) -> Crop:
     """Augment every crop of a batch on its own.
 
     Args:
         crops: uint8 RGB array of shape (n, side, side, 3).
-        spec: Strength of each augmentation.
+        spec: Strength of each augmentation: one for all, or n.
         rng: Source of all randomness.
 
     Returns:
         A new uint8 RGB array of the same shape.
     """
     out = np.empty_like(crops)
-    for i, crop in enumerate(crops):
-        out[i] = augment_crop(crop, spec, rng)
+    specs = [spec] * len(crops) if isinstance(spec, AugmentSpec) else spec
+    for i, (crop, one) in enumerate(zip(crops, specs, strict=True)):
+        out[i] = augment_crop(crop, one, rng)
     return out
 
 

@@ -54,6 +54,10 @@ def evaluate(
     aligned: Annotated[
         str | None, typer.Option(help="A folder's faces lie as in fer or celeba: not detected.")
     ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(min=1, help="So many images of classes, even over classes and people."),
+    ] = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Leave out missing and unreadable images.")
     ] = False,
@@ -69,7 +73,7 @@ def evaluate(
     require_choice("--split", split, ("train", "val", "test"))
     require_choice("--source", source, ("celeba", "tfds"))
     require_choice("--labels", labels, ("fer", "ferplus"))
-    _refuse_unused(dataset, source, labels, people, aligned)
+    _refuse_unused(dataset, source, labels, people, aligned, sample)
     shared: dict[str, Any] = {"split": split, "model": model, "allow_missing": allow_missing}
     shared["exclude"] = exclude
     with redirect_stdout(sys.stderr):  # whatever a library prints stays out of the answer
@@ -81,6 +85,7 @@ def evaluate(
             from facekit.workflows.evaluate_classes import evaluate_classes
 
             more: dict[str, Any] = {"labels": labels, "people": people, "aligned": aligned}
+            more["sample"] = sample or 0
             record = evaluate_classes(dataset, data, **shared, **more)
     if as_json:
         print_json(record)
@@ -94,6 +99,7 @@ def _refuse_unused(
     labels: str,
     people: Path | None,
     aligned: str | None,
+    sample: int | None,
 ) -> None:
     """An option that would do nothing is a mistake worth telling."""
     for name, given, owners in (
@@ -101,6 +107,7 @@ def _refuse_unused(
         ("--labels ferplus", labels != "fer", ("fer",)),
         ("--people", people is not None, ("folder",)),
         ("--aligned", aligned is not None, ("folder",)),
+        ("--sample", sample is not None, ("fer", "ckplus", "folder")),
     ):
         if given and dataset not in owners:
             raise UsageError(f"{name} goes with {' or '.join(owners)}, not with {dataset}")

@@ -82,6 +82,16 @@ class AugmentSpec(Spec):
     erase: Share = 0.25
     brightness: Share = 0.0  # added to every pixel, of the whole range; beside ``light``
 
+    def stronger(self, factor: float) -> AugmentSpec:
+        """The same with every strength and share multiplied, the mirror left alone.
+
+        Args:
+            factor: 1 or more; shares end at 1.
+        """
+        grown = {key: factor * value for key, value in self if key not in ("mirror", "rotation")}
+        shares = {key: min(1.0, value) for key, value in grown.items()}
+        return self.model_copy(update={**shares, "rotation": factor * self.rotation})
+
 
 class OptimizerSpec(Spec):
     """AdamW (Loshchilov and Hutter, 2019), or one of Keras' plain optimisers.

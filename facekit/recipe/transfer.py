@@ -51,6 +51,7 @@ class TransferDataSpec(Spec):
     limit: Annotated[int, Field(ge=0)] = 0  # so many of each split, evenly spaced; 0 takes all
     aligned: Literal["", "fer", "celeba"] = ""  # of a folder: faces lie as in that data set
     cross: Literal["", "fer", "ckplus"] = ""  # another data set that the result is tried on
+    cross_sample: Annotated[int, Field(ge=0)] = 0  # and on so many of it, even over its classes
     image_key: str = "image/encoded"  # of a TFRecord
     label_key: str = "image/class/label"
     first_label: Literal[0, 1] = 0
@@ -97,12 +98,14 @@ class HeadSpec(Spec):
 
     ``strengths`` are the penalties on squared weights that a linear probe may have
     (``l2`` of ``heads.fit.fit_logistic`` as a share of the number of rows);
-    validation picks one. The rest is the MLP's.
+    validation picks one. ``balance`` makes rare classes count: by weights, by drawing
+    their images more often, or by that and augmenting them more (which the rungs that
+    train a backbone can). The rest is the MLP's.
     """
 
     kind: Literal["linear", "mlp"] = "mlp"
     strengths: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (0.01, 0.03, 0.1)
-    balance: Literal["none", "weights", "sampling"] = "none"
+    balance: Literal["none", "weights", "sampling", "augment"] = "none"
     smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     widths: Annotated[tuple[Count, ...], Field(min_length=1, max_length=3)] = (512,)
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
@@ -133,8 +136,11 @@ class TransferRecipe(Spec):
     """A whole transfer recipe.
 
     ``model`` is the bundle whose backbone is reused; ``scratch`` takes
-    ``backbone`` and ``frame`` instead. The rungs that train a backbone put ``top``
-    on it; without, a normalised linear layer with ``head.dropout``.
+    ``backbone`` and ``frame`` instead, and so does ``frozen`` where ``model`` is "":
+    that backbone, with the weights it names, is exported once and then only read.
+    The rungs ``last`` and ``full`` go on from a bundle: "" leaves it to whoever runs
+    them. The rungs that train a backbone put ``top`` on it; without, a normalised
+    linear layer with ``head.dropout``.
     """
 
     name: Name
@@ -161,4 +167,21 @@ class TransferRecipe(Spec):
     def _mixing(self) -> TransferRecipe:
         if self.mix.share and not (self.mix.mixup or self.mix.cutmix):
             raise ValueError("mix.share is set but neither mix.mixup nor mix.cutmix: give an alpha")
+        return self
+
+    @model_validator(mode="after")
+    def _climbing(self) -> TransferRecipe:
+        if self.rung == "auto" and not self.model:
+            raise ValueError(
+                "model is empty and rung='auto' climbs from a bundle: name one, or take rung=frozen"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _augmenting(self) -> TransferRecipe:
+        if self.head.balance == "augment" and self.rung in ("frozen", "auto"):
+            raise ValueError(
+                f"head.balance='augment' augments while a backbone trains, and rung={self.rung!r} "
+                "reads stored features: take weights or sampling"
+            )
         return self

@@ -1,4 +1,4 @@
-"""Runs side by side: as rows of text, as Markdown and as a page."""
+"""Runs side by side: what is compared, as rows of text and as Markdown."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from facekit.report.cells import (
     range_text,
     time_text,
 )
-from facekit.report.page import Section, document, figure, pairs, table
-from facekit.report.ranges import RangeRow, range_chart
 
 __all__ = [
     "COLUMNS",
+    "MEANING",
     "SHORT_COLUMNS",
     "ComparedRun",
-    "comparison_page",
+    "Elsewhere",
     "markdown_table",
     "short_rows",
     "text_rows",
@@ -54,7 +53,8 @@ SHORT_COLUMNS: Final = (
     "time",
     "ms",
 )
-_MEANING: Final = {
+#: What the heads of ``COLUMNS`` say at length.
+MEANING: Final = {
     "acc. %": "accuracy and its 95 % interval",
     "prec., recall, F1": "macro means: every class counts the same",
     "params": "learnt numbers of backbone and head",
@@ -62,6 +62,23 @@ _MEANING: Final = {
     "train": "time of training",
     "ms": "milliseconds a face, one at a time, where it was measured",
 }
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """The same run measured on another data set.
+
+    Attributes:
+        measured_on: Data, partition and number of images.
+        accuracy: Share of right answers.
+        accuracy_interval: Its 95 % interval, or None.
+        macro_f1: Mean over the classes.
+    """
+
+    measured_on: str
+    accuracy: float
+    accuracy_interval: Interval | None
+    macro_f1: float
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,13 @@ class ComparedRun:
         trainable: Learnt numbers that the run trained.
         seconds: Of training, or None.
         latency_ms: Milliseconds a face, or None.
+        classes: The k names, in the order of ``confusion``.
+        confusion: Counts, k rows of labels by k columns of answers.
+        epochs: Of the backbone's training; None where it was not trained.
+        epoch_seconds: Of one of them, the median.
+        reported_accuracy: What the recipe's authors published, or None.
+        reported_macro_f1: The same.
+        elsewhere: Other data that the run was tried on.
     """
 
     name: str
@@ -97,6 +121,13 @@ class ComparedRun:
     trainable: int
     seconds: float | None
     latency_ms: float | None
+    classes: tuple[str, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+    epochs: int | None = None
+    epoch_seconds: float | None = None
+    reported_accuracy: float | None = None
+    reported_macro_f1: float | None = None
+    elsewhere: tuple[Elsewhere, ...] = ()
 
 
 def text_rows(runs: Sequence[ComparedRun]) -> list[tuple[str, ...]]:
@@ -149,31 +180,3 @@ def markdown_table(runs: Sequence[ComparedRun]) -> str:
             best = values.index(max(values))
             rows[best][column] = f"**{rows[best][column]}**"
     return markdown_rows(COLUMNS, rows, words=2)
-
-
-def comparison_page(runs: Sequence[ComparedRun], notes: Sequence[str] = ()) -> str:
-    """A page with a chart and the table.
-
-    Args:
-        runs: At least one.
-        notes: What a reader must know, a sentence each.
-
-    Returns:
-        HTML, to be saved with `write_page`.
-    """
-    charts = []
-    for title, rows in (
-        ("Accuracy", [RangeRow(r.name, r.accuracy, r.accuracy_interval) for r in runs]),
-        ("Macro F1", [RangeRow(r.name, r.macro_f1, r.macro_f1_interval) for r in runs]),
-    ):
-        charts.append(figure(range_chart(title, rows), title))
-    places = {run.name: run.measured_on for run in runs}
-    same = len(set(places.values())) == 1
-    measured = f"Measured on {runs[0].measured_on}." if same else "Measured on different images."
-    sections = [
-        Section("How good", " ".join([measured, *notes]), f"<div>{''.join(charts)}</div>"),
-        Section("All numbers", "", table(COLUMNS, text_rows(runs)) + pairs(_MEANING)),
-    ]
-    if not same:
-        sections.append(Section("Measured on", "", pairs(places)))
-    return document("Runs side by side", f"{len(runs)} runs", sections, "Made by facekit.")

@@ -34,6 +34,10 @@ Floats = NDArray[np.floating]
 _YES: Final = "the score reaches the threshold. Strangers do so at the rates above."
 _UNSURE: Final = "below the threshold, but as high as the person's own photos may well score."
 _NEVER: Final = "is never said: the person's own photos are expected above the threshold."
+_LEAK: Final = (
+    "Copies of one photo are nearly one picture: shuffled into train and test, they ask for what "
+    "was taught, so believe the column on the right. Photos and strangers count the same at 0.5."
+)
 _NO: Final = "lower than the person's own photos are expected to score."
 
 
@@ -59,6 +63,7 @@ class EnrollmentReport:
         reject: The score below which it is "no".
         supported: Whether there were strangers enough for the claim.
         slices: Rows (who, strangers, passed, rate) of the false matches.
+        splits: Rows (what, by a shuffled split, by session) of two ways to test.
         sheet: uint8 RGB picture of augmented samples, or None.
         provenance: Names and values.
         command: How to get this page again.
@@ -81,6 +86,7 @@ class EnrollmentReport:
     reject: float
     supported: bool = True
     slices: Sequence[tuple[str, str, str, str]] = ()
+    splits: Sequence[tuple[str, str, str]] = ()
     sheet: NDArray[np.uint8] | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
@@ -106,6 +112,9 @@ def enrollment_page(report: EnrollmentReport) -> str:
         sections.append(
             Section("Who is taken for this person", lead, table(columns, report.slices))
         )
+    if report.splits:
+        columns = ("", "copies shuffled", "sessions held out")
+        sections.append(Section("Two ways to test", _LEAK, table(columns, report.splits)))
     split, unused = (
         "Split by session before anything was learned.",
         "Nothing was learned from them.",

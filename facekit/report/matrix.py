@@ -21,18 +21,23 @@ _NUMBERED: Final = 12
 _DARK: Final = 0.85
 
 
-def confusion_chart(title: str, names: Sequence[str], confusion: NDArray[np.int64]) -> str:
+def confusion_chart(
+    title: str, names: Sequence[str], confusion: NDArray[np.int64], *, small: bool = False
+) -> str:
     """A square a pair of label and answer, darker for a larger share of the row.
 
     Args:
         title: For screen readers.
         names: The k classes, at most ``LARGEST``.
         confusion: int array of shape (k, k), rows are labels, columns answers.
+        small: One of many on a page: shares alone, without counts.
 
     Returns:
         An SVG element.
     """
     k = len(names)
+    if small:
+        return _small_chart(title, names, confusion)
     cell = min(74.0, 640.0 / k)
     left = 24 + 6.4 * max(len(name) for name in names)
     top = 46.0 if k <= _NUMBERED else 34 + 4.8 * max(len(name) for name in names)
@@ -52,6 +57,27 @@ def confusion_chart(title: str, names: Sequence[str], confusion: NDArray[np.int6
         if k <= _NUMBERED and totals[i]:
             body.append(_share(left + cell * (j + 0.5), top + cell * (i + 0.5), share, int(count)))
     return drawing(left + cell * k + 62, top + cell * k + 8, title, body)
+
+
+def _small_chart(title: str, names: Sequence[str], confusion: NDArray[np.int64]) -> str:
+    k, cell = len(names), 40.0 if len(names) <= _NUMBERED else 400.0 / len(names)
+    longest = max(len(name) for name in names)
+    left, top = 14 + 6.4 * longest, 18 + 4.8 * longest
+    totals = confusion.sum(1)
+    body = []
+    for j, name in enumerate(names):
+        middle = cell * (j + 0.5)
+        body.append(_column_name(left + middle - 6, top - 6, name, True))
+        body.append(text(left - 8, top + middle + 4, name, "name", "end"))
+    for (i, j), count in np.ndenumerate(confusion):
+        share = float(count / totals[i]) if totals[i] else 0.0
+        tip = f"{names[i]} answered as {names[j]}: {count:,} of {totals[i]:,}"
+        body.append(_cell(left + cell * j, top + cell * i, cell, share, tip))
+        if k <= _NUMBERED and count:
+            x, y = left + cell * (j + 0.5), top + cell * (i + 0.5) + 4
+            tone = " on" if share > _DARK else ""
+            body.append(text(x, y, f"{100 * share:.0f}", f"number{tone}", "middle"))
+    return drawing(left + cell * k + 4.8 * len(names[-1]), top + cell * k + 6, title, body)
 
 
 def greatest_confusions(

@@ -43,6 +43,8 @@ class Batches:
         mixer: Mixes images and targets of a batch with one output, or None.
         chance: float64 array beside ``rows`` that sums to 1: how likely each is when
             the rows of an epoch are drawn, with replacement; None takes each once.
+        stronger: float64 array beside ``crops``: factor of the augmentation of each;
+            None is 1 everywhere.
     """
 
     def __init__(
@@ -55,10 +57,11 @@ class Batches:
         seed: int,
         mixer: Mixer | None = None,
         chance: NDArray[np.float64] | None = None,
+        stronger: NDArray[np.float64] | None = None,
     ) -> None:
         self.crops, self.rows, self.targets, self.spec = crops, rows, targets, spec
         self.size = min(size, len(rows))
-        self.seed, self.chance = seed, chance
+        self.seed, self.chance, self.stronger = seed, chance, stronger
         self.mixer = mixer if mixer is not None and mixer.active else None
         self.per_epoch = len(rows) // self.size
 
@@ -74,7 +77,13 @@ class Batches:
         rows = order[step * self.size : (step + 1) * self.size]
         rng = np.random.default_rng([self.seed, epoch, step, 1])
         by_place = np.sort(rows)  # a memory map is read in order of place
-        return augment_batch(self.crops[by_place], self.spec, rng), self.targets.rows(by_place)
+        images = augment_batch(self.crops[by_place], self._specs(by_place), rng)
+        return images, self.targets.rows(by_place)
+
+    def _specs(self, rows: NDArray[np.int64]) -> AugmentSpec | list[AugmentSpec]:
+        if self.stronger is None:
+            return self.spec
+        return [self.spec.stronger(float(factor)) for factor in self.stronger[rows]]
 
     def _begin_mixing(self, epoch: int, start: int) -> None:
         if self.mixer is not None:

@@ -6,12 +6,15 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from facekit.errors import DataError, UsageError
-from facekit.report.compare import ComparedRun, comparison_page
+from facekit.errors import DataError, FacekitError, UsageError
+from facekit.recipe.load import load_recipe
+from facekit.report.compare import ComparedRun, Elsewhere
+from facekit.report.comparison import comparison_page
 from facekit.report.page import write_page
 
 __all__ = ["compare_notes", "read_runs", "write_comparison"]
@@ -38,6 +41,16 @@ class _Intervals(_Part):
     macro_f1: Range | None = None
 
 
+class _Measured(_Part):
+    """A record on other data."""
+
+    dataset: str
+    split: str
+    n: Annotated[int, Field(ge=1)]
+    metrics: _Metrics
+    intervals: _Intervals = _Intervals()
+
+
 class _Report(_Part):
     """What is read of a ``report.json``; the rest is not looked at."""
 
@@ -53,6 +66,11 @@ class _Report(_Part):
     trainable: Annotated[int, Field(ge=0)]
     seconds: float | None = None
     latency_ms: float | None = None
+    labels: tuple[str, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+    history: tuple[dict[str, Any], ...] = ()
+    cross: _Measured | None = None
+    cross_sample: _Measured | None = None
 
 
 def read_runs(paths: Sequence[Path]) -> list[ComparedRun]:
@@ -77,7 +95,11 @@ def read_runs(paths: Sequence[Path]) -> list[ComparedRun]:
     reports = [_read(path, file) for path, file in zip(paths, files, strict=True)]
     names = Counter(report.name for report in reports)
     return [
-        _row(report, report.name if names[report.name] == 1 else _long_name(report.name, file))
+        _row(
+            report,
+            report.name if names[report.name] == 1 else _long_name(report.name, file),
+            file.parent / "recipe.toml",
+        )
         for report, file in zip(reports, files, strict=True)
     ]
 
@@ -127,8 +149,11 @@ def _read(path: Path, file: Path) -> _Report:
         raise DataError(f"{file}: {where}: {first['msg']}: run `facekit transfer` again") from error
 
 
-def _row(report: _Report, name: str) -> ComparedRun:
+def _row(report: _Report, name: str, recipe: Path) -> ComparedRun:
     metrics, intervals = report.metrics, report.intervals
+    epochs = [row for row in report.history if "epoch" in row and "images_per_second" in row]
+    reported = _reported(recipe)
+    square = all(len(row) == len(report.labels) for row in report.confusion)
     return ComparedRun(
         name=name,
         measured_on=f"{report.dataset}/{report.split}, {report.n:,} images",
@@ -143,7 +168,34 @@ def _row(report: _Report, name: str) -> ComparedRun:
         trainable=report.trainable,
         seconds=report.seconds,
         latency_ms=report.latency_ms,
+        classes=report.labels,
+        confusion=report.confusion if square else (),
+        epochs=len(epochs) or None,
+        epoch_seconds=median(float(row["seconds"]) for row in epochs) if epochs else None,
+        reported_accuracy=reported.get("accuracy"),
+        reported_macro_f1=reported.get("macro_f1"),
+        elsewhere=tuple(_other(one) for one in (report.cross_sample, report.cross) if one),
     )
+
+
+def _other(record: _Measured) -> Elsewhere:
+    return Elsewhere(
+        measured_on=f"{record.dataset}/{record.split}, {record.n:,} images",
+        accuracy=record.metrics.accuracy,
+        accuracy_interval=record.intervals.accuracy,
+        macro_f1=record.metrics.macro_f1,
+    )
+
+
+def _reported(recipe: Path) -> dict[str, float]:
+    """What the run's recipe says was published, by measure without its partition."""
+    try:
+        expected = load_recipe(recipe, ()).expected
+    except (FacekitError, OSError):  # an older run, or only its report is there
+        return {}
+    return {
+        one.metric.partition("_")[2]: one.reported for one in expected if one.reported is not None
+    }
 
 
 def _long_name(name: str, file: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from facekit.bundle.zoo import DEFAULT, list_bundles, load_bundle
 from facekit.datasets.holdout import joined_groups
+from facekit.datasets.sample import draw_even
 from facekit.datasets.table import Table
 from facekit.errors import DataError
 from facekit.workflows.class_answers import (
@@ -40,6 +42,7 @@ def evaluate_classes(
     exclude: Path | None = None,
     people: Path | None = None,
     aligned: str | None = None,
+    sample: int = 0,
     allow_missing: bool = False,
     cache_root: Path | None = None,
 ) -> dict[str, Any]:
@@ -59,6 +62,8 @@ def evaluate_classes(
         people: For ``folder``: a csv that says who is in each picture.
         aligned: For ``folder``: ``fer`` or ``celeba`` when its faces lie as in that
             data set; None to detect faces.
+        sample: Measure on so many of the images, as even over classes and people as
+            they can be; 0 takes all.
         allow_missing: Leave out images that are missing or unreadable; of a
             ``folder`` they always are. Standard error says which.
         cache_root: Folder for crops; None for the one in the user's home.
@@ -90,10 +95,12 @@ def evaluate_classes(
         bundle=bundle,
     )
     left = without(opened, gone)
+    unlabelled = int((left.table.labels < 0).sum())
+    tell_left_out(dataset, len(opened.table), len(opened.table) - len(left.table), unlabelled)
+    if sample:
+        drawn = draw_even(left.table, sample)
+        left = replace(left, table=left.table.select(drawn), rows=left.rows[drawn])
     known = left.table.labels >= 0
-    tell_left_out(
-        dataset, len(opened.table), len(opened.table) - len(left.table), int((~known).sum())
-    )
     groups = joined_groups(left.table, copy_groups(left))
     answers = answer_classes(bundle, left.cache.crops, left.rows, left.table)
     answers = grouped(answers, groups[known], left.table.person)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from facekit.augment.mixing import Mixer, require_layers
 from facekit.backbones.catalog import check_backbone, config_of
 from facekit.backbones.weights import check_weights, name_weights
@@ -31,6 +34,9 @@ __all__ = ["FineTuning", "export_tuned", "finetune", "require_training"]
 #: Strength of the head that fine-tuning starts from, for each training row; any good
 #: start will do.
 _START_L2 = 0.1
+#: Augmentation of a rare class at most, times that of the most common one: beyond,
+#: expressions of 48 px are lost (by eye, on montages).
+_STRONGEST = 2.0
 
 
 @dataclass(frozen=True)
@@ -135,11 +141,13 @@ def _batches(recipe: TransferRecipe, data: ClassData) -> Batches:
     from facekit.training.classes import ClassTargets
 
     balance, seed = recipe.head.balance, recipe.training.seed
-    chance = None
-    if balance == "sampling":
-        labels = data.labels[data.train]
-        weights = class_weights(labels, len(data.names))[labels]
-        chance = weights / weights.sum()
+    chance = stronger = None
+    if balance in ("sampling", "augment"):
+        weights = class_weights(data.labels[data.train], len(data.names))
+        drawn = weights[data.labels[data.train]]
+        chance = drawn / drawn.sum()
+        if balance == "augment":
+            stronger = _strengths(weights)[data.labels]
     return Batches(
         data.crops,
         data.train,
@@ -149,7 +157,18 @@ def _batches(recipe: TransferRecipe, data: ClassData) -> Batches:
         seed,
         Mixer(recipe.mix, seed),
         chance,
+        stronger,
     )
+
+
+def _strengths(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much more the images of a class are augmented, by how often they come back.
+
+    1 for the most common class, at most ``_STRONGEST``: one of an image seen four times as
+    often is twice as strong.
+    """
+    common = weights[weights > 0].min()
+    return np.clip(np.sqrt(weights / common), 1.0, _STRONGEST)
 
 
 def _start(bundle: Bundle, data: ClassData, recipe: TransferRecipe) -> Head | None:

@@ -11,7 +11,8 @@ from typing import Any, Final
 from facekit.atomic import write_atomically
 from facekit.bundle.manifest import read_manifest
 from facekit.errors import DataError
-from facekit.report.compare import SHORT_COLUMNS, comparison_page, markdown_table, short_rows
+from facekit.report.compare import SHORT_COLUMNS, markdown_table, short_rows
+from facekit.report.comparison import comparison_page
 from facekit.report.page import write_page
 from facekit.report.record import read_history
 from facekit.report.trunks import (

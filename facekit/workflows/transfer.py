@@ -12,7 +12,6 @@ from typing import Any
 
 from facekit.atomic import write_atomically
 from facekit.bundle.bundle import Bundle
-from facekit.bundle.zoo import load_bundle
 from facekit.errors import RecipeError, UsageError
 from facekit.recipe.transfer import TransferRecipe
 from facekit.report.record import read_history, write_json
@@ -21,6 +20,7 @@ from facekit.workflows.class_results import write_results
 from facekit.workflows.class_sources import open_classes
 from facekit.workflows.frozen import fit_frozen
 from facekit.workflows.learned import Learned, TransferResult
+from facekit.workflows.model import open_model
 from facekit.workflows.run_folder import occupied, resolve_recipe, start_folder
 from facekit.workflows.transfer_data import Sources, facts_of, open_data
 
@@ -137,7 +137,7 @@ def learn(
     Raises:
         FacekitError: With one line for the user.
     """
-    _require_cross(recipe.data.cross, source.cross)
+    _require_cross(recipe.data.cross, source.cross, recipe.data.cross_sample)
     trains = recipe.rung != "frozen"
     if trains:
         from facekit.workflows.finetune import require_training
@@ -145,7 +145,7 @@ def learn(
         require_training(recipe, resume=resume)
     elif resume or epochs is not None:
         raise RecipeError("a frozen head takes seconds: leave --resume and --epochs out")
-    bundle = None if recipe.rung == "scratch" else load_bundle(recipe.model)
+    bundle = open_model(recipe, source.cache_root)
     quick = not (trains or climbs) and recipe.head.kind == "linear"
     data = open_data(recipe, source, bundle, cross_validated=quick)
     if trains or bundle is None:
@@ -164,8 +164,12 @@ def learn(
     return TransferResult(run, recipe.rung, folder, metrics, True)
 
 
-def _require_cross(name: str, folder: Path | None) -> None:
+def _require_cross(name: str, folder: Path | None, sample: int) -> None:
     """Refuse at once what would only show when the result is tried on other data."""
+    if sample and not name:
+        raise RecipeError(
+            f"data.cross_sample={sample} samples nothing: --set data.cross=ckplus (or fer)"
+        )
     if name and folder is None:
         raise UsageError(f"the recipe tries the result on {name}: name its folder with --cross")
     if folder is not None and not name:
@@ -184,12 +188,17 @@ def _try_on(
     """Measure the result on another data set, and add that to the report."""
     from facekit.workflows.evaluate_classes import evaluate_classes
 
-    record = evaluate_classes(
-        recipe.data.cross, source.cross, model=bundle, cache_root=source.cache_root
-    )
+    root = source.cache_root
+    name, size = recipe.data.cross, recipe.data.cross_sample
+    records = {"cross": evaluate_classes(name, source.cross, model=bundle, cache_root=root)}
+    if size:
+        with redirect_stderr(io.StringIO()):  # it has all been told
+            records["cross_sample"] = evaluate_classes(
+                name, source.cross, model=bundle, sample=size, cache_root=root
+            )
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
-    write_json(run / "report.json", {**report, "cross": record})
-    return {f"{recipe.data.cross}_{name}": value for name, value in record["metrics"].items()}
+    write_json(run / "report.json", {**report, **records})
+    return {f"{name}_{key}": value for key, value in records["cross"]["metrics"].items()}
 
 
 def _frozen(

@@ -34,6 +34,21 @@ def test_the_same_generator_gives_the_same_pictures(crops: np.ndarray) -> None:
     assert not np.array_equal(first, other)
 
 
+def test_every_crop_may_have_its_own_strength(crops: np.ndarray) -> None:
+    specs = [OFF, OFF.model_copy(update={"mirror": 1.0})] * 3
+    out = augment_batch(crops, specs, np.random.default_rng(0))
+    assert np.array_equal(out[::2], crops[::2])
+    assert np.array_equal(out[1::2], crops[1::2, :, ::-1])
+
+
+def test_stronger_multiplies_all_but_the_mirror() -> None:
+    spec = AugmentSpec(rotation=6, noise=0.4, blur=0.7, shift=0.04)
+    twice = spec.stronger(2)
+    assert (twice.rotation, twice.noise, twice.blur) == (12, 0.8, 1.0)
+    assert twice.shift == pytest.approx(0.08) and twice.mirror == spec.mirror
+    assert spec.stronger(1) == spec
+
+
 def test_the_input_is_left_alone(crops: np.ndarray) -> None:
     kept = crops.copy()
     augment_batch(crops, AugmentSpec(erase=1, noise=1), np.random.default_rng(0))

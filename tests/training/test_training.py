@@ -139,6 +139,20 @@ def test_rows_can_be_drawn_by_chance() -> None:
     assert len(whole) == 4 and np.array_equal(whole[3][0], rest[0][0])
 
 
+def test_some_rows_can_be_augmented_more() -> None:
+    from facekit.training.batches import Batches
+
+    plain = make_batches(size=17)
+    still = AugmentSpec(**dict.fromkeys(AugmentSpec.model_fields, 0)).model_copy(
+        update={"brightness": 0.05}
+    )
+    factor = np.where(np.arange(19) < 10, 1.0, 4.0)
+    batches = Batches(plain.crops, plain.rows, plain.targets, still, 17, 0, None, None, factor)
+    ((images, _),) = batches.epoch(0)
+    moved = np.abs(images.astype(int) - plain.crops[2:]).max((1, 2, 3))
+    assert moved[:8].max() <= 13 < moved[8:].max()
+
+
 def test_an_error_in_the_background_reaches_the_trainer() -> None:
     batches = make_batches()
     batches.crops = batches.crops[:3]  # rows point beyond the end
