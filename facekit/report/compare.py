@@ -17,11 +17,15 @@ from facekit.report.cells import (
 
 __all__ = [
     "COLUMNS",
+    "ELSEWHERE_COLUMNS",
     "MEANING",
+    "PUBLISHED_COLUMNS",
     "SHORT_COLUMNS",
     "ComparedRun",
     "Elsewhere",
+    "elsewhere_rows",
     "markdown_table",
+    "published_rows",
     "short_rows",
     "text_rows",
 ]
@@ -53,6 +57,12 @@ SHORT_COLUMNS: Final = (
     "time",
     "ms",
 )
+#: Heads of what was published beside what was measured; shares are in percent.
+PUBLISHED_COLUMNS: Final = (
+    "run", "acc. % reported", "measured", "95 %", "F1 % reported", "measured", "epochs", "an epoch",
+)  # fmt: skip
+#: Heads of what other data say; shares are in percent.
+ELSEWHERE_COLUMNS: Final = ("run", "measured on", "acc. %", "95 %", "F1 %")
 #: What the heads of ``COLUMNS`` say at length.
 MEANING: Final = {
     "acc. %": "accuracy and its 95 % interval",
@@ -161,8 +171,43 @@ def short_rows(runs: Sequence[ComparedRun]) -> list[tuple[str, ...]]:
     return out
 
 
+def published_rows(runs: Sequence[ComparedRun]) -> list[tuple[str, ...]]:
+    """What was published beside what was measured, of the runs that have both."""
+    return [
+        (
+            run.name,
+            percent_text(run.reported_accuracy),
+            percent_text(run.accuracy),
+            range_text(run.accuracy_interval),
+            percent_text(run.reported_macro_f1),
+            percent_text(run.macro_f1),
+            "-" if run.epochs is None else str(run.epochs),
+            time_text(run.epoch_seconds),
+        )
+        for run in runs
+        if run.reported_accuracy is not None or run.reported_macro_f1 is not None
+    ]
+
+
+def elsewhere_rows(runs: Sequence[ComparedRun]) -> list[tuple[str, ...]]:
+    """A row of cells for every other data set of every run, under ``ELSEWHERE_COLUMNS``."""
+    return [
+        (
+            run.name,
+            other.measured_on,
+            percent_text(other.accuracy),
+            range_text(other.accuracy_interval),
+            percent_text(other.macro_f1),
+        )
+        for run in runs
+        for other in run.elsewhere
+    ]
+
+
 def markdown_table(runs: Sequence[ComparedRun]) -> str:
-    """The table in Markdown; the best accuracy and F1 are bold.
+    """The table in Markdown, and those of published numbers and of other data, if any.
+
+    The best accuracy and F1 are bold.
 
     Args:
         runs: At least one.
@@ -179,4 +224,10 @@ def markdown_table(runs: Sequence[ComparedRun]) -> str:
         ):
             best = values.index(max(values))
             rows[best][column] = f"**{rows[best][column]}**"
-    return markdown_rows(COLUMNS, rows, words=2)
+    out = [markdown_rows(COLUMNS, rows, words=2)]
+    for columns, more, words in (
+        (PUBLISHED_COLUMNS, published_rows(runs), 1),
+        (ELSEWHERE_COLUMNS, elsewhere_rows(runs), 2),
+    ):
+        out += [markdown_rows(columns, more, words=words)] if more else []
+    return "\n".join(out)

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Final
 
 import numpy as np
 
-from facekit.report.cells import percent_text, range_text, time_text
 from facekit.report.class_panels import class_panels
-from facekit.report.compare import COLUMNS, MEANING, ComparedRun, text_rows
+from facekit.report.compare import (
+    COLUMNS,
+    ELSEWHERE_COLUMNS,
+    MEANING,
+    PUBLISHED_COLUMNS,
+    ComparedRun,
+    elsewhere_rows,
+    published_rows,
+    text_rows,
+)
 from facekit.report.matrix import LARGEST, confusion_chart
 from facekit.report.page import Section, document, figure, pairs, table
 from facekit.report.ranges import RangeRow, range_chart
 
-__all__ = ["comparison_page", "published_rows"]
-
-_PUBLISHED: Final = (
-    "run", "acc. % reported", "measured", "95 %", "F1 % reported", "measured", "epochs", "an epoch",
-)  # fmt: skip
-_ELSEWHERE: Final = ("run", "measured on", "acc. %", "95 %", "F1 %")
+__all__ = ["comparison_page"]
 
 
 def comparison_page(runs: Sequence[ComparedRun], notes: Sequence[str] = ()) -> str:
@@ -49,24 +51,6 @@ def comparison_page(runs: Sequence[ComparedRun], notes: Sequence[str] = ()) -> s
     return document("Runs side by side", f"{len(runs)} runs", sections, "Made by facekit.")
 
 
-def published_rows(runs: Sequence[ComparedRun]) -> list[tuple[str, ...]]:
-    """What was published beside what was measured, of the runs that have both."""
-    return [
-        (
-            run.name,
-            percent_text(run.reported_accuracy),
-            percent_text(run.accuracy),
-            range_text(run.accuracy_interval),
-            percent_text(run.reported_macro_f1),
-            percent_text(run.macro_f1),
-            "-" if run.epochs is None else str(run.epochs),
-            time_text(run.epoch_seconds),
-        )
-        for run in runs
-        if run.reported_accuracy is not None or run.reported_macro_f1 is not None
-    ]
-
-
 def _ranges(runs: Sequence[ComparedRun]) -> str:
     charts = []
     for title, rows in (
@@ -85,7 +69,7 @@ def _published(runs: Sequence[ComparedRun]) -> list[Section]:
         "Reported is what the authors of a system published, on their split and after their "
         "epochs; measured is this run, after the epochs it had."
     )
-    return [Section("Beside what was published", lead, table(_PUBLISHED, rows))]
+    return [Section("Beside what was published", lead, table(PUBLISHED_COLUMNS, rows))]
 
 
 def _classes(runs: Sequence[ComparedRun]) -> list[Section]:
@@ -111,19 +95,9 @@ def _matrices(runs: Sequence[ComparedRun]) -> list[Section]:
 
 
 def _elsewhere(runs: Sequence[ComparedRun]) -> list[Section]:
-    rows = [
-        (
-            run.name,
-            other.measured_on,
-            percent_text(other.accuracy),
-            range_text(other.accuracy_interval),
-            percent_text(other.macro_f1),
-        )
-        for run in runs
-        for other in run.elsewhere
-    ]
+    rows = elsewhere_rows(runs)
     lead = "Data that no run has learned or chosen anything from."
-    return [Section("On other data", lead, table(_ELSEWHERE, rows))] if rows else []
+    return [Section("On other data", lead, table(ELSEWHERE_COLUMNS, rows))] if rows else []
 
 
 def _with_matrix(runs: Sequence[ComparedRun]) -> list[ComparedRun]:

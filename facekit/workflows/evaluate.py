@@ -97,6 +97,7 @@ def evaluate(
     exclude: Path | str | None = ...,
     people: Path | str | None = ...,
     aligned: str | None = ...,
+    sample: int = ...,
 ) -> ClassEvaluation: ...
 def evaluate(
     dataset: str = "celeba",
@@ -110,6 +111,7 @@ def evaluate(
     exclude: Path | str | None = None,
     people: Path | str | None = None,
     aligned: str | None = None,
+    sample: int = 0,
 ) -> Evaluation | ClassEvaluation:
     """Evaluate a bundle; the same as ``facekit evaluate DATASET``.
 
@@ -126,6 +128,8 @@ def evaluate(
         people: For ``folder``: a csv that says who is in each picture.
         aligned: For ``folder``: ``fer`` or ``celeba`` when its faces lie as in that
             data set; None to detect faces.
+        sample: Of classes: measure on so many images, even over classes and people;
+            0 takes all.
 
     Returns:
         The numbers; ``record()`` gives them in JSON's own types.
@@ -146,6 +150,7 @@ def evaluate(
     if dataset == "celeba":
         return Evaluation(**evaluate_celeba(folder, source=source, **shared))
     more: dict[str, Any] = {"labels": labels, "people": told, "aligned": aligned}
+    more["sample"] = sample
     return ClassEvaluation(**evaluate_classes(dataset, folder, **shared, **more))
 
 

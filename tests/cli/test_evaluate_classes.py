@@ -47,6 +47,12 @@ def test_json_is_the_record_and_nothing_else(run, options) -> None:
     assert len(record["confusion"]) == 7
 
 
+def test_a_sample_is_even_over_classes(run, options) -> None:
+    record = run("evaluate", "fer", *options, "--sample", "6", "--json").json
+    support = [row["support"] for row in record["per_class"].values()]
+    assert record["n"] == 6 and sorted(support) == [0, 0, 0, 1, 1, 2, 2]
+
+
 def test_people_get_tables(run, options) -> None:
     answer = run("evaluate", "fer", *options)
     assert "emotions on fer/test, 12 images, model tiny" in answer.out
@@ -63,6 +69,7 @@ def test_people_get_tables(run, options) -> None:
         ("ckplus", ("--labels", "ferplus"), "--labels ferplus goes with fer"),
         ("celeba", ("--aligned", "fer"), "--aligned goes with folder"),
         ("fer", ("--people", "x.csv"), "--people goes with folder"),
+        ("celeba", ("--sample", "9"), "--sample goes with fer or ckplus or folder"),
         ("fer", ("--labels", "fer+"), "did you mean fer"),
         ("ferr", (), "did you mean fer"),
     ],
@@ -82,23 +89,23 @@ def test_every_option_arrives(run, monkeypatch: pytest.MonkeyPatch) -> None:
         given.update(options, dataset=dataset, data=data)
         return {"task": "classes"}
 
-    monkeypatch.setattr("facekit.workflows.evaluate_classes.evaluate_classes", record)
     monkeypatch.setattr("facekit.workflows.evaluate.evaluate_celeba", partial(record, "celeba"))
+    monkeypatch.setattr("facekit.workflows.evaluate_classes.evaluate_classes", record)
     shared = ("--data", "d", "--split", "val", "--model", "m", "--exclude", "bad.csv", "--json")
     told = {
         "data": Path("d"), "split": "val", "model": "m", "exclude": Path("bad.csv"),
         "allow_missing": False,
     }  # fmt: skip
-    more = ("--people", "who.csv", "--aligned", "fer", "--allow-missing")
+    more = ("--people", "who.csv", "--aligned", "fer", "--allow-missing", "--sample", "7")
     assert run("evaluate", "folder", *shared, *more).json == {"task": "classes"}
     assert given == told | {
         "dataset": "folder", "labels": "fer", "people": Path("who.csv"), "aligned": "fer",
-        "allow_missing": True,
+        "allow_missing": True, "sample": 7,
     }  # fmt: skip
     given.clear()
     run("evaluate", "fer", *shared, "--labels", "ferplus")
     assert given == told | {
-        "dataset": "fer", "labels": "ferplus", "people": None, "aligned": None
+        "dataset": "fer", "labels": "ferplus", "people": None, "aligned": None, "sample": 0
     }  # fmt: skip
     given.clear()
     run("evaluate", "celeba", *shared, "--source", "tfds")

@@ -8,7 +8,6 @@ from facekit.report.compare import (
     COLUMNS,
     SHORT_COLUMNS,
     ComparedRun,
-    comparison_page,
     markdown_table,
     short_rows,
     text_rows,
@@ -68,13 +67,7 @@ def test_markdown_is_a_table_with_the_best_in_bold() -> None:
 def test_nothing_is_best_where_the_images_differ() -> None:
     other = replace(TWO, measured_on="fer/test, 3,589 images")
     assert "**" not in markdown_table([ONE, other])
-    page = comparison_page([ONE, other])
-    assert "different images" in page and "<h2>Measured on" in page
 
 
-def test_names_from_outside_are_escaped() -> None:
-    evil = replace(ONE, name="a|b\n<script>")
-    assert "a\\|b <script>" in markdown_table([evil])
-    page = comparison_page([evil, TWO], ["mind <this>"])
-    assert "<script>" not in page and "&lt;script&gt;" in page
-    assert "mind &lt;this&gt;" in page and "Measured on fer/val, 2,871 images." in page
+def test_names_from_outside_do_no_harm_in_markdown() -> None:
+    assert "a\\|b <script>" in markdown_table([replace(ONE, name="a|b\n<script>")])

@@ -85,3 +85,14 @@ def test_dots_lie_within_their_intervals_and_in_order() -> None:
     assert "62.0 %" in [n.text for n in root.iter("text")]
     assert inside(svg)
     assert inside(range_chart("x", [RangeRow("one", 1.0, None)]))
+
+
+def test_a_small_matrix_says_shares_alone() -> None:
+    svg = confusion_chart("x", NAMES, TABLE, small=True)
+    assert inside(svg)
+    root = ET.fromstring(svg)
+    cells = [node for node in root.iter("rect") if "fill-opacity" in node.attrib]
+    shares = np.array([float(node.attrib["fill-opacity"]) for node in cells]).reshape(3, 3)
+    assert np.allclose(shares, [[0.8, 0.2, 0], [0.3, 0.6, 0.1], [0, 0, 0]], atol=1e-3)
+    words = [node.text for node in root.iter("text")]
+    assert "80" in words and "100" not in words

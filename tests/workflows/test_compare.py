@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from facekit.errors import DataError, UsageError
+from facekit.recipe.load import find_recipe
 from facekit.workflows.compare import compare_notes, read_runs, write_comparison
 
 REPORT = {
@@ -101,3 +102,31 @@ def test_the_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     for bad in (tmp_path, tmp_path / "nowhere" / "page.html"):
         with pytest.raises(UsageError, match="--html"):
             write_comparison(bad, runs)
+
+
+def test_classes_published_numbers_and_other_data_come_along(tmp_path: Path) -> None:
+    history = [
+        {"epoch": epoch, "seconds": seconds, "images_per_second": 100.0}
+        for epoch, seconds in ((1, 50.0), (2, 40.0), (3, 41.0))
+    ]
+    measured = {key: REPORT[key] for key in ("metrics", "intervals")}
+    run = write(
+        tmp_path / "run", labels=["a", "b"], confusion=[[3, 1], [0, 4]], history=history,
+        cross={**measured, "dataset": "ckplus", "split": "test", "n": 918},
+        cross_sample={**measured, "dataset": "ckplus", "split": "test", "n": 100},
+    )  # fmt: skip
+    (run / "recipe.toml").write_text(find_recipe("fer-cnn-simple").read_text())
+    (one,) = read_runs([run])
+    assert (one.classes, one.confusion) == (("a", "b"), ((3, 1), (0, 4)))
+    assert (one.epochs, one.epoch_seconds) == (3, 41.0)
+    assert (one.reported_accuracy, one.reported_macro_f1) == (0.5391, 0.4878)
+    assert [other.measured_on for other in one.elsewhere] == [
+        "ckplus/test, 100 images", "ckplus/test, 918 images"
+    ]  # fmt: skip
+
+
+def test_a_run_without_its_recipe_has_no_published_numbers(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", labels=["a", "b"], confusion=[[3, 1]])
+    (run / "recipe.toml").write_text("not = [a recipe")
+    (one,) = read_runs([run])
+    assert one.reported_accuracy is None and one.epochs is None

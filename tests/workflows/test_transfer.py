@@ -465,6 +465,14 @@ def test_the_result_is_tried_on_another_data_set(fer: Path, train: Train, tmp_pa
     assert report_of(result)["metrics"]["accuracy"] == result.metrics["test_accuracy"]
     found = facekit.evaluate("ckplus", tmp_path / "ck", model=result.bundle)
     assert found.metrics == cross["metrics"]
+    assert "cross_sample" not in report_of(result)
+    few = train("fer", fer, *fast, "data.cross_sample=5", out="few", **options)
+    sample = report_of(few)["cross_sample"]
+    assert (sample["n"], report_of(few)["cross"]["n"]) == (5, 8)
+    support = [sample["per_class"][name]["support"] for name in ("angry", "happy")]
+    assert sorted(support) == [2, 3]
+    again = facekit.evaluate("ckplus", tmp_path / "ck", model=few.bundle, sample=5)
+    assert again.metrics == sample["metrics"]
     plain = train("fer", fer, *fast, recipe="fer-frozen-linear", out="plain")
     assert "ckplus_accuracy" not in plain.metrics and "cross" not in report_of(plain)
 
@@ -482,6 +490,8 @@ def test_what_it_is_tried_on_is_looked_at_first(fer: Path, train: Train, tmp_pat
         with pytest.raises((UsageError, DataError), match=words) as caught:
             train("fer", fer, **options)
         assert "\n" not in str(caught.value) and not (tmp_path / "run").exists()
+    with pytest.raises(RecipeError, match="data.cross_sample=9 samples nothing"):
+        train("fer", fer, "data.cross_sample=9", recipe="fer-frozen-linear")
 
 
 def test_each_data_set_and_rung_has_a_recipe() -> None:
