@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from facekit.workflows.evaluate import ClassEvaluation, Evaluation, evaluate
     from facekit.workflows.learned import TransferResult
     from facekit.workflows.pretrain import PretrainResult, pretrain
+    from facekit.workflows.sweep import SweepResult, sweep
     from facekit.workflows.transfer import transfer
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "MissingExtraError",
     "PretrainResult",
     "RecipeError",
+    "SweepResult",
     "TransferResult",
     "UsageError",
     "__version__",
@@ -61,6 +63,7 @@ __all__ = [
     "load",
     "load_recipe",
     "pretrain",
+    "sweep",
     "transfer",
 ]
 
@@ -92,6 +95,8 @@ _HOMES: Final[dict[str, str]] = {
     "load": "facekit.predict",
     "load_recipe": "facekit.recipe.load",
     "pretrain": "facekit.workflows.pretrain",
+    "SweepResult": "facekit.workflows.sweep",
+    "sweep": "facekit.workflows.sweep",
     "TransferResult": "facekit.workflows.learned",
     "transfer": "facekit.workflows.transfer",
 }

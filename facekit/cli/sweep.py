@@ -10,7 +10,7 @@ import typer
 from facekit.errors import UsageError
 
 if TYPE_CHECKING:
-    from facekit.workflows.sweep import SweepResult
+    from facekit.workflows.sweep_runs import SweepResult
 
 __all__ = ["sweep"]
 
@@ -64,8 +64,7 @@ def sweep(
 
     Every run has a folder of its own. Exit code 1 when one of them failed.
     """
-    from facekit.workflows.sweep import SweepInputs, open_sweep, survey
-    from facekit.workflows.sweep import sweep as run
+    from facekit.workflows.sweep_runs import SweepInputs, make_runs, open_sweep, survey
 
     if sum((slurm is not None, dry_run, only is not None)) > 1:
         raise UsageError("--slurm, --dry-run and --only exclude each other: choose one")
@@ -74,11 +73,11 @@ def sweep(
     goes_on = resume or (looks and out is not None)
     plan = open_sweep(recipe, sets or (), inputs, out=out, resume=goes_on)
     if slurm is not None:
-        from facekit.workflows.sweep import arguments_of
+        from facekit.workflows.sweep_runs import arguments_of
         from facekit.workflows.sweep_script import write_script
 
         write_script(plan, arguments_of(plan, inputs), slurm)
-    result = survey(plan) if looks else run(plan, inputs, only=only, say=_tell)
+    result = survey(plan) if looks else make_runs(plan, inputs, only=only, say=_tell)
     _show(result, as_json=as_json, looks=looks)
     if slurm is not None:
         typer.echo(f"sbatch {slurm}", err=True)

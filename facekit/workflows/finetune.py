@@ -168,7 +168,8 @@ def _strengths(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     often is twice as strong.
     """
     common = weights[weights > 0].min()
-    return np.clip(np.sqrt(weights / common), 1.0, _STRONGEST)
+    factors: NDArray[np.float64] = np.clip(np.sqrt(weights / common), 1.0, _STRONGEST)
+    return factors
 
 
 def _start(bundle: Bundle, data: ClassData, recipe: TransferRecipe) -> Head | None:

@@ -490,7 +490,7 @@ def test_what_it_is_tried_on_is_looked_at_first(fer: Path, train: Train, tmp_pat
         with pytest.raises((UsageError, DataError), match=words) as caught:
             train("fer", fer, **options)
         assert "\n" not in str(caught.value) and not (tmp_path / "run").exists()
-    with pytest.raises(RecipeError, match="data.cross_sample=9 samples nothing"):
+    with pytest.raises(RecipeError, match=r"data\.cross_sample=9 samples nothing"):
         train("fer", fer, "data.cross_sample=9", recipe="fer-frozen-linear")
 
 
