@@ -177,3 +177,25 @@ def tiny_bundle(tiny_contents: BundleContents, tmp_path_factory: pytest.TempPath
     from facekit.bundle.write import write_bundle
 
     return write_bundle(tmp_path_factory.mktemp("bundles") / "tiny", tiny_contents).folder
+
+
+@pytest.fixture(scope="session")
+def vggface_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random VGGFace weights in the layout that keras-vggface publishes; read only."""
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed: it comes with Keras")
+    from facekit.backbones.vggface_file import LAYERS, NAME
+
+    rng = np.random.default_rng(3)
+    path = tmp_path_factory.mktemp("vggface") / NAME
+    with h5py.File(path, "w") as file:
+        empty = ["input_1", *(f"pool{block}" for block in range(1, 6))]
+        file.attrs["layer_names"] = [name.encode() for name in (*empty, *LAYERS)]
+        for name in empty:
+            file.create_group(name).attrs["weight_names"] = np.empty(0, "S1")
+        for name, (kernel, bias) in LAYERS.items():
+            group = file.create_group(name)
+            group.attrs["weight_names"] = [f"{name}/{one}:0".encode() for one in ("kernel", "bias")]
+            spread = np.float32((2 / np.prod(kernel[:3])) ** 0.5)
+            group[f"{name}/kernel:0"] = spread * rng.standard_normal(kernel, np.float32)
+            group[f"{name}/bias:0"] = np.float32(0.1) * rng.standard_normal(bias, np.float32)
+    return path

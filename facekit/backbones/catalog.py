@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from facekit.backbones.vggface_file import NAME as VGGFACE
 from facekit.errors import RecipeError
 from facekit.recipe.network import BackboneSpec, Pool
 
@@ -33,7 +34,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "densenet-bc": ("depth", "growth", "compression", "colour", "l2"),
     "resnet-v1": ("depth", "colour", "l2"),
     "resnet-v2": ("depth", "colour", "l2"),
-    "vggface": (),
+    "vggface": ("weights",),
     "mobilenetv2": ("alpha", "weights"),
     "resnet50v2": ("weights",),
     "densenet121": ("weights",),
@@ -121,6 +122,11 @@ def check_backbone(spec: BackboneSpec) -> None:
                 f"backbone.{key} says nothing to the family {spec.family}: leave it out "
                 f"(it knows {known})"
             )
+    if spec.family == "vggface" and spec.weights == "imagenet":
+        raise RecipeError(
+            "backbone.weights='imagenet' is not for vggface, whose weights are of faces: give "
+            f"your copy of {VGGFACE} with --set backbone.weights=FILE, or none"
+        )
     resolve_depth(spec)
 
 

@@ -12,11 +12,10 @@ import keras
 from keras import layers
 
 from facekit.backbones.inputs import to_bgr
+from facekit.backbones.vggface_file import BLOCKS
 
 __all__ = ["build_parts"]
 
-#: Channels and convolutions of the five blocks.
-_BLOCKS: Final = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 #: Mean blue, green and red of the training faces (keras-vggface, version 1).
 _MEAN: Final = (93.5940, 104.7624, 129.1863)
 
@@ -31,7 +30,7 @@ def build_parts(crops: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
         ``grid``: what ``pool5`` gives, a thirty-second of the side.
     """
     x = to_bgr(crops, _MEAN)
-    for block, (width, count) in enumerate(_BLOCKS, 1):
+    for block, (width, count) in enumerate(BLOCKS, 1):
         for conv in range(1, count + 1):
             x = layers.Conv2D(
                 width, 3, padding="same", activation="relu", name=f"conv{block}_{conv}"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from facekit.backbones.vggface_file import NAME as VGGFACE
 from facekit.errors import RecipeError
 from facekit.recipe.network import BackboneSpec
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["check_weights", "load_weights", "name_weights"]
+__all__ = ["check_weights", "hash_weights", "load_weights", "name_weights", "require_file"]
 
 
 def check_weights(spec: BackboneSpec) -> None:
@@ -26,10 +28,8 @@ def check_weights(spec: BackboneSpec) -> None:
             network.
     """
     if spec.weights != "none":
-        _require_file(spec)
-        from facekit.backbones import applications
-
-        applications.read_weights(spec)
+        require_file(spec)
+        _read(spec)
 
 
 def load_weights(backbone: keras.Model, spec: BackboneSpec) -> None:
@@ -45,21 +45,56 @@ def load_weights(backbone: keras.Model, spec: BackboneSpec) -> None:
     """
     if spec.weights == "none":
         return
-    _require_file(spec)
+    require_file(spec)
+    for name, values in _read(spec).items():
+        own = backbone.get_layer(name).weights
+        for variable, value in zip(own, values, strict=True):
+            variable.assign(value)
+
+
+def _read(spec: BackboneSpec) -> Mapping[str, Sequence[Any]]:
+    """The weights of every layer that has any, by its name."""
+    if spec.family == "vggface":
+        from facekit.backbones.vggface_file import read_file
+
+        return read_file(Path(spec.weights).expanduser())
     from facekit.backbones import applications
 
-    for layer in applications.read_weights(spec).layers:
-        if layer.weights:
-            own = backbone.get_layer(layer.name).weights
-            for variable, value in zip(own, layer.weights, strict=True):
-                variable.assign(value)
+    read = applications.read_weights(spec)
+    return {layer.name: layer.weights for layer in read.layers if layer.weights}
 
 
-def _require_file(spec: BackboneSpec) -> None:
-    if spec.weights != "imagenet" and not Path(spec.weights).expanduser().is_file():
+def require_file(spec: BackboneSpec) -> None:
+    """Refuse a file of weights that is not there; needs no Keras.
+
+    Args:
+        spec: The recipe's ``backbone``.
+
+    Raises:
+        RecipeError: None is named where the recipe leaves it to the user, or there is
+            no such file.
+    """
+    if spec.weights in ("none", "imagenet"):
+        return
+    if not spec.weights and spec.family == "vggface":
         raise RecipeError(
-            f"backbone.weights={spec.weights!r} is no file: give the path of one, imagenet or none"
+            f"backbone.weights names no file: give your copy of {VGGFACE} (keras-vggface "
+            "publishes it) with --set backbone.weights=FILE, or =none to try it at random"
         )
+    if not spec.weights or not Path(spec.weights).expanduser().is_file():
+        ways = "or none" if spec.family == "vggface" else "imagenet or none"
+        raise RecipeError(
+            f"backbone.weights={spec.weights!r} is no file: give the path of one, {ways}"
+        )
+
+
+def hash_weights(spec: BackboneSpec) -> str:
+    """What changes with the weights that a recipe names: of a file, its sha256."""
+    path = Path(spec.weights).expanduser()
+    if spec.weights in ("none", "imagenet") or not path.is_file():
+        return spec.weights
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def name_weights(spec: BackboneSpec) -> str:
@@ -69,5 +104,5 @@ def name_weights(spec: BackboneSpec) -> str:
     if spec.weights == "imagenet":
         return f"ImageNet weights of {spec.family}, from keras.applications"
     path = Path(spec.weights).expanduser()
-    digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "unknown"
+    digest = hash_weights(spec) if path.is_file() else "unknown"
     return f"{path.name}, sha256 {digest[:16]}"

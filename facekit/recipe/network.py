@@ -21,8 +21,9 @@ class BackboneSpec(Spec):
     plain family) of each stage; ``alpha`` multiplies MobileNetV2's widths; ``depth``
     counts layers as the papers do, 0 takes the family's own; ``growth`` and
     ``compression`` are DenseNet's. A grey network has one input channel. ``weights``
-    is where training starts: "none", "imagenet" or a file of Keras weights. ``l2``
-    is what a squared weight of a convolution costs in the loss.
+    is where training starts: "none", "imagenet" or a file of Keras weights; "" leaves
+    the file to whoever runs it. ``l2`` is what a squared weight of a convolution costs
+    in the loss.
     """
 
     family: str = "compact"
@@ -35,7 +36,7 @@ class BackboneSpec(Spec):
     growth: Annotated[int, Field(ge=1, le=256)] = 12
     compression: Annotated[float, Field(gt=0, le=1)] = 0.5
     colour: Literal["rgb", "grey"] = "rgb"
-    weights: Annotated[str, Field(min_length=1)] = "none"
+    weights: str = "none"
     l2: NonNegative = 0.0
 
     @model_validator(mode="after")

@@ -9,8 +9,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from facekit.backbones.catalog import spec_from_config
+from facekit.bundle.bundle import Bundle
 from facekit.bundle.zoo import load_bundle
+from facekit.errors import RecipeError
 from facekit.labels import ATTRIBUTES, EMOTIONS
+from facekit.recipe.enroll import EnrollRecipe
 from facekit.recipe.load import Recipe
 from facekit.recipe.schema import PretrainRecipe
 from facekit.recipe.transfer import TransferRecipe
@@ -37,7 +41,7 @@ def describe_network(recipe: Recipe) -> dict[str, Any]:
         included), ``trainable`` (those that training changes), ``layers`` and
         ``convolutions`` (how many), ``input`` (height, width, channels of what the
         network reads), ``outputs`` (how many numbers it answers with; for class
-        folders 2, the fewest) and ``summary``: a row a layer with ``name``,
+        folders 2, the fewest; for a person 1) and ``summary``: a row a layer with ``name``,
         ``kind``, ``shape`` without the batch, ``parameters``.
 
     Raises:
@@ -48,16 +52,22 @@ def describe_network(recipe: Recipe) -> dict[str, Any]:
     start_keras()
     if isinstance(recipe, PretrainRecipe):
         return _described(recipe, _pretrained(recipe), len(ATTRIBUTES), recipe.backbone.colour)
+    if isinstance(recipe, EnrollRecipe):
+        return _enrolled(recipe)
     classes = _classes(recipe)
     if recipe.rung in ("frozen", "auto"):
         return _frozen(recipe, classes)
     from facekit.training.classifier import build_classifier
 
-    bundle = None if recipe.rung == "scratch" else load_bundle(recipe.model)
-    network = open_network(recipe, bundle, weights=False)
+    network = open_network(recipe, _bundle(recipe), weights=False)
     known = recipe.model_copy(update={"backbone": network.spec})
     model = build_classifier(network.backbone, known, classes, None)
     return _described(recipe, model, classes, network.spec.colour)
+
+
+def _bundle(recipe: TransferRecipe) -> Bundle | None:
+    """Whose backbone it is; None for the recipe's own, and where one is yet to be named."""
+    return None if recipe.rung == "scratch" or not recipe.model else load_bundle(recipe.model)
 
 
 def _classes(recipe: TransferRecipe) -> int:
@@ -109,12 +119,34 @@ def _rows(model: Any) -> list[Row]:
 
 
 def _frozen(recipe: TransferRecipe, classes: int) -> dict[str, Any]:
-    """The bundle's backbone as Keras has it, and the head that will be fitted on it."""
-    bundle = load_bundle(recipe.model)
-    network = open_network(recipe, bundle)
-    network.backbone.trainable = False
-    told = _described(recipe, network.backbone, classes, network.spec.colour)
-    rows = _head_rows(recipe, bundle.parts, classes)
+    """The backbone as Keras has it, and the head that will be fitted on it."""
+    network = open_network(recipe, _bundle(recipe), weights=False)
+    shapes = {name: tuple(part.shape[1:]) for name, part in network.backbone.output.items()}
+    rows = _head_rows(recipe, shapes, classes)
+    return _with_head(recipe, network.backbone, network.spec.colour, rows, classes)
+
+
+def _enrolled(recipe: EnrollRecipe) -> dict[str, Any]:
+    """The bundle's backbone, and one neuron on the part that it reads."""
+    from facekit.training.restore import restore_backbone
+
+    bundle = load_bundle(recipe.model or None)
+    part = recipe.head.part
+    if part not in bundle.parts:
+        raise RecipeError(f"head.part={part!r}: {bundle.name} has {', '.join(bundle.parts)}")
+    entry = bundle.manifest.backbone
+    colour = spec_from_config(entry.family, entry.config)[0].colour
+    row = {"name": recipe.head.kind, "kind": "Dense", "shape": [1]}
+    rows = [{**row, "parameters": math.prod(bundle.parts[part]) + 1}]
+    return _with_head(recipe, restore_backbone(bundle), colour, rows, 1)
+
+
+def _with_head(
+    recipe: Recipe, backbone: Any, colour: str, rows: list[Row], outputs: int
+) -> dict[str, Any]:
+    """A frozen backbone and the rows of the head on it, which alone moves."""
+    backbone.trainable = False
+    told = _described(recipe, backbone, outputs, colour)
     fitted = sum(row["parameters"] for row in rows)
     return {
         **told,

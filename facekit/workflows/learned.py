@@ -24,7 +24,7 @@ class Learned:
         bundle: The backbone that the head reads: the frozen one, or the tuned one
             as a bundle without heads.
         head: Calibrated.
-        base: Name of the frozen bundle; empty where the backbone was trained.
+        base: Name of the frozen bundle; empty where the backbone is the recipe's own.
         seconds: Of training; features included.
         trainable: Numbers that were trained.
         logits: By split, float32 array of shape (n, k): uncalibrated answers on the

@@ -47,6 +47,12 @@ def test_a_key_of_another_family_is_refused(family: str, key: str, value: object
     assert f"backbone.{key} says nothing to the family {family}: leave it out" in text
 
 
+def test_vgg_face_has_no_imagenet_weights() -> None:
+    text = fault(family="vggface", weights="imagenet")
+    assert "whose weights are of faces: give your copy of rcmalli_vggface_tf_notop_vgg16" in text
+    check_backbone(BackboneSpec(family="vggface", weights=""))  # to be named by who runs it
+
+
 def test_depths_are_those_of_the_papers() -> None:
     own = {f: resolve_depth(BackboneSpec(family=f)).depth for f in FAMILIES}
     assert (own["densenet-bc"], own["resnet-v1"], own["resnet-v2"]) == (100, 104, 155)

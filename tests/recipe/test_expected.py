@@ -20,6 +20,10 @@ REPORTED = {
     ("fer-densenet-bc-07", "test_accuracy"): 0.6934,
     ("fer-resnet104-v1", "test_accuracy"): 0.6652,
     ("fer-resnet155-v2", "test_accuracy"): 0.6627,
+    ("fer-vggface-frozen", "test_accuracy"): 0.6226,
+    ("fer-vggface-frozen", "test_macro_f1"): 0.5495,
+    ("fer-vggface-block5", "test_accuracy"): 0.6226,
+    ("fer-vggface-block5", "test_macro_f1"): 0.5554,
 }
 
 

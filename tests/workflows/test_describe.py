@@ -68,6 +68,17 @@ def test_vgg_face_has_its_layers_and_its_numbers() -> None:
     assert count_trainable(model) == 133_127
 
 
+def test_vgg_face_recipes_need_no_weights_to_be_described() -> None:
+    """The head is counted as Keras would: what standardises its input is not learned."""
+    frozen = described("fer-vggface-frozen")
+    assert (frozen["parameters"], frozen["trainable"]) == (14_847_815, 133_127)
+    assert (frozen["input"], frozen["convolutions"], frozen["outputs"]) == ([224, 224, 3], 13, 7)
+    assert [row["parameters"] for row in frozen["summary"][-2:]] == [131_328, 1_799]
+    block5 = described("fer-vggface-block5")
+    assert block5["parameters"] == 14_847_815
+    assert block5["trainable"] == 133_127 + 3 * (9 * 512 * 512 + 512)
+
+
 def test_a_pretraining_recipe_and_a_smaller_one() -> None:
     told = described("celeba-attributes-cnn", "backbone.widths=[4,8]", "backbone.blocks=[1,2]")
     convolutions = [9 * 3 * 4 + 4, 9 * 4 * 8 + 8, 9 * 8 * 8 + 8]
@@ -84,3 +95,11 @@ def test_a_frozen_backbone_has_the_head_that_will_be_fitted() -> None:
     assert told["parameters"] - told["trainable"] == linear["parameters"] - linear["trainable"]
     last = described("fer-last-stage")
     assert 0.3 < last["trainable"] / last["parameters"] < 0.95
+
+
+def test_an_enrolment_is_one_neuron_on_the_backbone() -> None:
+    told = described("me")
+    frozen = described("fer-frozen-linear", 'features.parts=["identity"]')
+    assert (told["trainable"], told["outputs"]) == (128 + 1, 1)
+    assert told["parameters"] - 129 == frozen["parameters"] - frozen["trainable"]
+    assert told["summary"][-1]["name"] == "neuron"
