@@ -18,6 +18,7 @@ _LUMA: Final = ((0.299,), (0.587,), (0.114,))
 _REVERSED: Final = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
 
 
+@keras.saving.register_keras_serializable(package="facekit")
 class ChannelMix(layers.Layer):  # type: ignore[misc]
     """Fixed weighted sums of the channels, such as grey or blue-green-red.
 
@@ -43,6 +44,7 @@ class ChannelMix(layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), "shares": self.shares}
 
 
+@keras.saving.register_keras_serializable(package="facekit")
 class PixelMean(layers.Layer):  # type: ignore[misc]
     """Take the mean training image off, place by place.
 

@@ -173,6 +173,7 @@ class TrainingSpec(Spec):
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0  # decay of averaged weights; 0 is off
     patience: Annotated[int, Field(ge=0)] = 0  # early stopping; 0 is off
     checkpoint_minutes: NonNegative = 2.0
+    keras_file: bool = False  # transfer: leave ``model.keras`` in the run folder as well
 
 
 class ExpectedSpec(Spec):

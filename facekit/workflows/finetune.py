@@ -224,10 +224,13 @@ def export_tuned(
     from facekit.bundle.onnx_graph import to_onnx
     from facekit.training.classes import predict_logits
     from facekit.training.classifier import build_trunk, read_head
+    from facekit.training.keras_file import save_keras
     from facekit.training.macs import count_macs
     from facekit.training.parameters import count_parameters
 
     tuned.training.restore_best()
+    if recipe.training.keras_file:
+        save_keras(tuned.model, run / "model.keras")
     trunk = build_trunk(tuned.network.backbone)
     spec = tuned.network.spec.model_copy(update={"identity_size": 0})
     made = write_bundle(

@@ -203,3 +203,8 @@ def test_mobilenet_begins_at_random_or_says_what_is_missing(
     found = head.logits(bundle.embed(crops), calibrated=False)
     assert np.abs(found - logits_of(run, crops, 6)).max() < 0.02
     assert json.loads((run / "data.json").read_text())["images"]["test"] == 3 * 6
+    import keras
+
+    whole = keras.saving.load_model(run / "model.keras")
+    shares = whole.predict_on_batch(crops)
+    assert np.allclose(shares, keras.ops.softmax(logits_of(run, crops, 6)), atol=1e-5)
