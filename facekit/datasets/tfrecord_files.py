@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from facekit.datasets.class_folders import SPLIT_FOLDERS
 from facekit.errors import DataError, MissingExtraError
+from facekit.silence import silent_stderr
 
 __all__ = ["find_tensorflow", "first_value", "read_examples", "record_files", "split_of"]
 
@@ -100,7 +101,10 @@ def find_tensorflow() -> Any:
     # Its start-up notes are no business of somebody who reads a table.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        import tensorflow as tf
+        with silent_stderr():
+            import tensorflow as tf
+
+            tf.constant(0)  # the first operation makes it speak
     except ImportError as error:
         advice = "pictures in class folders need no extra"
         raise MissingExtraError("tensorflow", "train", advice) from error

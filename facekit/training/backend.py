@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from facekit.errors import MissingExtraError, UsageError
+from facekit.silence import silent_stderr
 
 __all__ = ["BACKENDS", "keras_version", "require_backend", "start_keras"]
 
@@ -54,27 +52,13 @@ def start_keras(*, seed: int = 0, precision: str = "float32") -> str:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     os.environ["KERAS_BACKEND"] = require_backend()
-    with _quiet_stderr():
+    with silent_stderr():
         import keras
 
         keras.ops.zeros(1)  # the first operation makes the backend speak
     keras.utils.set_random_seed(seed)
     keras.mixed_precision.set_global_policy(precision)
     return str(keras.backend.backend())
-
-
-@contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """TensorFlow's C++ part writes notices to descriptor 2 whatever its log level says."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def keras_version() -> str:
