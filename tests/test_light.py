@@ -137,3 +137,31 @@ def test_enrolling_is_light_and_offline(
     assert not seen.modules & HEAVY
     assert not seen.sockets
     assert (facekit_home / "enrolled" / "me" / "manifest.json").exists()
+
+
+def test_enrolling_on_another_network_is_light_and_offline(
+    tiny_bundle: Path, tmp_path: Path, facekit_home: Path
+) -> None:
+    from facekit.bundle.strangers import Strangers
+    from facekit.bundle.zoo import load_bundle
+    from facekit.datasets.cartoon import draw_face, make_person
+    from facekit.workflows.strangers import add_strangers
+
+    model = Path(shutil.copytree(tiny_bundle, tmp_path / "model"))
+    rng = np.random.default_rng(0)
+    vectors = rng.random((80, 3), np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    looks, half = np.zeros((80, 40), np.uint8), np.arange(80) % 2 == 0
+    # "identity" chooses the face, and "pooled" is what the neuron of me-binary reads.
+    for part, rows in (("pooled", vectors), ("identity", rng.normal(size=(80, 8)) / 3)):
+        people = Strangers(np.float32(rows), looks, half, load_bundle(model).key, part)
+        add_strangers(model, people)
+    face = draw_face(make_person(0, 1), "happy", np.random.default_rng(1), (178, 218))[0]
+    photo = tmp_path / "photo.png"
+    assert cv2.imwrite(str(photo), face[:, :, ::-1])
+    options = ("--recipe", "me-binary", "--model", model, "--augment", 20, "--detector", "none")
+    seen = facekit("enroll", photo, *options, "--yes", "--json")
+    assert seen.code == 0
+    assert json.loads(seen.out)["splits"]["leaky"]["taught"] == 1
+    assert not seen.modules & HEAVY
+    assert not seen.sockets

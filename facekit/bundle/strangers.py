@@ -1,15 +1,16 @@
-"""Strangers: identity vectors of people whom nobody will enrol, no pictures.
+"""Strangers: vectors of people whom nobody will enrol, no pictures.
 
-They come with a backbone and fit it alone. Half teach a head what other people
-look like; the other half, other people, set its threshold.
+They come with a backbone and fit it alone, a file for each part of the embedding
+that a head may read. Half teach a head what other people look like; the other
+half, other people, set its threshold.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,17 @@ from numpy.typing import NDArray
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.manifest import read_manifest
 from facekit.errors import BundleError
+from facekit.features.identity import IDENTITY
 from facekit.heads.arrays import pack, unpack
 from facekit.labels import ATTRIBUTES
 
-__all__ = ["STRANGERS", "Strangers", "read_strangers", "render_strangers"]
+__all__ = ["STRANGERS", "Strangers", "read_strangers", "render_strangers", "strangers_file"]
 
-#: The file's name inside a bundle.
+#: The file's name inside a bundle, of those of the identity part.
 STRANGERS: Final = "strangers.npz"
+#: Steps of a column in which wide vectors are stored.
+_STEPS: Final = 255
+_SHORTEST: Final = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +42,14 @@ class Strangers:
         calibration: bool array of shape (n,): the half that sets thresholds; the
             others teach.
         key: Key of the backbone that made them.
+        part: The part of the embedding that the vectors are of.
     """
 
     vectors: NDArray[np.float32]
     attributes: NDArray[np.uint8]
     calibration: NDArray[np.bool_]
     key: str
+    part: str = IDENTITY
 
     def __post_init__(self) -> None:
         """Check that the arrays fit together."""
@@ -71,32 +78,54 @@ class Strangers:
         return self._pick(self.calibration)
 
     def _pick(self, rows: NDArray[np.bool_]) -> Strangers:
-        return Strangers(
-            self.vectors[rows], self.attributes[rows], self.calibration[rows], self.key
+        return replace(
+            self,
+            vectors=self.vectors[rows],
+            attributes=self.attributes[rows],
+            calibration=self.calibration[rows],
         )
 
 
+def strangers_file(part: str = IDENTITY) -> str:
+    """The name of the file of a part inside a bundle."""
+    return STRANGERS if part == IDENTITY else f"strangers-{part}.npz"
+
+
 def render_strangers(strangers: Strangers) -> bytes:
-    """The bytes of strangers.npz: the same strangers give the same bytes.
+    """The bytes of their file: the same strangers give the same bytes.
 
     Args:
-        strangers: What to write; vectors become float16.
+        strangers: What to write; identity vectors become float16, those of other
+            parts, which are wider, 256 steps from the least to the largest number
+            of each column.
     """
+    rest = {
+        "attributes": strangers.attributes,
+        "calibration": strangers.calibration,
+        "key": np.array(strangers.key),
+    }
+    if strangers.part == IDENTITY:
+        return pack({"vectors": strangers.vectors.astype(np.float16), **rest})
+    low = strangers.vectors.min(0)
+    step = (strangers.vectors.max(0) - low) / np.float32(_STEPS)
+    steps = np.rint((strangers.vectors - low) / np.where(step > 0, step, 1))
     return pack(
         {
-            "vectors": strangers.vectors.astype(np.float16),
-            "attributes": strangers.attributes,
-            "calibration": strangers.calibration,
-            "key": np.array(strangers.key),
+            "vectors": steps.astype(np.uint8),
+            "low": low,
+            "step": step,
+            "part": np.array(strangers.part),
+            **rest,
         }
     )
 
 
-def read_strangers(bundle: Bundle) -> Strangers:
+def read_strangers(bundle: Bundle, part: str = IDENTITY) -> Strangers:
     """The strangers that come with a bundle's backbone.
 
     Args:
         bundle: Loaded; of one that goes on from a base, the base's file is read.
+        part: The part of the embedding that their vectors are of.
 
     Returns:
         The strangers, made with this very backbone.
@@ -106,22 +135,25 @@ def read_strangers(bundle: Bundle) -> Strangers:
             with another backbone.
     """
     folder = bundle.graph.parent
-    path = folder / STRANGERS
+    path = folder / strangers_file(part)
     listed = {entry.file: entry.sha256 for entry in read_manifest(folder).others}
-    if STRANGERS not in listed:
+    again = f"`facekit models strangers {folder} --data CELEBA --part {part}`"
+    if path.name not in listed:
         raise BundleError(
-            f"the model {bundle.name} brings no strangers to compare with: "
-            f"make them with `facekit models strangers {folder} --data CELEBA`"
+            f"the model {bundle.name} brings no strangers to compare with in the part {part!r}: "
+            f"make them with {again}"
         )
     data = _read(path)
-    if hashlib.sha256(data).hexdigest() != listed[STRANGERS]:
+    if hashlib.sha256(data).hexdigest() != listed[path.name]:
         raise BundleError(f"{path} has been altered since it was made: install the model again")
     strangers = _parse(data, path)
     if strangers.key != bundle.key:
         raise BundleError(
             f"{path} was made with another backbone ({strangers.key}, this one is {bundle.key}): "
-            f"make it again with `facekit models strangers {folder} --data CELEBA`"
+            f"make it again with {again}"
         )
+    if strangers.part != part:
+        raise BundleError(f"{path} holds the part {strangers.part!r}: make it again with {again}")
     return strangers
 
 
@@ -137,12 +169,28 @@ def _parse(data: bytes, path: Path) -> Strangers:
     arrays = unpack(data, str(path))
     try:
         return Strangers(
-            np.ascontiguousarray(arrays["vectors"], np.float32),
+            _vectors(arrays),
             arrays["attributes"],
             arrays["calibration"],
             str(arrays["key"]),
+            str(arrays.get("part", IDENTITY)),
         )
     except KeyError as error:
         raise BundleError(f"{path} holds no strangers: it lacks the array {error}") from error
     except (TypeError, ValueError) as error:
         raise BundleError(f"{path} holds no usable strangers: {error}") from error
+
+
+def _vectors(arrays: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+    """Vectors as they were; those in steps are brought back to length 1."""
+    stored = arrays["vectors"]
+    if "part" not in arrays:
+        return np.ascontiguousarray(stored, np.float32)
+    low, step = (np.asarray(arrays[name], np.float32) for name in ("low", "step"))
+    if stored.dtype != np.uint8 or not low.shape == step.shape == stored.shape[1:]:
+        raise ValueError(f"vectors {stored.dtype} {stored.shape} do not fit {low.shape} columns")
+    if not np.isfinite([low, step]).all():
+        raise ValueError("a column has no finite range")
+    rows = low + step * stored.astype(np.float32)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(length, _SHORTEST), np.float32)

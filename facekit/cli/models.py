@@ -81,12 +81,17 @@ def strangers(
     data: Annotated[Path, typer.Option("--data", help="CelebA folder with identity_CelebA.txt.")],
     people: Annotated[int, typer.Option("--people", min=2, help="Most people.")] = 10_000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of every draw.")] = 0,
+    part: Annotated[
+        str | None,
+        typer.Option("--part", help="Of the embedding; identity, or pooled where there is none."),
+    ] = None,
 ) -> None:
     """Put vectors of strangers into a model, which `facekit enroll` needs; no pictures."""
     from facekit.bundle.zoo import find_bundle, load_bundle
     from facekit.workflows.strangers import add_strangers, make_strangers
 
     folder = find_bundle(model)
-    made = make_strangers(load_bundle(folder), data, people_limit=people, seed=seed)
+    made = make_strangers(load_bundle(folder), data, part=part, people_limit=people, seed=seed)
     add_strangers(folder, made)
-    typer.echo(f"{folder}: {len(made):,} people, {int(made.calibration.sum()):,} to calibrate")
+    told = f"{len(made):,} people, {int(made.calibration.sum()):,} to calibrate"
+    typer.echo(f"{folder}: {told} (part {made.part})")

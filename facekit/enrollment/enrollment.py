@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ __all__ = ["Answer", "Enrollment", "Verdict"]
 
 Floats = NDArray[np.float32]
 Answer = Literal["yes", "no", "unsure"]
+#: What a head may read: who somebody is, or what stands in for it.
+_PARTS: Final = (IDENTITY, "pooled")
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ class Enrollment:
 
     Attributes:
         name: What the person is called.
-        head: One output; reads the part "identity" alone, the unit mean of both
-            mirror views.
+        head: One output; reads one part of the embedding alone, "identity" or one
+            that stands in for it, as the unit mean of both mirror views.
         threshold: The score from which the verdict is "yes".
         reject: The score below which it is "no"; what lies between is "unsure".
         platt: Slope and offset that turn a score into the logit of a probability.
@@ -79,17 +81,22 @@ class Enrollment:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check that the head is one neuron on the identity and every number finite."""
+        """Check that the head is one neuron on one part and every number finite."""
         slope, offset = map(float, self.platt)
         object.__setattr__(self, "platt", (slope, offset))
         numbers = (self.threshold, self.reject, *self.platt)
         reads, outputs = self.head.parts, self.head.sizes[1]
         finite = all(map(math.isfinite, numbers)) and slope >= 0
-        if reads != (IDENTITY,) or outputs != 1 or not finite:
+        if len(reads) != 1 or reads[0] not in _PARTS or outputs != 1 or not finite:
             raise DataError(
                 f"the enrolment {self.name!r} does not fit together (it reads "
                 f"{', '.join(reads)}, outputs {outputs}, numbers {numbers}): enrol again"
             )
+
+    @property
+    def part(self) -> str:
+        """The part of the embedding that its head reads."""
+        return self.head.parts[0]
 
     @property
     def folder(self) -> Path:
@@ -100,7 +107,8 @@ class Enrollment:
         """Say of every face whether it is this person.
 
         Args:
-            vectors: float32 array of shape (n, d), from ``identity_vectors``.
+            vectors: float32 array of shape (n, d), from ``identity_vectors`` of its
+                part.
 
         Returns:
             n verdicts.
@@ -108,7 +116,7 @@ class Enrollment:
         Raises:
             BundleError: They are vectors of another backbone.
         """
-        scores = self.head.logits({IDENTITY: vectors})[:, 0].astype(np.float64)
+        scores = self.head.logits({self.part: vectors})[:, 0].astype(np.float64)
         slope, offset = self.platt
         # tanh cannot overflow: (1 + tanh(x / 2)) / 2 is the logistic function.
         probability = (1 + np.tanh((slope * scores + offset) / 2)) / 2

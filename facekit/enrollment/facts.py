@@ -35,7 +35,8 @@ def collect_facts(
         {"value", "interval", "errors", "photos"}, "slices": [...], "words": [...],
         "photos": [{"file", "used", "code", "reason", "session", "box",
         "eye_distance"}], ...}``; "claim" says the false match rate and against
-        whom, a rate that is not known is None.
+        whom, a rate that is not known is None. With ``claim.leaky``: "splits" with
+        "fmr", "leaky" and "honest", see ``enrollment.splits.Measured``.
     """
     rows = [dict(row) for row in (*earlier, *map(_photo_fact, photos))]
     used = [row for row in rows if row["used"]]
@@ -58,6 +59,7 @@ def collect_facts(
             for one in fitted.slices
         ],
         "words": fitted.words,
+        **({} if fitted.splits is None else {"splits": fitted.splits.record()}),
         "photos": rows,
         **more,
     }

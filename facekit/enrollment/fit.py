@@ -16,15 +16,16 @@ from facekit.bundle.strangers import Strangers
 from facekit.enrollment.folds import refuse_leak, session_folds
 from facekit.enrollment.opponents import Opponents, gather_opponents
 from facekit.enrollment.rates import fit_probability, lower_bound, measure_fnmr
+from facekit.enrollment.scorer import fit_scorer, score
+from facekit.enrollment.splits import Splits, both_splits
 from facekit.enrollment.words import say_all
 from facekit.errors import DataError
 from facekit.evaluation.claim import Claim, Passed, claim_fmr, slice_false_matches
 from facekit.evaluation.cohort import Cohort, all_cohorts, fmr_threshold
 from facekit.evaluation.intervals import Interval
+from facekit.evaluation.verification import threshold_at_fmr
 from facekit.features.identity import IDENTITY
-from facekit.heads.centroid import fit_centroid
 from facekit.heads.linear import LinearHead
-from facekit.heads.neuron import fit_neuron
 from facekit.recipe.enroll import EnrollHeadSpec, EnrollRecipe
 
 __all__ = ["Fitted", "PhotoVectors", "fit_enrollment"]
@@ -81,7 +82,7 @@ class Fitted:
     """A neuron, its thresholds, and what is known of its errors.
 
     Attributes:
-        head: Reads the part "identity", gives one logit.
+        head: Reads one part of the embedding, gives one logit.
         threshold: The score from which the answer is "yes".
         reject: The score below which it is "no"; what lies between is "unsure".
         platt: float64 array of shape (2,): slope and offset from the score to the
@@ -97,6 +98,7 @@ class Fitted:
         stranger_scores: float64 array of shape (k,), of strangers who set it.
         slices: False matches by sex, age and glasses.
         words: What is claimed, and exactly what cannot be.
+        splits: What a split of shuffled copies would claim, where that was asked.
     """
 
     head: LinearHead
@@ -113,6 +115,7 @@ class Fitted:
     stranger_scores: NDArray[np.float64]
     slices: tuple[Passed, ...]
     words: list[str]
+    splits: Splits | None = None
 
 
 def fit_enrollment(
@@ -137,18 +140,22 @@ def fit_enrollment(
     Raises:
         DataError: Something does not fit, or is on both sides of a split.
     """
-    others = gather_opponents(strangers, negatives, negative_people, seed=recipe.seed)
+    others = gather_opponents(
+        strangers, negatives, negative_people, seed=recipe.seed, most=recipe.head.strangers
+    )
     chances = strangers.calibration_set().probabilities
     cohorts = all_cohorts(own.attributes, chances)
     head = _fit(own, np.ones(len(own.session), bool), others, recipe.head, name)
-    scores = _scores(head, others.judging)
-    claim = claim_fmr(scores, cohorts, recipe.claim.fmr, recipe.claim.cohort)
-    margin, tested = _cross_validate(own, others, recipe, cohorts, name)
-    held = margin[tested] + claim.threshold
-    fnmr = measure_fnmr(margin[tested] < 0, own.session[tested])
+    scores = score(head, others.judging)
+    taught = recipe.head.part == IDENTITY
+    claim = claim_fmr(scores, cohorts, recipe.claim.fmr, recipe.claim.cohort, carries=taught)
+    cross = _cross_validate(own, others, recipe, cohorts, name)
+    held = cross.margin[cross.tested] + claim.threshold
+    fnmr = measure_fnmr(cross.margin[cross.tested] < 0, own.session[cross.tested])
     asked = next(one.rows for one in cohorts if one.kind == recipe.claim.cohort)
     like = scores[asked] if asked.any() else scores
-    passed = _scores(head, others.tests) >= claim.threshold
+    passed = score(head, others.tests) >= claim.threshold
+    splits = both_splits(own, strangers, recipe, *cross.scores(), scores)
     return Fitted(
         head=head,
         threshold=claim.threshold,
@@ -163,7 +170,8 @@ def fit_enrollment(
         own_scores=held,
         stranger_scores=scores,
         slices=slice_false_matches(scores, claim.threshold, chances),
-        words=say_all(claim, fnmr, len(own.session), others, passed),
+        words=say_all(claim, fnmr, len(own.session), others, passed, splits),
+        splits=splits,
     )
 
 
@@ -176,18 +184,35 @@ def _fit(
 ) -> LinearHead:
     """The head of some of the photos."""
     views = photos[own.photo]
-    vectors, weights = own.vectors[views], own.weights()[views]
-    if spec.kind == "centroid":
-        return fit_centroid(vectors, weights, others.vectors, name=name)
-    return fit_neuron(
-        vectors,
-        weights,
+    return fit_scorer(
+        own.vectors[views],
+        own.weights()[views],
         others.vectors,
-        strength=spec.strength,
-        share=spec.share,
+        spec,
         stranger_weight=others.weights,
         name=name,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """Every photo, scored by a head that never saw its session.
+
+    Attributes:
+        margin: float64 array of shape (photos,): above that head's own threshold.
+        plain: The same above a threshold for strangers of any sex and age.
+        raw: float64 array of shape (photos,): the head's score as it is.
+        tested: bool array of shape (photos,): which were held out.
+    """
+
+    margin: NDArray[np.float64]
+    plain: NDArray[np.float64]
+    raw: NDArray[np.float64]
+    tested: NDArray[np.bool_]
+
+    def scores(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """``raw`` and ``plain`` of the photos that were held out."""
+        return self.raw[self.tested], self.plain[self.tested]
 
 
 def _cross_validate(
@@ -196,25 +221,17 @@ def _cross_validate(
     recipe: EnrollRecipe,
     cohorts: tuple[Cohort, ...],
     name: str,
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """How far each photo lies above the threshold of a head that never saw its session.
-
-    Returns:
-        float64 array of shape (photos,), and bool (photos,): which were held out.
-    """
-    margin, tested = np.zeros(len(own.session)), np.zeros(len(own.session), bool)
+) -> _Held:
+    n = len(own.session)
+    held = _Held(np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, bool))
     asked = [c.kind for c in cohorts].index(recipe.claim.cohort)
     plain = own.plain_views()
     for out in session_folds(own.session, recipe.seed):
         refuse_leak(own.session[~out], own.session[out], others.people, others.judges)
         head = _fit(own, ~out, others, recipe.head, name)
-        scores = _scores(head, others.judging)
-        margin[out] = _scores(head, plain[out]) - fmr_threshold(
-            scores, cohorts[asked:], recipe.claim.fmr
-        )
-        tested |= out
-    return margin, tested
-
-
-def _scores(head: LinearHead, vectors: Floats) -> NDArray[np.float64]:
-    return head.logits({IDENTITY: vectors})[:, 0].astype(np.float64)
+        scores = score(head, others.judging)
+        held.raw[out] = score(head, plain[out])
+        held.margin[out] = held.raw[out] - fmr_threshold(scores, cohorts[asked:], recipe.claim.fmr)
+        held.plain[out] = held.raw[out] - threshold_at_fmr(scores, recipe.claim.fmr)
+        held.tested[out] = True
+    return held

@@ -10,10 +10,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from facekit.bundle.bundle import Bundle
 from facekit.enrollment.crowd import Crowd
 from facekit.enrollment.photos import look_at_all
 from facekit.enrollment.sight import Finder
 from facekit.errors import DataError
+from facekit.features.identity import IDENTITY, identity_vectors
 from facekit.recipe.enroll import QualitySpec
 
 __all__ = ["Negatives", "no_negatives", "read_negatives", "stored_negatives"]
@@ -33,7 +35,7 @@ class Negatives:
     """Faces of others.
 
     Attributes:
-        vectors: float32 array of shape (m, d), identity vectors.
+        vectors: float32 array of shape (m, d), in the part that is read.
         people: int64 array of shape (m,): faces of one person share a number.
         photos: Photos that were looked at.
         unusable: Photos without a face that can be used.
@@ -85,7 +87,14 @@ def stored_negatives(arrays: Mapping[str, NDArray[Any]], size: int) -> Negatives
 
 
 def read_negatives(
-    files: Sequence[Path], model: Finder, own: Floats, strangers: Floats, *, progress: bool = False
+    files: Sequence[Path],
+    model: Finder,
+    own: Floats,
+    strangers: Floats,
+    *,
+    progress: bool = False,
+    reader: Bundle | None = None,
+    part: str = IDENTITY,
 ) -> Negatives:
     """Every face in photos of others.
 
@@ -94,21 +103,25 @@ def read_negatives(
 
     Args:
         files: Photos; a folder for each person helps and is not needed.
-        model: Finds and embeds faces.
-        own: float32 array of shape (n, d), vectors of the person's photos.
-        strangers: float32 array of shape (k, d), who teach; see ``Crowd``.
+        model: Finds faces and tells people apart.
+        own: float32 array of shape (n, d), identity vectors of the person's photos.
+        strangers: float32 array of shape (k, d), identity vectors; see ``Crowd``.
         progress: Show a bar.
+        reader: What reads the faces, where it is not the model's bundle.
+        part: The part of the embedding that is read.
 
     Raises:
         DataError: No photo has a face that can be used.
     """
-    sights = look_at_all(files, model, QualitySpec(), progress)
-    rows, folders, unusable = [], [], 0
+    sights = look_at_all(files, model, QualitySpec(), progress, reader)
+    rows, folders, crops, unusable = [], [], [], 0
     for path, sight in zip(files, sights, strict=True):
         good = [i for i, look in enumerate(sight.looks) if look.flaw is None]
         unusable += not good
         rows.append(sight.vectors[good].reshape(len(good), own.shape[1]))
         folders += [path.parent] * len(good)
+        if part != IDENTITY:
+            crops += [sight.looks[i].cut.crop for i in good]
     vectors = np.concatenate(rows) if rows else np.zeros((0, own.shape[1]), np.float32)
     if not len(vectors):
         raise DataError(
@@ -117,6 +130,8 @@ def read_negatives(
         )
     mine = _own_faces(vectors, own)
     people = _people(vectors, folders, Crowd(strangers).pair_bar(_SAME))
+    if part != IDENTITY:
+        vectors = identity_vectors(reader or model.bundle, np.stack(crops), part)
     return Negatives(vectors[~mine], people[~mine], len(files), unusable, int(mine.sum()))
 
 

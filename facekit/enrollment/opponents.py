@@ -53,6 +53,7 @@ def gather_opponents(
     negative_people: NDArray[np.int64] | None,
     *,
     seed: int,
+    most: int = 0,
 ) -> Opponents:
     """Strangers, halved as they come, and the user's own others, halved by person.
 
@@ -61,6 +62,7 @@ def gather_opponents(
         negatives: float32 array of shape (m, d), or None.
         negative_people: int64 array of shape (m,): who is in each row, or None.
         seed: Who of the user's own others teaches.
+        most: Strangers that teach; 0 takes all.
 
     Raises:
         DataError: The shapes do not fit, a half is empty, or somebody is in both.
@@ -75,6 +77,7 @@ def gather_opponents(
     out = split_people(who, seed)
     numbers = np.arange(len(strangers))
     teach, judge = numbers[~strangers.calibration], numbers[strangers.calibration]
+    teach = teach[: most or len(teach)]  # they come in random order
     if not len(teach) or not len(judge):
         raise DataError(
             f"{len(teach)} strangers to teach and {len(judge)} to judge: both are needed"

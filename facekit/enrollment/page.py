@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from facekit.enrollment.enrollment import Enrollment
 from facekit.enrollment.fit import Fitted
 from facekit.enrollment.photo import Photo
+from facekit.enrollment.splits import Measured, Splits
 from facekit.evaluation.claim import percent
 from facekit.evaluation.quality import FaceQuality
 from facekit.report.enrolled_photos import PhotoRow
@@ -66,6 +68,7 @@ def render_enrollment(
             for one in fitted.slices
             if one.strangers
         ],
+        splits=[] if fitted.splits is None else _split_rows(fitted.splits),
         sheet=sheet if pictures else None,
         provenance={"backbone": enrollment.key, **(provenance or {})},
         command=command,
@@ -106,6 +109,27 @@ def _measures(quality: FaceQuality) -> dict[str, str]:
         "brightness": f"{quality.brightness:.2f}",
         "turned by, degrees": f"{quality.turn:.0f}",
     }
+
+
+def _split_rows(splits: Splits) -> list[tuple[str, str, str]]:
+    """What either split says, a row for each thing."""
+    cells: dict[str, Callable[[Measured], str]] = {
+        "right at a probability of 0.5": lambda one: _rate(one.accuracy),
+        "own missed at 0.5 (FNMR)": lambda one: _rate(one.fnmr_at_half),
+        "strangers let through at 0.5 (FMR)": lambda one: _rate(one.fmr_at_half),
+        f"own missed at FMR {percent(splits.fmr)}": lambda one: _rate(one.fnmr),
+        "strangers let through there": lambda one: _rate(one.fmr),
+        "AUC": lambda one: "unknown" if isnan(one.auc) else f"{one.auc:.3f}",
+        "pictures of the person, tested": lambda one: f"{one.rows:,}",
+        "photos they show": lambda one: f"{one.photos:,}",
+        "of which other copies taught": lambda one: f"{one.taught:,}",
+        "strangers, tested": lambda one: f"{one.strangers:,}",
+    }
+    return [(what, say(splits.leaky), say(splits.honest)) for what, say in cells.items()]
+
+
+def _rate(rate: float) -> str:
+    return "unknown" if isnan(rate) else f"{100 * rate:.1f} %"
 
 
 def _between(interval: tuple[float, float]) -> str:

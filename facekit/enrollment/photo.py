@@ -71,9 +71,11 @@ class Photo:
         box: The face, (x, y, width, height) in pixels of the upright photo.
         eye_distance: Pixels of the photo between its eyes.
         quality: Its measures.
-        crop: uint8 RGB array of shape (side, side, 3) in the face frame.
+        crop: uint8 RGB array of shape (side, side, 3) in the face frame of the model
+            that the enrolment reads.
         wide: uint8 RGB array of shape (2 * side, 2 * side, 3), with surroundings.
-        vector: float32 array of shape (d,), its identity vector.
+        vector: float32 array of shape (d,), its identity vector, by which the person
+            was told from others; not always what the enrolment reads.
         attributes: float32 array of shape (40,) of probabilities; None too for a
             model without them.
         trace: What is remembered of the photo.

@@ -17,7 +17,15 @@ from facekit.crops.detection import Detection, Detector
 from facekit.enrollment.roll import Roll
 from facekit.errors import UsageError
 
-__all__ = ["FoundFace", "Image", "checked_image", "find_faces", "open_image", "read_faces"]
+__all__ = [
+    "FoundFace",
+    "Image",
+    "checked_image",
+    "cut_faces",
+    "find_faces",
+    "open_image",
+    "read_faces",
+]
 
 Image = str | Path | NDArray[np.uint8]
 
@@ -76,9 +84,15 @@ def open_image(image: Image) -> Picture:
 
 def find_faces(picture: Picture, detector: Detector, bundle: Bundle) -> tuple[FoundFace, ...]:
     """Detect faces and bring them into the bundle's frame, the largest first."""
-    found = detector.detect(picture.rgb)
+    return cut_faces(picture, detector.detect(picture.rgb), detector.name, bundle)
+
+
+def cut_faces(
+    picture: Picture, found: Sequence[Detection], detector: str, bundle: Bundle
+) -> tuple[FoundFace, ...]:
+    """Bring faces that were found into the bundle's frame, in their order."""
     crops, matrices = align_faces(
-        picture.rgb, found, bundle.frame, detector=detector.name, refine=bundle.refiner()
+        picture.rgb, found, bundle.frame, detector=detector, refine=bundle.refiner()
     )
     return tuple(
         FoundFace(

@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facekit.analysis import Face
+from facekit.bundle.bundle import Bundle
 from facekit.bundle.session import cores
 from facekit.bundle.strangers import Strangers, read_strangers
 from facekit.crops.pool import map_in_order, one_cv2_thread
@@ -21,8 +23,8 @@ from facekit.enrollment.gallery import Gallery
 from facekit.enrollment.known import KnownPhotos, known_photos
 from facekit.enrollment.photo import Code, Photo
 from facekit.enrollment.sight import Finder, Sight, embed, look_at
-from facekit.errors import BundleError, DataError
-from facekit.features.identity import IDENTITY
+from facekit.errors import DataError
+from facekit.features.identity import IDENTITY, require_part
 from facekit.progress import progress_bar
 from facekit.recipe.enroll import QualitySpec
 
@@ -42,6 +44,7 @@ def gather_photos(
     strangers: Strangers | None = None,
     ask: AskWho | None = None,
     progress: bool = False,
+    reader: Bundle | None = None,
 ) -> list[Photo]:
     """Find the person in each photo, and refuse photos that would do harm.
 
@@ -50,14 +53,14 @@ def gather_photos(
 
     Args:
         paths: Photos of one person, whole scenes, in any order.
-        model: Finds and embeds faces.
+        model: Finds faces and tells people apart.
         spec: What a face must be like.
         known: Photos of the person that are enrolled already; they are not read.
         strangers: Other people to compare with, none of whom may set the threshold
             later; by default the training half of those that came with the model.
-        ask: Asked about photos that show several faces and do not say who is
-            meant; without it they are refused.
+        ask: Asked about photos that do not say who is meant; else they are refused.
         progress: Show a bar on standard error.
+        reader: What will read the faces, where that is another bundle: its frame is kept.
 
     Returns:
         One entry a path, in the order given.
@@ -73,7 +76,7 @@ def gather_photos(
     digests = [_digest(path) for path in files]
     repeats = _repeats(files, digests, known)
     rows = [row for row in range(len(files)) if row not in repeats]
-    sights = look_at_all([files[row] for row in rows], model, spec, progress)
+    sights = look_at_all([files[row] for row in rows], model, spec, progress, reader)
     gallery = Gallery.of(
         [sight.vectors for sight in sights],
         [[look.flaw is None for look in sight.looks] for sight in sights],
@@ -96,11 +99,7 @@ def gather_photos(
 
 
 def _strangers(model: Finder, given: Strangers | None) -> Strangers:
-    if IDENTITY not in model.bundle.parts:
-        raise BundleError(
-            f"the model {model.bundle.name} has no part {IDENTITY!r}, so it cannot tell people "
-            "apart: use a model that was trained with an identity teacher"
-        )
+    require_part(model.bundle, IDENTITY)
     return read_strangers(model.bundle).training() if given is None else given
 
 
@@ -147,12 +146,16 @@ def _repeats(
 
 
 def look_at_all(
-    files: Sequence[Path], model: Finder, spec: QualitySpec, progress: bool
+    files: Sequence[Path],
+    model: Finder,
+    spec: QualitySpec,
+    progress: bool,
+    reader: Bundle | None = None,
 ) -> list[Sight]:
     """Look at photos in threads, then embed all faces."""
-    sights: list[Sight] = []
+    look, sights = partial(look_at, model=model, spec=spec, reader=reader), list[Sight]()
     with (
-        closing(map_in_order(lambda path: look_at(path, model, spec), files, cores())) as found,
+        closing(map_in_order(look, files, cores())) as found,
         progress_bar("photos", len(files), show=progress) as tick,
         one_cv2_thread(),
     ):
@@ -183,7 +186,7 @@ def _decide(path: str | Path, digest: str, sight: Sight, choice: Choice) -> Phot
         box=look.found.box,
         eye_distance=look.quality.eye_distance,
         quality=look.quality,
-        crop=look.found.crop,
+        crop=look.cut.crop,
         wide=look.wide,
         vector=sight.vectors[place],
         attributes=None if sight.attributes is None else sight.attributes[place],

@@ -10,7 +10,7 @@ from facekit.enrollment.enrollment import Enrollment, Verdict
 from facekit.enrollment.listing import list_enrolled
 from facekit.enrollment.reader import read_enrollment
 from facekit.errors import BundleError, FacekitError
-from facekit.features.identity import IDENTITY, join_views
+from facekit.features.identity import join_views
 
 __all__ = ["Roll", "call_roll", "require_fit"]
 
@@ -30,7 +30,7 @@ class Roll:
     @property
     def mirrored(self) -> tuple[str, ...]:
         """The parts of mirrored crops that are needed; none where nobody is looked for."""
-        return (IDENTITY,) if self.enrolled else ()
+        return tuple(sorted({one.part for one in self.enrolled}))
 
     def identify(self, reading: Reading, n: int) -> list[dict[str, Verdict]]:
         """Verdicts by name for each of n crops.
@@ -42,10 +42,11 @@ class Roll:
         Returns:
             n mappings; empty ones where nobody is looked for.
         """
-        if not self.enrolled:
-            return [{} for _ in range(n)]
-        vectors = join_views(reading.embedding[IDENTITY], reading.mirrored[IDENTITY])
-        verdicts = {one.name: one.judge(vectors) for one in self.enrolled}
+        vectors = {
+            part: join_views(reading.embedding[part], reading.mirrored[part])
+            for part in self.mirrored
+        }
+        verdicts = {one.name: one.judge(vectors[one.part]) for one in self.enrolled}
         return [{name: every[i] for name, every in verdicts.items()} for i in range(n)]
 
 
@@ -95,5 +96,6 @@ def require_fit(enrollment: Enrollment, bundle: Bundle) -> None:
     if enrollment.key != bundle.key:
         raise BundleError(
             f"{enrollment.name} was enrolled with another backbone (of the model "
-            f"{enrollment.bundle}) than {bundle.name} has: enrol again with this model"
+            f"{enrollment.bundle}) than {bundle.name} has: enrol again with this model, or name "
+            f"the other one with --model {enrollment.bundle}"
         )

@@ -18,7 +18,7 @@ from facekit.crops.decode import Picture, read_picture
 from facekit.crops.detection import Detector
 from facekit.crops.exif import taken_at
 from facekit.enrollment.photo import Code, Trace
-from facekit.enrollment.photo_faces import FoundFace, find_faces
+from facekit.enrollment.photo_faces import FoundFace, cut_faces
 from facekit.errors import FacekitError
 from facekit.evaluation.likeness import describe
 from facekit.evaluation.quality import FaceQuality, Flaw, find_flaw, measure_face
@@ -53,13 +53,16 @@ class Look:
     """One face of a photo.
 
     Attributes:
-        found: Box and crop.
-        wide: uint8 RGB array of shape (2 * side, 2 * side, 3), with surroundings.
+        found: Box and crop, in the frame of the model that finds it.
+        cut: The same face in the frame of the model that will read it.
+        wide: uint8 RGB array of shape (2 * side, 2 * side, 3), with surroundings,
+            in that frame.
         quality: Its measures.
         flaw: Why it cannot be used, or None.
     """
 
     found: FoundFace
+    cut: FoundFace
     wide: NDArray[np.uint8] = field(repr=False)
     quality: FaceQuality
     flaw: Flaw | None
@@ -101,20 +104,22 @@ class Sight:
         return Trace(describe(self.looks[place].found.crop), *self.scene)
 
 
-def look_at(path: Path, model: Finder, spec: QualitySpec) -> Sight:
+def look_at(path: Path, model: Finder, spec: QualitySpec, reader: Bundle | None = None) -> Sight:
     """Decode one photo, find its faces and measure them.
 
     Args:
         path: The photo.
         model: Finds faces; called from several threads.
         spec: What a face must be like.
+        reader: What will read the faces, where that is another bundle than the
+            model's.
 
     Returns:
         What was found; a photo that cannot be used says why.
     """
     try:
         picture = read_picture(path)
-        looks = _looks(picture, model, spec)
+        looks = _looks(picture, model, spec, reader)
     except _PHOTO_ERRORS as error:
         return Sight("unreadable", _one_line(error, path.name))
     scene = describe_scene(picture.rgb), describe_colours(picture.rgb)
@@ -166,14 +171,21 @@ def _without(picture: Picture, spec: QualitySpec) -> Sight:
     )
 
 
-def _looks(picture: Picture, model: Finder, spec: QualitySpec) -> tuple[Look, ...]:
+def _looks(
+    picture: Picture, model: Finder, spec: QualitySpec, reader: Bundle | None
+) -> tuple[Look, ...]:
     frame, looks = model.bundle.frame, []
-    for found in find_faces(picture, model.detector, model.bundle):
+    detector = model.detector
+    seen = detector.detect(picture.rgb)
+    faces = cut_faces(picture, seen, detector.name, model.bundle)
+    # As it will be cut when somebody is looked for: by the reader's own means.
+    cuts = faces if reader is None else cut_faces(picture, seen, detector.name, reader)
+    for found, cut in zip(faces, cuts, strict=True):
         scale = float(np.hypot(*found.matrix[:, 0]))  # of the decoded photo to the crop
         apart = frame.eye_distance * frame.side / scale * picture.scale
         quality = measure_face(found.crop, _points(found, model.bundle), eye_distance=apart)
-        wide = wide_crop(picture.rgb, found.matrix, frame)
-        looks.append(Look(found, wide, quality, find_flaw(quality, spec)))
+        wide = wide_crop(picture.rgb, cut.matrix, (reader or model.bundle).frame)
+        looks.append(Look(found, cut, wide, quality, find_flaw(quality, spec)))
     return tuple(looks)
 
 

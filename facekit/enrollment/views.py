@@ -14,7 +14,7 @@ from facekit.bundle.bundle import Bundle
 from facekit.enrollment.fit import PhotoVectors
 from facekit.enrollment.photo import Photo
 from facekit.errors import DataError
-from facekit.features.identity import identity_vectors
+from facekit.features.identity import IDENTITY, identity_vectors, join_views
 from facekit.recipe.enroll import PhotoAugmentSpec
 
 __all__ = ["PhotoViews", "make_views", "read_views"]
@@ -24,6 +24,11 @@ Images = NDArray[np.uint8]
 
 _PREFIX: Final = "view_"
 _ATTRIBUTES: Final = 40
+_HEAD: Final = "attributes"
+#: Copies that are embedded together, and copies of each photo that are kept as
+#: pictures: memory does not grow with the number of copies.
+_TOGETHER: Final = 512
+_SHOWN: Final = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +36,8 @@ class PhotoViews:
     """What is embedded of n photos, kept so that no photo is read twice.
 
     Attributes:
-        plain: float32 array of shape (n, d), identity vectors of the photos.
+        plain: float32 array of shape (n, d), vectors of the photos in the part that
+            is read, made as identity vectors are.
         copies: float32 array of shape (c, d), of their augmented copies.
         photo: int64 array of shape (c,): which photo each copy shows, in [0, n).
         attributes: float32 array of shape (n, 40), probabilities; NaN for a model
@@ -76,35 +82,61 @@ class PhotoViews:
 
 
 def make_views(
-    bundle: Bundle, photos: Sequence[Photo], spec: PhotoAugmentSpec, *, seed: int
+    bundle: Bundle,
+    photos: Sequence[Photo],
+    spec: PhotoAugmentSpec,
+    *,
+    seed: int,
+    part: str = IDENTITY,
 ) -> tuple[PhotoViews, Images]:
     """Augment photos and embed the copies.
 
     Args:
-        bundle: What embedded the photos.
+        bundle: What reads the photos; their crops are in its frame.
         photos: n photos that are used.
         spec: Which copies, and how many of each photo.
         seed: Of the copies; a photo's own file is part of it, so that its copies
             stay the same when other photos come and go.
+        part: The part of the embedding that is read.
 
     Returns:
-        The views, and the copies as pictures: uint8 RGB array of shape
-        (n * copies, side, side, 3), all of the first photo first.
+        The views, and the first copies of each photo as pictures: uint8 RGB array
+        of shape (n * min(copies, 16), side, side, 3), all of the first photo first.
     """
     wide = [photo.wide for photo in photos if photo.wide is not None]
-    plain = [photo.vector for photo in photos if photo.vector is not None]
-    if not photos or len(wide) != len(photos) or len(plain) != len(photos):
+    known = [photo.vector for photo in photos if photo.vector is not None]
+    if not photos or len(wide) != len(photos) or len(known) != len(photos):
         raise DataError("only photos that are used can be augmented, and at least one")
     seeds = [int(photo.digest[:8], 16) ^ seed for photo in photos]
-    frame = bundle.frame
-    pictures = augment_photos(wide, spec, frame=frame, copies=spec.copies, seeds=seeds)
-    unknown = np.full(_ATTRIBUTES, np.nan, np.float32)
-    rows = [unknown if photo.attributes is None else photo.attributes for photo in photos]
-    copies = np.zeros((0, len(plain[0])), np.float32)
-    if len(pictures):
-        copies = identity_vectors(bundle, pictures)
+    plain, looks = _plain(bundle, photos, part)
+    copies, shown = [np.zeros((0, plain.shape[1]), np.float32)], []
+    step = max(1, _TOGETHER // max(1, spec.copies))
+    for start in range(0, len(photos), step):
+        some = slice(start, start + step)
+        pictures = augment_photos(
+            wide[some], spec, frame=bundle.frame, copies=spec.copies, seeds=seeds[some]
+        )
+        if len(pictures):
+            copies.append(identity_vectors(bundle, pictures, part))
+        each = pictures.reshape(len(wide[some]), spec.copies, *pictures.shape[1:])[:, :_SHOWN]
+        shown.append(each.reshape(-1, *pictures.shape[1:]).copy())
     which = np.repeat(np.arange(len(photos)), spec.copies)
-    return PhotoViews(np.stack(plain), copies, which, np.stack(rows)), pictures
+    views = PhotoViews(plain, np.concatenate(copies), which, looks)
+    return views, np.concatenate(shown)
+
+
+def _plain(bundle: Bundle, photos: Sequence[Photo], part: str) -> tuple[Floats, Floats]:
+    """Vectors and attributes of photos as they are, (n, d) and (n, 40)."""
+    if part == IDENTITY:  # what told them from others is what is read
+        unknown = np.full(_ATTRIBUTES, np.nan, np.float32)
+        rows = [unknown if photo.attributes is None else photo.attributes for photo in photos]
+        return np.stack([p.vector for p in photos if p.vector is not None]), np.stack(rows)
+    crops = np.stack([photo.crop for photo in photos if photo.crop is not None])
+    heads = [_HEAD] if _HEAD in bundle.heads else []
+    reading = bundle.read_views(crops, heads, [part])
+    nobody = np.full((len(crops), _ATTRIBUTES), np.nan, np.float32)
+    looks = reading.scores[_HEAD] if heads else nobody
+    return join_views(reading.embedding[part], reading.mirrored[part]), looks
 
 
 def read_views(arrays: Mapping[str, NDArray[Any]]) -> PhotoViews:

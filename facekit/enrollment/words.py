@@ -7,13 +7,19 @@ from numpy.typing import NDArray
 
 from facekit.enrollment.opponents import Opponents
 from facekit.enrollment.rates import Fnmr
+from facekit.enrollment.splits import Splits
 from facekit.evaluation.claim import Claim, percent
 
 __all__ = ["say_all"]
 
 
 def say_all(
-    claim: Claim, fnmr: Fnmr, photos: int, others: Opponents, passed: NDArray[np.bool_]
+    claim: Claim,
+    fnmr: Fnmr,
+    photos: int,
+    others: Opponents,
+    passed: NDArray[np.bool_],
+    splits: Splits | None = None,
 ) -> list[str]:
     """Everything that is claimed, a sentence each.
 
@@ -24,8 +30,10 @@ def say_all(
         others: Who taught and who was kept out.
         passed: bool array (t,): which kept-out pictures of the user's own others
             reach the threshold.
+        splits: Two ways to test, where that was asked.
     """
-    return [*claim.words, *_say_fnmr(fnmr, photos), *_say_own_others(others, passed)]
+    both = [] if splits is None else splits.words()
+    return [*claim.words, *_say_fnmr(fnmr, photos), *_say_own_others(others, passed), *both]
 
 
 def _say_fnmr(fnmr: Fnmr, photos: int) -> list[str]:

@@ -14,12 +14,17 @@ __all__ = ["fit_centroid"]
 
 Floats = NDArray[np.float32]
 
-_PARTS: Final = ("identity",)
+_IDENTITY: Final = "identity"
 _SHORTEST: Final = 1e-12
 
 
 def fit_centroid(
-    own: Floats, own_weight: NDArray[Any], strangers: Floats, *, name: str = "me"
+    own: Floats,
+    own_weight: NDArray[Any],
+    strangers: Floats,
+    *,
+    name: str = "me",
+    part: str = _IDENTITY,
 ) -> LinearHead:
     """Cosine to the mean of one person's vectors, in strangers' standard deviations.
 
@@ -28,10 +33,11 @@ def fit_centroid(
         own_weight: float array of shape (m,) in (0, inf): how much each counts.
         strangers: float32 array of shape (k, d), rows of length 1.
         name: The label of its output.
+        part: The part of the embedding that the vectors are of.
 
     Returns:
-        A head that reads the part "identity"; strangers' scores have mean 0 and
-        standard deviation 1.
+        A head that reads that part; strangers' scores have mean 0 and standard
+        deviation 1.
 
     Raises:
         DataError: There are no photos or no strangers, or they do not fit.
@@ -46,7 +52,7 @@ def fit_centroid(
     scores = strangers @ mean
     spread = float(scores.std()) or 1.0
     return LinearHead(
-        parts=_PARTS,
+        parts=(part,),
         labels=(name,),
         activation="none",
         weight=(mean / spread)[:, None].astype(np.float32),

@@ -15,8 +15,8 @@ __all__ = ["fit_neuron"]
 
 Floats = NDArray[np.float32]
 
-#: The part of the embedding that it reads.
-_PARTS: Final = ("identity",)
+#: The part of the embedding that it reads unless told otherwise.
+_IDENTITY: Final = "identity"
 
 
 def fit_neuron(
@@ -28,6 +28,7 @@ def fit_neuron(
     share: float,
     stranger_weight: NDArray[Any] | None = None,
     name: str = "me",
+    part: str = _IDENTITY,
 ) -> LinearHead:
     """Logistic regression of one person against strangers.
 
@@ -43,9 +44,10 @@ def fit_neuron(
         share: Weight of the person's views among all, in (0, 1).
         stranger_weight: float array of shape (k,) in (0, inf); None for ones.
         name: The label of its output.
+        part: The part of the embedding that the vectors are of.
 
     Returns:
-        A head that reads the part "identity" and gives the logit as it is.
+        A head that reads that part and gives the logit as it is.
 
     Raises:
         DataError: There are no photos or no strangers, or they do not fit.
@@ -72,7 +74,7 @@ def fit_neuron(
             ((x - mean) / scale).astype(np.float32), y, l2=strength, sample_weight=weight
         )
     return LinearHead(
-        parts=_PARTS,
+        parts=(part,),
         labels=(name,),
         activation="none",
         weight=matrix,

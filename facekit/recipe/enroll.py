@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from facekit.recipe.schema import ExpectedSpec, Name, NonNegative, Share, Spec
 
@@ -47,9 +47,11 @@ class QualitySpec(Spec):
 
 
 class EnrollHeadSpec(Spec):
-    """The scorer: one neuron on the identity part, or its plain rival."""
+    """The scorer: one neuron on a part of the embedding, or its plain rival."""
 
     kind: Literal["neuron", "centroid"] = "neuron"
+    part: Literal["identity", "pooled"] = "identity"  # what it reads
+    strangers: Annotated[int, Field(ge=0)] = 0  # most that teach; 0 takes all there are
     strength: Annotated[float, Field(gt=0)] = 1e-3  # L2 as a share of the rows
     share: Annotated[float, Field(gt=0, lt=1)] = 0.5  # weight of the person's own photos
 
@@ -59,6 +61,7 @@ class ClaimSpec(Spec):
 
     fmr: Annotated[float, Field(gt=0, le=0.5)] = 0.01
     cohort: Literal["matched", "sex", "all"] = "matched"  # strangers of the same sex and age
+    leaky: bool = False  # say beside it what a split of shuffled copies would claim
 
 
 class EnrollRecipe(Spec):
@@ -74,3 +77,12 @@ class EnrollRecipe(Spec):
     head: EnrollHeadSpec = EnrollHeadSpec()
     claim: ClaimSpec = ClaimSpec()
     expected: tuple[ExpectedSpec, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_leaky(self) -> EnrollRecipe:
+        if self.claim.leaky and self.head.kind != "neuron":
+            raise ValueError(
+                "claim.leaky compares at a probability of 0.5, which a centroid does not have: "
+                "set head.kind=neuron or claim.leaky=false"
+            )
+        return self

@@ -34,9 +34,11 @@ Floats = NDArray[np.floating]
 _YES: Final = "the score reaches the threshold. Strangers do so at the rates above."
 _UNSURE: Final = "below the threshold, but as high as the person's own photos may well score."
 _NEVER: Final = "is never said: the person's own photos are expected above the threshold."
+_NOT_ELSEWHERE: Final = "no claim for people in photos from elsewhere"
 _LEAK: Final = (
     "Copies of one photo are nearly one picture: shuffled into train and test, they ask for what "
-    "was taught, so believe the column on the right. Photos and strangers count the same at 0.5."
+    "was taught, so believe the column on the right, for strangers like those that were tested. "
+    "Photos and strangers count the same at 0.5."
 )
 _NO: Final = "lower than the person's own photos are expected to score."
 
@@ -61,7 +63,8 @@ class EnrollmentReport:
         stranger_scores: float array of shape (k,).
         threshold: The score from which the verdict is "yes".
         reject: The score below which it is "no".
-        supported: Whether there were strangers enough for the claim.
+        supported: Whether there were strangers enough for the claim, and it carries
+            over to others; where it does not, the interval ends at 1.
         slices: Rows (who, strangers, passed, rate) of the false matches.
         splits: Rows (what, by a shuffled split, by session) of two ways to test.
         sheet: uint8 RGB picture of augmented samples, or None.
@@ -113,8 +116,8 @@ def enrollment_page(report: EnrollmentReport) -> str:
             Section("Who is taken for this person", lead, table(columns, report.slices))
         )
     if report.splits:
-        columns = ("", "copies shuffled", "sessions held out")
-        sections.append(Section("Two ways to test", _LEAK, table(columns, report.splits)))
+        sides = ("", "copies shuffled", "sessions held out")
+        sections.append(Section("Two ways to test", _LEAK, table(sides, report.splits)))
     split, unused = (
         "Split by session before anything was learned.",
         "Nothing was learned from them.",
@@ -136,7 +139,8 @@ def enrollment_page(report: EnrollmentReport) -> str:
 def _headlines(report: EnrollmentReport, used: int) -> str:
     counts, held_out = _verdict_counts(report), report.own_scores.size
     judged = f"{counts['yes']} of {held_out}" if held_out else "none held out"
-    claimed = "claimed" if report.supported else "too few strangers to claim it"
+    refused = _NOT_ELSEWHERE if report.fmr_interval[1] >= 1 else "too few strangers to claim it"
+    claimed = "claimed" if report.supported else refused
     return tiles(
         [
             Tile("Photos used", f"{used} of {len(report.photos)}", [f"{report.sessions} sessions"]),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facekit.bundle.bundle import Bundle
 from facekit.bundle.strangers import Strangers, read_strangers
 from facekit.datasets.class_folders import PICTURE_SUFFIXES
 from facekit.enrollment.enrollment import Enrollment
@@ -29,13 +30,12 @@ from facekit.enrollment.negatives import (
 from facekit.enrollment.photo import CODES, Photo
 from facekit.enrollment.photos import AskWho, gather_photos
 from facekit.enrollment.reader import read_enrollment, read_photos
-from facekit.enrollment.roll import require_fit
 from facekit.enrollment.store import state_of
 from facekit.enrollment.views import PhotoViews, make_views, read_views
 from facekit.errors import DataError, UsageError
-from facekit.predict import FaceModel, load
 from facekit.recipe.enroll import EnrollRecipe
 from facekit.workflows.enroll_files import Made, write_files
+from facekit.workflows.enroll_models import EnrollModels, open_models
 from facekit.workflows.enroll_recipe import enroll_recipe
 
 __all__ = ["enroll"]
@@ -110,21 +110,27 @@ def enroll(
     others = None if negatives is None else _files(negatives, "photos of others")
     before = read_enrollment(name) if add else None
     resolved = enroll_recipe(recipe, overrides, fmr, augment, model, before)
-    faces = load(resolved.model or None, detector, identities="none")
-    if before is not None:
-        require_fit(before, faces.bundle)
-    earlier = _earlier(name, before, faces)
+    models = open_models(resolved, detector, before)
+    strangers = read_strangers(models.bundle, models.part)
+    earlier = _earlier(name, before, models)
     looked = gather_photos(
-        paths, faces, resolved.quality, known=earlier.known, ask=ask, progress=progress
+        paths,
+        models.chooser,
+        resolved.quality,
+        known=earlier.known,
+        ask=ask,
+        progress=progress,
+        reader=models.reader,
     )
     used = [photo for photo in looked if photo.used]
     if not used:
         raise DataError(_none_used(looked, add))
-    views, copies = make_views(faces.bundle, used, resolved.augment, seed=resolved.seed)
+    views, copies = make_views(
+        models.bundle, used, resolved.augment, seed=resolved.seed, part=models.part
+    )
     views = views if earlier.views is None else earlier.views.join(views)
     known = earlier.known.with_photos(used)
-    strangers = read_strangers(faces.bundle)
-    against = _against(others, earlier, faces, views, strangers, progress)
+    against = _against(others, earlier, models, known, progress)
     fitted = _fit(views, known, strangers, resolved, against, name)
     facts = collect_facts(
         looked,
@@ -133,9 +139,10 @@ def enroll(
         earlier=() if earlier.facts is None else earlier.facts["photos"],
         recipe=resolved.model_dump(mode="json"),
         negatives=against.record(),
+        chosen_by=models.record(),
         seconds=round(time.perf_counter() - start, 2),
     )
-    enrollment = _enrollment(name, fitted, faces, facts)
+    enrollment = _enrollment(name, fitted, models.bundle, facts)
     made = Made(enrollment, looked, fitted, copies, resolved, began)
     kept = {**known.arrays(), **views.arrays(), **against.arrays()}
     crops = _crops(used, earlier.crops) if keep_crops or earlier.crops is not None else None
@@ -160,11 +167,11 @@ def _files(given: Paths, what: str) -> list[Path]:
     return files
 
 
-def _earlier(name: str, before: Enrollment | None, model: FaceModel) -> _Earlier:
+def _earlier(name: str, before: Enrollment | None, models: EnrollModels) -> _Earlier:
     if before is None:
         return _Earlier(known_photos([]))
     arrays = read_photos(name)
-    size = model.bundle.parts["identity"][0]
+    size = models.bundle.parts[models.part][0]
     return _Earlier(
         read_known(arrays),
         read_views(arrays),
@@ -184,17 +191,23 @@ def _none_used(photos: Sequence[Photo], add: bool) -> str:
 def _against(
     files: Sequence[Path] | None,
     earlier: _Earlier,
-    model: FaceModel,
-    views: PhotoViews,
-    strangers: Strangers,
+    models: EnrollModels,
+    known: KnownPhotos,
     progress: bool,
 ) -> Negatives:
     """The user's own others: those named now, else those of before."""
     if files is None:
-        size = views.plain.shape[1]
+        size = models.bundle.parts[models.part][0]
         return earlier.negatives if earlier.negatives is not None else no_negatives(size)
-    teaching = strangers.training().vectors
-    return read_negatives(files, model, views.plain, teaching, progress=progress)
+    return read_negatives(
+        files,
+        models.chooser,
+        known.vectors,
+        read_strangers(models.chooser.bundle).training().vectors,
+        progress=progress,
+        reader=models.reader,
+        part=models.part,
+    )
 
 
 def _fit(
@@ -217,7 +230,7 @@ def _fit(
     )
 
 
-def _enrollment(name: str, fitted: Fitted, model: FaceModel, facts: dict[str, Any]) -> Enrollment:
+def _enrollment(name: str, fitted: Fitted, bundle: Bundle, facts: dict[str, Any]) -> Enrollment:
     slope, offset = fitted.platt.tolist()
     return Enrollment(
         name=name,
@@ -225,8 +238,8 @@ def _enrollment(name: str, fitted: Fitted, model: FaceModel, facts: dict[str, An
         threshold=fitted.threshold,
         reject=fitted.reject,
         platt=(slope, offset),
-        key=model.bundle.key,
-        bundle=model.bundle.name,
+        key=bundle.key,
+        bundle=bundle.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         facts=facts,
     )

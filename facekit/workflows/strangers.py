@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.bundle.bundle import Bundle
-from facekit.bundle.strangers import STRANGERS, Strangers, render_strangers
+from facekit.bundle.strangers import Strangers, render_strangers, strangers_file
 from facekit.bundle.write import add_file
 from facekit.bundle.zoo import load_bundle
 from facekit.errors import BundleError, DataError
@@ -24,28 +24,39 @@ __all__ = ["PEOPLE", "add_strangers", "draw_people", "make_strangers", "ship_str
 
 #: Most people that are kept: 3 MB.
 PEOPLE: Final = 10_000
+#: The part that is taken of a backbone that cannot tell people apart.
+_OTHERWISE: Final = "pooled"
 _ATTRIBUTES: Final = "attributes"
 
 
 def make_strangers(
-    bundle: Bundle, data: Path, *, people_limit: int = PEOPLE, seed: int = 0
+    bundle: Bundle,
+    data: Path,
+    *,
+    part: str | None = None,
+    people_limit: int = PEOPLE,
+    seed: int = 0,
 ) -> Strangers:
     """Embed one random photo each of CelebA's people in partitions 0 and 1.
 
     Args:
-        bundle: Has an identity part and the 40 attributes.
+        bundle: Has the part and the 40 attributes.
         data: CelebA folder with identity_CelebA.txt.
+        part: Which part of the embedding; None takes "identity", or "pooled" of a
+            backbone without it.
         people_limit: Most people, in [2, inf).
         seed: Of every draw.
 
     Returns:
-        The strangers; see ``draw_strangers``.
+        The strangers; see ``draw_people``.
 
     Raises:
         BundleError: The bundle lacks the part or the head.
         DataError: The folder cannot be used, or nobody says who is who.
     """
-    _require(bundle)
+    if part is None:
+        part = IDENTITY if IDENTITY in bundle.parts else _OTHERWISE
+    _require(bundle, part)
     table = open_table(data, "celeba", ("train", "val"))
     if table.person is None:
         raise DataError(
@@ -55,7 +66,7 @@ def make_strangers(
     source = crop_source(table.select(np.sort(rows)), bundle.frame)
     places = np.argsort(np.argsort(rows))  # of each drawn row among the sorted ones
     with progress_bar("strangers", 2 * len(rows)) as tick:
-        return _embed(bundle, source, source.rows[places], calibration, tick)
+        return _embed(bundle, part, source, source.rows[places], calibration, tick)
 
 
 def ship_strangers(bundle: Bundle, source: Source, *, seed: int = 0) -> Bundle:
@@ -75,7 +86,7 @@ def ship_strangers(bundle: Bundle, source: Source, *, seed: int = 0) -> Bundle:
         return bundle
     rows, calibration = draw_people(person, source.table.split, PEOPLE, seed)
     with progress_bar("strangers", 2 * len(rows)) as tick:
-        strangers = _embed(bundle, source, source.rows[rows], calibration, tick)
+        strangers = _embed(bundle, IDENTITY, source, source.rows[rows], calibration, tick)
     return add_strangers(bundle.folder, strangers)
 
 
@@ -113,16 +124,17 @@ def draw_people(
     return ordered[mixed], calibration[mixed]
 
 
-def _require(bundle: Bundle) -> None:
-    if IDENTITY not in bundle.parts or _ATTRIBUTES not in bundle.heads:
+def _require(bundle: Bundle, part: str) -> None:
+    if len(bundle.parts.get(part, ())) != 1 or _ATTRIBUTES not in bundle.heads:
         raise BundleError(
-            f"the model {bundle.name} cannot make strangers: they need a backbone with the part "
-            f"{IDENTITY!r} and a head {_ATTRIBUTES!r}"
+            f"the model {bundle.name} cannot make strangers: they need a backbone with the vector "
+            f"{part!r} and a head {_ATTRIBUTES!r}"
         )
 
 
 def _embed(
     bundle: Bundle,
+    part: str,
     source: Source,
     places: NDArray[np.int64],
     calibration: NDArray[np.bool_],
@@ -130,7 +142,7 @@ def _embed(
 ) -> Strangers:
     """Vectors and attributes of crops, one pass for each mirror view."""
     head = bundle.heads[_ATTRIBUTES]
-    parts = sorted({IDENTITY, *head.parts})
+    parts = sorted({part, *head.parts})
     views = []
     for mirror in (False, True):
         begun = len(places) * mirror
@@ -146,15 +158,16 @@ def _embed(
         logits = (logits + head.logits(views[1])) * np.float32(0.5)
     chance = activate(logits, head.activation)
     return Strangers(
-        join_views(views[0][IDENTITY], views[1][IDENTITY]),
+        join_views(views[0][part], views[1][part]),
         np.rint(chance * 255).astype(np.uint8),
         calibration,
         bundle.key,
+        part,
     )
 
 
 def add_strangers(folder: Path, strangers: Strangers) -> Bundle:
-    """Put strangers into a bundle, or replace those that are there.
+    """Put strangers into a bundle, or replace those of the same part.
 
     Args:
         folder: Of the bundle that holds the backbone; can be written to.
@@ -174,4 +187,4 @@ def add_strangers(folder: Path, strangers: Strangers) -> Bundle:
         )
     if bundle.key != strangers.key:
         raise BundleError(f"{folder} has another backbone than the one that made the strangers")
-    return add_file(folder, STRANGERS, render_strangers(strangers))
+    return add_file(folder, strangers_file(strangers.part), render_strangers(strangers))

@@ -13,7 +13,13 @@ import pytest
 
 from facekit.bundle import zoo
 from facekit.bundle.manifest import read_manifest
-from facekit.bundle.strangers import STRANGERS, Strangers, read_strangers, render_strangers
+from facekit.bundle.strangers import (
+    STRANGERS,
+    Strangers,
+    read_strangers,
+    render_strangers,
+    strangers_file,
+)
 from facekit.bundle.write import add_file, add_head, write_bundle
 from facekit.bundle.zoo import load_bundle
 from facekit.errors import BundleError
@@ -67,6 +73,75 @@ def test_the_same_strangers_give_the_same_bytes_without_pickle() -> None:
     with np.load(io.BytesIO(render_strangers(given)), allow_pickle=False) as file:
         assert sorted(file.files) == ["attributes", "calibration", "key", "vectors"]
         assert file["vectors"].dtype == np.float16
+
+
+def pooled(key: str, n: int = 300) -> Strangers:
+    """As an average behind ReLU gives: no number below 0, one column always 0."""
+    rows = np.maximum(RNG.normal(0.5, 1, (n, 3)), 0)
+    rows[:, 2] = 0
+    rows[:, 0] += 1e-3
+    vectors = np.float32(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    looks = RNG.integers(0, 256, (n, 40), dtype=np.uint8)
+    return Strangers(vectors, looks, np.arange(n) % 2 == 0, key, "pooled")
+
+
+def test_each_part_has_a_file_and_wide_ones_are_small(folder: Path) -> None:
+    given = pooled(load_bundle(folder).key)
+    bundle = add_strangers(folder, given)
+    files = [entry.file for entry in bundle.manifest.others]
+    assert files == ["card.md", STRANGERS, strangers_file("pooled")]
+    found = read_strangers(bundle, "pooled")
+    assert found.part == "pooled" and len(read_strangers(bundle)) == 12
+    np.testing.assert_allclose(found.vectors, given.vectors, atol=0.004)
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, rtol=1e-6)
+    assert not found.vectors[:, 2].any()
+    assert {one.part for one in (found.training(), found.calibration_set())} == {"pooled"}
+    assert render_strangers(given) == render_strangers(given)
+    with np.load(io.BytesIO(render_strangers(given)), allow_pickle=False) as file:
+        assert file["vectors"].dtype == np.uint8
+        assert (file["vectors"].max(0)[:2] == 255).all()
+
+
+def test_strangers_of_one_part_are_no_others(folder: Path, tiny_bundle: Path) -> None:
+    with pytest.raises(BundleError, match=r"in the part 'pooled': make them .*--part pooled"):
+        read_strangers(load_bundle(folder), "pooled")
+    add_file(folder, strangers_file("pooled"), (folder / STRANGERS).read_bytes())
+    with pytest.raises(BundleError, match="holds the part 'identity'") as caught:
+        read_strangers(load_bundle(folder), "pooled")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"low": np.zeros(4, np.float32)},
+        {"step": np.full(3, np.inf, np.float32)},
+        {"step": None},
+        {"vectors": np.zeros((300, 3), np.float32)},
+        {"vectors": np.zeros((300, 3, 1), np.uint8)},
+    ],
+)
+def test_damaged_steps_are_refused_in_one_line(folder: Path, change: dict[str, object]) -> None:
+    data = render_strangers(pooled(load_bundle(folder).key))
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    arrays = {k: v for k, v in {**arrays, **change}.items() if v is not None}
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    add_file(folder, strangers_file("pooled"), buffer.getvalue())
+    with pytest.raises(BundleError) as caught:
+        read_strangers(load_bundle(folder), "pooled")
+    assert "strangers-pooled.npz" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_those_of_the_attribute_network_fit_it() -> None:
+    if not (zoo.shipped_folder() / "celeba-attributes-cnn").is_dir():
+        pytest.skip("celeba-attributes-cnn is not among the shipped models here")
+    bundle = load_bundle("celeba-attributes-cnn")
+    found = read_strangers(bundle, "pooled")
+    path = bundle.folder / strangers_file("pooled")
+    assert path.stat().st_size <= 2_500_000 and len(found.training()) > 3000
+    assert len({row.tobytes() for row in found.vectors}) == len(found)
 
 
 def test_a_bundle_without_strangers_says_how_to_make_them(tiny_bundle: Path) -> None:

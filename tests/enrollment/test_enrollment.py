@@ -69,9 +69,19 @@ def test_vectors_of_another_size_are_refused(make) -> None:
 
 
 def test_a_head_that_reads_other_parts_is_refused(make) -> None:
-    head = LinearHead(parts=("pooled",), labels=("me",), weight=np.eye(3, 1), bias=np.zeros(1))
-    with pytest.raises(DataError, match="reads pooled"):
-        make(head=head)
+    common = {"labels": ("me",), "weight": np.eye(3, 1), "bias": np.zeros(1), "activation": "none"}
+    for parts in (("grid",), ("identity", "pooled")):
+        with pytest.raises(DataError, match=f"reads {', '.join(parts)}"):
+            make(head=LinearHead(parts=parts, **common))  # type: ignore[arg-type]
+
+
+def test_a_head_may_read_what_stands_in_for_the_identity(make) -> None:
+    head = LinearHead(
+        parts=("pooled",), labels=("me",), weight=np.eye(3, 1), bias=np.zeros(1), activation="none"
+    )
+    one = make(head=head)
+    assert one.part == "pooled" and make().part == "identity"
+    assert [verdict.score for verdict in one.judge(np.eye(2, 3, dtype=np.float32))] == [1.0, 0.0]
 
 
 def photo(path: Path) -> tuple[Path, np.ndarray]:

@@ -11,6 +11,7 @@ import pytest
 
 from facekit.bundle.strangers import Strangers
 from facekit.enrollment import fit as fitting
+from facekit.enrollment import scorer
 from facekit.enrollment.fit import Fitted, PhotoVectors, fit_enrollment
 from facekit.errors import DataError
 from facekit.labels import attribute_index
@@ -89,13 +90,13 @@ def test_photos_that_taught_would_look_better_than_they_are() -> None:
 
 def test_copies_of_held_out_photos_teach_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[np.ndarray] = []
-    fit = fitting.fit_neuron
+    fit = scorer.fit_neuron
 
     def spy(own: np.ndarray, *args: object, **more: object) -> object:
         seen.append(own)
         return fit(own, *args, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(fitting, "fit_neuron", spy)
+    monkeypatch.setattr(scorer, "fit_neuron", spy)
     own = photos(6, copies=5, session=np.array([0, 0, 1, 1, 2, 2]))
     fit_enrollment(own, STRANGERS, RECIPE)
     assert sorted(map(len, seen)) == [24, 24, 24, 36]  # each fold lacks two photos of six views

@@ -14,6 +14,7 @@ from facekit.enrollment.facts import collect_facts
 from facekit.enrollment.fit import Fitted
 from facekit.enrollment.page import render_enrollment
 from facekit.enrollment.photo import Photo
+from facekit.enrollment.splits import Measured, Splits
 from facekit.evaluation.claim import Claim, Passed
 from facekit.evaluation.quality import FaceQuality
 
@@ -107,6 +108,26 @@ def test_the_page_gives_each_used_photo_its_own_score(enrolled, photos, fitted: 
     assert html.count("data:image/jpeg") == 3
     assert ">women<" not in html, "a slice without strangers says nothing"
     assert html.index("a.jpg") < html.index("held out: 0.70") < html.index("held out: 2.00")
+
+
+def test_two_ways_to_test_stand_side_by_side(make, photos, fitted: Fitted) -> None:
+    leaky = Measured(0.99, 0.0, 0.02, 0.999, 0.01, 0.008, 400, 20, 20, 500)
+    nothing = float("nan")
+    honest = Measured(nothing, nothing, 0.03, nothing, nothing, 0.01, 0, 0, 0, 3000)
+    both = replace(fitted, splits=Splits(leaky, honest, 0.01))
+    facts = collect_facts(photos, both, sessions=[0, 0])
+    assert facts["splits"]["leaky"]["auc"] == 0.999 and facts["splits"]["honest"]["auc"] is None
+    json.dumps(facts, allow_nan=False)
+    html = render_enrollment(make(facts=facts), photos, both, pictures=False)
+    assert html.count("Two ways to test") == 1
+    for row in (("right at a probability of 0.5", "99.0 %", "unknown"), ("AUC", "0.999", "unknown"),
+                ("of which other copies taught", "20", "0"), ("strangers, tested", "500", "3,000"),
+                ("own missed at FMR 1 %", "1.0 %", "unknown")):  # fmt: skip
+        cells = "".join(f"<td>{cell}</td>" for cell in row[1:])
+        assert f'<th scope="row">{row[0]}</th>{cells}' in html, row
+    plain = collect_facts(photos, fitted, sessions=[0, 0])
+    assert "splits" not in plain
+    assert "Two ways" not in render_enrollment(make(facts=plain), photos, fitted, pictures=False)
 
 
 def test_without_pictures_no_face_is_on_the_page(enrolled, photos, fitted: Fitted) -> None:

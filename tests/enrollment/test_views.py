@@ -8,9 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from facekit.bundle.bundle import Reading
+from facekit.enrollment import views as views_module
 from facekit.enrollment.photo import Photo
 from facekit.enrollment.views import PhotoViews, make_views, read_views
 from facekit.errors import DataError
+from facekit.features.identity import identity_vectors
 from facekit.frame import FaceFrame
 from facekit.recipe.enroll import PhotoAugmentSpec
 
@@ -101,3 +104,57 @@ def test_arrays_that_do_not_fit(name: str, value: np.ndarray) -> None:
 def test_only_used_photos() -> None:
     with pytest.raises(DataError, match="only photos that are used"):
         make_views(_Bundle(), [photo(1, wide=None)], PhotoAugmentSpec(), seed=0)  # type: ignore[arg-type]
+
+
+class _Reader(SimpleNamespace):
+    """A network without identity: reads colours of crops in a frame of its own."""
+
+    name = "reader"
+    parts: ClassVar = {"pooled": (3,)}
+    frame = FaceFrame(side=32)
+    heads: ClassVar = {"attributes": None}
+
+    def embed(self, crops: np.ndarray, parts: Any = None) -> dict[str, np.ndarray]:
+        assert parts == ["pooled"]
+        return {"pooled": crops[:, :, :8].mean((1, 2)).astype(np.float32)}
+
+    def read_views(self, crops: np.ndarray, heads: list[str], mirrored: list[str]) -> Reading:
+        one, other = (self.embed(view, mirrored) for view in (crops, crops[:, :, ::-1]))
+        rows = np.repeat(one["pooled"][:, :1] / 255, 40, 1)
+        return Reading(one, other, dict.fromkeys(heads, rows))
+
+
+def crop(seed: int) -> np.ndarray:
+    return np.random.default_rng([9, seed]).integers(0, 256, (32, 32, 3), np.uint8)
+
+
+def test_another_part_is_read_from_the_crops() -> None:
+    reader: Any = _Reader()
+    people = [photo(seed, crop=crop(seed)) for seed in (1, 2)]
+    found, _ = make_views(reader, people, PhotoAugmentSpec(copies=2), seed=0, part="pooled")
+    crops = np.stack([crop(1), crop(2)])
+    np.testing.assert_allclose(found.plain, identity_vectors(reader, crops, "pooled"), rtol=1e-6)
+    assert found.copies.shape == (4, 3)
+    np.testing.assert_allclose(found.attributes[:, 0], crops[:, :, :8, 0].mean((1, 2)) / 255)
+    blind: Any = _Reader(heads={})
+    unknown, _ = make_views(blind, people, PhotoAugmentSpec(copies=0), seed=0, part="pooled")
+    assert np.isnan(unknown.attributes).all()
+
+
+def test_thousands_of_copies_come_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, people, bundle = PhotoAugmentSpec(copies=20), [photo(s) for s in (1, 2, 3)], _Bundle()
+    whole, pictures = make_views(bundle, people, spec, seed=0)  # type: ignore[arg-type]
+    assert pictures.shape == (3 * 16, 32, 32, 3), "pictures of the first copies are enough"
+    seen: list[int] = []
+    embed = _Bundle.embed
+
+    def counted(self: Any, crops: np.ndarray, parts: Any = None) -> dict[str, np.ndarray]:
+        seen.append(len(crops))
+        return embed(self, crops, parts)
+
+    monkeypatch.setattr(_Bundle, "embed", counted)
+    monkeypatch.setattr(views_module, "_TOGETHER", 30)
+    blocks, shown = make_views(bundle, people, spec, seed=0)  # type: ignore[arg-type]
+    assert seen == [20, 20] * 3
+    np.testing.assert_array_equal(blocks.copies, whole.copies)
+    np.testing.assert_array_equal(shown, pictures)

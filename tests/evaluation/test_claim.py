@@ -48,6 +48,20 @@ def test_the_interval_spans_every_crowd_and_more() -> None:
     assert found.interval[0] < 0.01 < found.interval[1]
 
 
+def test_what_does_not_carry_over_is_not_claimed() -> None:
+    strangers = looks()
+    cohorts = all_cohorts(strangers[1:2], strangers)
+    scores = RNG.normal(size=COUNT)
+    here, elsewhere = (
+        claim_fmr(scores, cohorts, 0.01, "matched", carries=carries) for carries in (True, False)
+    )
+    assert elsewhere.threshold == here.threshold and elsewhere.interval[1] == 1.0
+    assert here.supported and not elsewhere.supported
+    assert elsewhere.words[:-1] == here.words[:-1]
+    assert "nothing can be claimed" in elsewhere.words[-1]
+    assert "between" in here.words[-1] and here.interval[1] < 0.05
+
+
 def test_a_threshold_for_everybody_says_what_it_means_for_people_alike() -> None:
     wide, narrow = claim(0.01, "all"), claim(0.01, "matched")
     assert wide.threshold < narrow.threshold

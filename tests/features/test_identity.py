@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facekit.errors import BundleError
-from facekit.features.identity import identity_vectors, join_views
+from facekit.features.identity import identity_vectors, join_views, require_part
 
 RNG = np.random.default_rng(0)
 
@@ -43,3 +43,18 @@ def test_a_backbone_without_identity_is_refused_in_one_line() -> None:
     with pytest.raises(BundleError, match="sums has no part 'identity'") as caught:
         identity_vectors(Sums(parts={"pooled": (3,)}), np.zeros((1, 4, 4, 3), np.uint8))
     assert "\n" not in str(caught.value)
+
+
+def test_another_vector_is_joined_the_same_way() -> None:
+    class Pooled(Sums):
+        def embed(self, crops: np.ndarray, parts: list[str]) -> dict[str, np.ndarray]:
+            assert parts == ["pooled"]
+            return {"pooled": super().embed(crops, ["identity"])["identity"]}
+
+    crops = RNG.integers(0, 256, (5, 4, 4, 3), np.uint8)
+    other = Pooled(parts={"pooled": (2,), "grid": (2, 2, 3)})
+    found = identity_vectors(other, crops, "pooled")
+    np.testing.assert_array_equal(found, identity_vectors(Sums(), crops))
+    for part in ("grid", "mean"):
+        with pytest.raises(BundleError, match=f"no vector '{part}': it has pooled"):
+            require_part(other, part)

@@ -89,3 +89,9 @@ def test_nothing_to_learn_from_is_refused(fit: Fit) -> None:
     for own, strangers in ((OWN[:0], STRANGERS), (OWN, STRANGERS[:0]), (OWN, STRANGERS[:, :3])):
         with pytest.raises(DataError, match="shape"):
             fit(own, np.ones(len(own)), strangers)
+
+
+@pytest.mark.parametrize("fit", [neuron, fit_centroid])
+def test_they_read_the_part_they_are_told(fit: Fit) -> None:
+    assert fit(OWN[:5], np.ones(5), STRANGERS).parts == ("identity",)
+    assert fit(OWN[:5], np.ones(5), STRANGERS, part="pooled").parts == ("pooled",)

@@ -175,3 +175,16 @@ def test_the_det_chart_marks_a_point() -> None:
     assert 'class="dot b"' in marked and ">here<" in marked and 'class="dot b"' not in plain
     x, y = re.search(r'cx="([\d.]+)" cy="([\d.]+)"', marked).groups()  # type: ignore[union-attr]
     assert (float(x), float(y)) == (60, 30), "rates beyond the axes are drawn on the edge"
+
+
+def test_a_rate_that_does_not_carry_over_is_not_called_claimed(report: EnrollmentReport) -> None:
+    few = enrollment_page(replace(report, supported=False))
+    none = enrollment_page(replace(report, supported=False, fmr_interval=(0.003, 1.0)))
+    assert "too few strangers to claim it" in few and "too few strangers" not in none
+    assert "no claim for people in photos from elsewhere" in none
+
+
+def test_two_ways_to_test_are_a_table(report: EnrollmentReport) -> None:
+    html = enrollment_page(replace(report, splits=[("AUC", "0.999", EVIL)]))
+    assert "Two ways to test" in html and "0.999" in html and EVIL not in html
+    assert Tags(html).seen and "Two ways to test" not in enrollment_page(report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -81,17 +82,28 @@ def test_a_new_bundle_gets_them_where_it_can(
     assert len(read_strangers(ship_strangers(load_bundle(copy), source))) > 5
 
 
-def _without_people(table):  # type: ignore[no-untyped-def]
-    from dataclasses import replace
+def test_another_part_stands_in_where_nobody_can_be_told_apart(
+    tiny_bundle: Path, cartoon_celeba: Path, facekit_home: Path
+) -> None:
+    bundle = load_bundle(tiny_bundle)
+    asked = make_strangers(bundle, cartoon_celeba, part="pooled")
+    parts = {name: shape for name, shape in bundle.parts.items() if name != "identity"}
+    blind = replace(bundle, manifest=bundle.manifest.model_copy(update={"parts": parts}))
+    found = make_strangers(blind, cartoon_celeba)
+    assert (asked.part, found.part) == ("pooled", "pooled") and found.vectors.shape[1] == 3
+    np.testing.assert_array_equal(found.vectors, asked.vectors)
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, rtol=1e-5)
+    with pytest.raises(BundleError, match="the vector 'grid'"):
+        make_strangers(bundle, cartoon_celeba, part="grid")
 
+
+def _without_people(table):  # type: ignore[no-untyped-def]
     return replace(table, person=None)
 
 
 def test_what_cannot_make_strangers_is_refused(
     tiny_bundle: Path, cartoon_celeba: Path, facekit_home: Path, tmp_path: Path
 ) -> None:
-    from dataclasses import replace
-
     bundle = load_bundle(tiny_bundle)
     with pytest.raises(BundleError, match="cannot make strangers"):
         make_strangers(replace(bundle, heads={}), cartoon_celeba)
