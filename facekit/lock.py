@@ -22,6 +22,8 @@ _TRIED: Final = 0.5
 def locked(path: Path, waiting: str = "") -> Iterator[None]:
     """Hold a lock file; the system frees it when a process dies.
 
+    Where the file system knows no locks, nothing is barred.
+
     Args:
         path: The lock file; its folder exists.
         waiting: Said on standard error when another process holds it.
@@ -31,7 +33,7 @@ def locked(path: Path, waiting: str = "") -> Iterator[None]:
     """
     import filelock
 
-    lock = filelock.FileLock(path)
+    lock = filelock.FileLock(path, fallback_to_soft=False)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
@@ -40,10 +42,12 @@ def locked(path: Path, waiting: str = "") -> Iterator[None]:
 
             Console(stderr=True).print(waiting)
         lock.acquire()
+    except OSError as error:
+        _require_missing(error)
     try:
         yield
     finally:
-        lock.release()
+        lock.release()  # nothing where it is not held
 
 
 @contextmanager
@@ -86,15 +90,23 @@ def _acquire(path: Path, seconds: float) -> filelock.BaseFileLock | None:
     """The lock, None where the file system has none."""
     import filelock
 
-    lock = filelock.FileLock(path)
+    # A soft lock would outlive a process that is killed.
+    lock = filelock.FileLock(path, fallback_to_soft=False)
     while True:
         try:
             lock.acquire(timeout=seconds, poll_interval=0.05)
         except filelock.Timeout:
             text = "is held by another process"
             raise BlockingIOError(errno.EAGAIN, text, str(path)) from None
-        except NotImplementedError:
+        except OSError as error:
+            _require_missing(error)
             return None
         if path.exists():
             return lock
         lock.release()  # its last holder removed the file after we had opened it
+
+
+def _require_missing(error: OSError) -> None:
+    """Raise again what is not a file system without locks."""
+    if error.errno != errno.ENOSYS:
+        raise error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
@@ -85,17 +86,38 @@ def test_a_file_removed_while_it_was_opened_is_no_lock(
         assert exists(path) and len(tried) == 2
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="flock is of Unix")
 def test_where_there_are_no_locks_nothing_is_barred(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import filelock
+    """A soft lock would bar everybody after its process was killed on another machine."""
+    import fcntl
 
-    def missing(*args: object, **options: object) -> None:
-        raise NotImplementedError
+    def missing(fd: int, operation: int) -> None:
+        raise OSError(errno.ENOSYS, "no locks here")
 
-    monkeypatch.setattr(filelock.FileLock, "acquire", missing)
-    with exclusive(tmp_path / "lock"):
-        assert not is_held(tmp_path / "lock")
+    monkeypatch.setattr(fcntl, "flock", missing)
+    path = tmp_path / "lock"
+    with exclusive(path):
+        assert not is_held(path)
+        with exclusive(path), locked(path):
+            pass
+    path.write_text("1 another-machine")  # left by a process that was killed there
+    assert not is_held(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="flock is of Unix")
+def test_other_faults_of_a_lock_are_not_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    def broken(fd: int, operation: int) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(fcntl, "flock", broken)
+    with pytest.raises(OSError, match="broken"), exclusive(tmp_path / "lock"):
+        raise AssertionError("held without a lock")
 
 
 def test_a_waiting_lock_says_so(

@@ -14,14 +14,17 @@ from facekit.recipe.network import BackboneSpec
 __all__ = ["BUILDERS", "build_parts", "read_weights"]
 
 #: Families by the name of their builder, with the value range that their published
-#: preprocessing gives: "signed" is [-1, 1], "raw" is 0 to 255 (the network
-#: normalises by itself).
+#: preprocessing gives: "signed" is [-1, 1], "torch" is [0, 1] less ImageNet's mean by
+#: its deviation, "raw" is 0 to 255 (the network normalises by itself).
 BUILDERS: Final[dict[str, tuple[str, str]]] = {
     "mobilenetv2": ("MobileNetV2", "signed"),
     "resnet50v2": ("ResNet50V2", "signed"),
-    "densenet121": ("DenseNet121", "signed"),
+    "densenet121": ("DenseNet121", "torch"),
     "efficientnetv2b0": ("EfficientNetV2B0", "raw"),
 }
+#: Of red, green and blue in [0, 1] over ImageNet, as torchvision and Keras have them.
+_MEAN: Final = (0.485, 0.456, 0.406)
+_DEVIATION: Final = (0.229, 0.224, 0.225)
 _SIDE: Final = 224  # what the published weights were trained at
 
 
@@ -35,8 +38,13 @@ def build_parts(crops: keras.KerasTensor, spec: BackboneSpec) -> dict[str, keras
     Returns:
         ``grid``: the last grid.
     """
-    if BUILDERS[spec.family][1] == "signed":
+    values = BUILDERS[spec.family][1]
+    if values == "signed":
         x = layers.Rescaling(1 / 127.5, offset=-1.0, name="to_signed")(crops)
+    elif values == "torch":
+        scale = [1 / (255 * deviation) for deviation in _DEVIATION]
+        offset = [-mean / deviation for mean, deviation in zip(_MEAN, _DEVIATION, strict=True)]
+        x = layers.Rescaling(scale, offset=offset, name="to_standard")(crops)
     else:
         x = layers.Rescaling(1.0, name="to_float")(crops)
     return {"grid": _body(spec, input_tensor=x).output}

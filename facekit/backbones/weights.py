@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from facekit.backbones.vggface_file import NAME as VGGFACE
 from facekit.errors import RecipeError
@@ -14,7 +14,22 @@ from facekit.recipe.network import BackboneSpec
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["check_weights", "hash_weights", "load_weights", "name_weights", "require_file"]
+__all__ = [
+    "check_weights",
+    "hash_weights",
+    "licences_of",
+    "load_weights",
+    "name_weights",
+    "require_file",
+]
+
+
+#: Licence notes of published weights by family.
+_LICENCES: Final = {
+    "vggface": {
+        "VGGFace": "non-commercial research only (Visual Geometry Group, University of Oxford)"
+    },
+}
 
 
 def check_weights(spec: BackboneSpec) -> None:
@@ -106,3 +121,8 @@ def name_weights(spec: BackboneSpec) -> str:
     path = Path(spec.weights).expanduser()
     digest = hash_weights(spec) if path.is_file() else "unknown"
     return f"{path.name}, sha256 {digest[:16]}"
+
+
+def licences_of(spec: BackboneSpec) -> dict[str, str]:
+    """Licence notes, by name, of the weights that a network begins with."""
+    return {} if spec.weights == "none" else dict(_LICENCES.get(spec.family, {}))

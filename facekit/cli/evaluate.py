@@ -25,12 +25,12 @@ _MOST_COLUMNS: Final = 9
 
 
 #: What may be measured on.
-_DATASETS: Final = ("celeba", "fer", "ckplus", "folder")
+_DATASETS: Final = ("celeba", "fer", "ckplus", "folder", "tfrecord")
 
 
 def evaluate(
     dataset: Annotated[
-        str, typer.Argument(help="What to measure on: celeba, fer, ckplus or folder.")
+        str, typer.Argument(help="What to measure on: celeba, fer, ckplus, folder or tfrecord.")
     ],
     data: Annotated[
         Path | None, typer.Option(help="Folder of the data set; one partition is enough.")
@@ -107,7 +107,7 @@ def _refuse_unused(
         ("--labels ferplus", labels != "fer", ("fer",)),
         ("--people", people is not None, ("folder",)),
         ("--aligned", aligned is not None, ("folder",)),
-        ("--sample", sample is not None, ("fer", "ckplus", "folder")),
+        ("--sample", sample is not None, ("fer", "ckplus", "folder", "tfrecord")),
     ):
         if given and dataset not in owners:
             raise UsageError(f"{name} goes with {' or '.join(owners)}, not with {dataset}")

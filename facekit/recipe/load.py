@@ -5,6 +5,7 @@ Recipes ship inside the wheel; an editable install reads the repository folder.
 
 from __future__ import annotations
 
+import copy
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 
 from facekit.errors import RecipeError
 from facekit.recipe.enroll import EnrollRecipe
+from facekit.recipe.expected import same_system
 from facekit.recipe.explain import explain, nearest
 from facekit.recipe.extends import EXTENDS, merge_chain, read_chain
 from facekit.recipe.schema import PretrainRecipe
@@ -104,7 +106,8 @@ def load_recipe(
         schema: The kind that is wanted; None takes any.
 
     Returns:
-        The checked recipe.
+        The checked recipe. Its ``expected`` is left out where an override makes
+        another system of it (``recipe.expected.same_system``).
 
     Raises:
         RecipeError: No such recipe or base, no TOML, an unknown key, or a value
@@ -113,8 +116,11 @@ def load_recipe(
     path = find_recipe(name_or_path)
     chain = read_chain(path, _read, find_recipe)
     content = merge_chain(chain)
+    as_it_is = copy.deepcopy(content)
     for text in overrides:
         _override(content, text)
+    if not same_system(as_it_is, content):
+        content.pop("expected", None)
     if "name" not in content:
         content["name"] = _name_of(path)
     kind = content.get("kind", "pretrain")

@@ -57,7 +57,8 @@ def build_classifier(
         logits = _normalised(x, recipe.head.dropout, classes)
     trainer = keras.Model(backbone.input, {"classes": logits}, name="classifier")
     if start is not None and recipe.top is not None:
-        start_top(trainer, start)
+        if not start_top(trainer, start):
+            raise ValueError("the head to start from has other layers than the recipe's top")
     elif isinstance(start, LinearHead):
         _start_normalised(trainer, start)
     trainer.compile(

@@ -15,8 +15,8 @@ __all__ = ["save_keras"]
 def save_keras(model: keras.Model, path: Path) -> None:
     """Save a classifier with its softmax; whole or not at all.
 
-    ``keras.saving.load_model`` reads it. A grey network has a layer of facekit's own:
-    import ``facekit.backbones.inputs`` first.
+    ``keras.saving.load_model`` reads it. Networks that are grey or that take a mean
+    off have layers of facekit's own: import ``facekit.backbones.inputs`` first.
 
     Args:
         model: From ``classifier.build_classifier``.

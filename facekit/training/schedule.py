@@ -47,10 +47,10 @@ def _stepped(spec: ScheduleSpec, step: int, steps_per_epoch: int) -> float:
 
 @dataclass
 class Plateau:
-    """Counts epochs without a better validation loss.
+    """Counts epochs without a better validation.
 
     Attributes:
-        best: Lowest validation loss so far.
+        best: Lowest value so far.
         waited: Epochs since then.
         scale: Product of all reductions so far.
     """
@@ -60,10 +60,10 @@ class Plateau:
     scale: float = 1.0
 
     def observe(self, loss: float, spec: ScheduleSpec) -> bool:
-        """Take in an epoch's validation loss.
+        """Take in what an epoch's validation is judged by.
 
         Args:
-            loss: Total validation loss.
+            loss: What the recipe goes by, less is better: a loss, or 1 less an accuracy.
             spec: Patience and factor of the reduction.
 
         Returns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ __all__ = [
     "MeasuredClasses",
     "answer_classes",
     "grouped",
+    "known_classes",
+    "known_emotions",
     "measure_classes",
 ]
 
@@ -108,6 +111,36 @@ def answer_classes(
         names.index(usual) if usual in names else None,
         None if table.person is None else table.person[known],
     )
+
+
+def known_emotions(labels: Sequence[str]) -> frozenset[str]:
+    """Which emotions are among class names, in any usual spelling."""
+    return frozenset(_plain(label) for label in labels).intersection(EMOTIONS)
+
+
+def known_classes(bundle: Bundle, table: Table) -> Table:
+    """Take the labels off rows of emotions that the bundle's head does not know.
+
+    A head of six emotions can be measured on data of seven. Classes of anybody's own
+    are left as they are: one that the head lacks is a mistake to be told.
+
+    Args:
+        bundle: With or without a head ``emotions`` or ``classes``.
+        table: With one label a row.
+
+    Returns:
+        The table; labels of unknown emotions are -1 where the head knows two or more
+        of the others.
+    """
+    if table.label_names != EMOTIONS:
+        return table
+    heads = (bundle.heads[name].labels for name in CLASS_HEADS if name in bundle.heads)
+    most = max(map(known_emotions, heads), key=len, default=frozenset[str]())
+    if len(most) < 2:
+        return table
+    place = np.array([name in most for name in EMOTIONS])
+    labels = np.asarray(table.labels, np.int64)
+    return replace(table, labels=np.where((labels >= 0) & place[labels], labels, -1))
 
 
 def grouped(

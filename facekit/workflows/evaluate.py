@@ -87,7 +87,7 @@ def evaluate(
 ) -> Evaluation: ...
 @overload
 def evaluate(
-    dataset: Literal["fer", "ckplus", "folder"],
+    dataset: Literal["fer", "ckplus", "folder", "tfrecord"],
     data: Path | str,
     *,
     split: str = ...,
@@ -117,7 +117,7 @@ def evaluate(
 
     Args:
         dataset: ``celeba`` (40 attributes), ``fer`` or ``ckplus`` (emotions), or
-            ``folder`` (anybody's own classes).
+            ``folder`` or ``tfrecord`` (anybody's own classes).
         data: Folder of the data set; with ``source="tfds"`` the TFDS data folder.
         split: train, val or test.
         source: ``celeba`` (a folder) or ``tfds`` (TensorFlow Datasets' ``celeb_a``).

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from facekit.bundle.bundle import Bundle
 from facekit.bundle.zoo import DEFAULT, list_bundles, load_bundle
 from facekit.datasets.holdout import joined_groups
 from facekit.datasets.sample import draw_even
@@ -17,6 +18,7 @@ from facekit.workflows.class_answers import (
     CLASS_HEADS,
     answer_classes,
     grouped,
+    known_classes,
     measure_classes,
 )
 from facekit.workflows.class_sources import open_classes
@@ -27,7 +29,7 @@ from facekit.workflows.sources import crop_source
 __all__ = ["CLASS_DATASETS", "evaluate_classes"]
 
 #: Data sets of classes that exclude each other.
-CLASS_DATASETS: Final = ("fer", "ckplus", "folder")
+CLASS_DATASETS: Final = ("fer", "ckplus", "folder", "tfrecord")
 #: Bundles to take where none is named: the first that has the head.
 _DEFAULTS: Final = (DEFAULT, "fer-frozen", "fer-full")
 
@@ -53,7 +55,8 @@ def evaluate_classes(
     possible answers.
 
     Args:
-        dataset: ``fer``, ``ckplus`` or ``folder``.
+        dataset: ``fer``, ``ckplus``, ``folder`` or ``tfrecord`` (labels by their names,
+            else numbered as the model's classes).
         data: Its folder.
         split: train, val or test.
         model: Name or folder of a bundle; None for the shipped one.
@@ -75,17 +78,19 @@ def evaluate_classes(
         FacekitError: The data or the bundle cannot be used.
     """
     everything = exclude is not None  # a list may name pictures of any split
+    own = dataset in ("folder", "tfrecord")  # classes of anybody's own, of no shipped bundle
+    bundle = load_bundle(model if model is not None or own else _default())
     table = open_classes(
         dataset,
         data,
         labels=labels,
         people=people,
         aligned=aligned,
+        classes=_numbered(bundle) if dataset == "tfrecord" else (),
         splits=None if everything else (split,),
     )
     gone = frozenset[str]() if exclude is None else listed_ids(table, exclude)
     table = _only(table, split)
-    bundle = load_bundle(_default() if model is None and dataset != "folder" else model)
     opened = crop_source(
         table,
         bundle.frame,
@@ -95,6 +100,7 @@ def evaluate_classes(
         bundle=bundle,
     )
     left = without(opened, gone)
+    left = replace(left, table=known_classes(bundle, left.table))
     unlabelled = int((left.table.labels < 0).sum())
     tell_left_out(dataset, len(opened.table), len(opened.table) - len(left.table), unlabelled)
     if sample:
@@ -113,6 +119,12 @@ def _only(table: Table, split: str) -> Table:
         have = ", ".join(np.unique(table.split).tolist())
         raise DataError(f"{table.name} has no images of {split} (it has: {have}): name another")
     return table.select(chosen)
+
+
+def _numbered(bundle: Bundle) -> tuple[str, ...]:
+    """The classes in the order that a record's numbers have where it has no names."""
+    heads = (bundle.heads[name].labels for name in reversed(CLASS_HEADS) if name in bundle.heads)
+    return next(heads, ())
 
 
 def _default() -> str:

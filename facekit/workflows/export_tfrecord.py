@@ -90,6 +90,7 @@ def export_tfrecord(
     _require_free(paths)
     parts = [_part(renamed, split) for split in splits]
     find_tensorflow()
+    out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".facekit-") as place:
         for part, path in zip(parts, paths, strict=True):
             names = {"image_key": image_key, "label_key": label_key}
@@ -110,8 +111,9 @@ def _require_name(out: Path) -> None:
             f"--out {out} holds the name of a split, and each split gets a file of its own: name "
             "it without, such as fer.tfrecord"
         )
-    if not out.parent.is_dir():
-        raise UsageError(f"--out {out} lies in no folder: make {out.parent} first")
+    above = next(path for path in out.absolute().parents if path.exists())
+    if not above.is_dir():
+        raise UsageError(f"--out {out} lies in {above}, which is a file: name another folder")
 
 
 def _require_free(paths: Sequence[Path]) -> None:

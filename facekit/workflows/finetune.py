@@ -11,17 +11,14 @@ from numpy.typing import NDArray
 
 from facekit.augment.mixing import Mixer, require_layers
 from facekit.backbones.catalog import check_backbone, config_of
-from facekit.backbones.weights import check_weights, name_weights
+from facekit.backbones.weights import check_weights, licences_of, name_weights
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.write import BundleContents, write_bundle
-from facekit.features.extract import extract
-from facekit.heads.fit import fit_logistic, standardise
-from facekit.heads.head import Head
-from facekit.heads.linear import LinearHead
 from facekit.recipe.transfer import TransferRecipe
 from facekit.report.record import read_history
 from facekit.workflows.class_data import ClassData, class_weights, row_weights
 from facekit.workflows.frozen import calibrate_head
+from facekit.workflows.head_start import choose_start
 from facekit.workflows.learned import Learned
 from facekit.workflows.network import Network, open_network
 
@@ -31,9 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FineTuning", "export_tuned", "finetune", "require_training"]
 
-#: Strength of the head that fine-tuning starts from, for each training row; any good
-#: start will do.
-_START_L2 = 0.1
 #: Augmentation of a rare class at most, times that of the most common one: beyond,
 #: expressions of 48 px are lost (by eye, on montages).
 _STRONGEST = 2.0
@@ -106,7 +100,7 @@ def finetune(
         FacekitError: The backbone cannot be rebuilt, the run cannot be resumed.
     """
     from facekit.training.classes import validate_classes
-    from facekit.training.classifier import build_classifier
+    from facekit.training.classifier import CLASSIFIER_PART, build_classifier
     from facekit.training.journal import Journal
     from facekit.training.loop import TrainingRun
     from facekit.training.parameters import count_trainable
@@ -116,7 +110,10 @@ def finetune(
     recipe = recipe.model_copy(update={"backbone": network.spec})
     if bundle is None and not resume:
         measure_pixel_mean(network.backbone, data.crops, data.train)
-    start = None if bundle is None or resume else _start(bundle, data, recipe)
+    start = None
+    if bundle is not None and not resume:
+        size = int(network.backbone.output[CLASSIFIER_PART].shape[-1])
+        start = choose_start(bundle, data, recipe, CLASSIFIER_PART, size)
     model = build_classifier(network.backbone, recipe, len(data.names), start)
     labels = data.labels[data.val]
     with Journal(run, recipe.training.epochs) as journal:
@@ -172,36 +169,6 @@ def _strengths(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     return factors
 
 
-def _start(bundle: Bundle, data: ClassData, recipe: TransferRecipe) -> Head | None:
-    """The bundle's own head where the layers on top are like it, else a linear one.
-
-    Fine-tuning from a fitted head forgets less: Kumar et al., "Fine-Tuning can Distort
-    Pretrained Features", ICLR 2022.
-    """
-    from facekit.training.classifier import CLASSIFIER_PART
-
-    if recipe.top is not None:
-        for head in bundle.heads.values():
-            if head.labels == data.names and head.parts == (CLASSIFIER_PART,):
-                return head
-        if recipe.top.widths:
-            return None
-    x = extract(data.crops, bundle, parts=[CLASSIFIER_PART], rows=data.train)[CLASSIFIER_PART]
-    mean, scale = standardise(x)
-    weight, bias = fit_logistic(
-        (x - mean) / scale, data.labels[data.train], l2=_START_L2 * len(x), classes=len(data.names)
-    )
-    return LinearHead(
-        parts=(CLASSIFIER_PART,),
-        labels=data.names,
-        weight=weight,
-        bias=bias,
-        mean=mean,
-        scale=scale,
-        activation="softmax",
-    )
-
-
 def export_tuned(
     run: Path,
     recipe: TransferRecipe,
@@ -245,7 +212,9 @@ def export_tuned(
             parameters=count_parameters(trunk),
             macs=count_macs(trunk),
             training=_origin(recipe, bundle),
-            data_licences={} if bundle is None else bundle.manifest.data_licences,
+            data_licences=(
+                licences_of(recipe.backbone) if bundle is None else bundle.manifest.data_licences
+            ),
         ),
     )
     logits = predict_logits(tuned.model, data.crops, data.val, mirror=recipe.mirror)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from facekit.backbones.catalog import check_backbone, config_of
-from facekit.backbones.weights import hash_weights, name_weights, require_file
+from facekit.backbones.weights import hash_weights, licences_of, name_weights, require_file
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.manifest import MANIFEST
 from facekit.bundle.write import BundleContents, write_bundle
@@ -28,12 +28,6 @@ from facekit.workflows.network import open_network
 __all__ = ["open_model"]
 
 _WAITING: Final = "waiting for another process that exports a backbone"
-#: Licence notes of weights by family.
-_LICENCES: Final = {
-    "vggface": {
-        "VGGFace": "non-commercial research only (Visual Geometry Group, University of Oxford)"
-    },
-}
 
 
 def open_model(recipe: TransferRecipe, cache_root: Path | None) -> Bundle | None:
@@ -113,6 +107,6 @@ def _export(folder: Path, recipe: TransferRecipe) -> Bundle:
         parameters=count_parameters(network.backbone),
         macs=count_macs(network.backbone),
         training={"began": name_weights(spec)},
-        data_licences={} if spec.weights == "none" else _LICENCES.get(spec.family, {}),
+        data_licences=licences_of(spec),
     )
     return write_bundle(folder, contents)

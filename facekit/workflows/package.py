@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from facekit.backbones.catalog import config_of
-from facekit.backbones.weights import name_weights
+from facekit.backbones.weights import licences_of, name_weights
 from facekit.bundle.write import BundleContents, write_bundle
 from facekit.bundle.zoo import Bundle
 from facekit.heads.linear import LinearHead
@@ -109,7 +109,7 @@ def package(
         mirror=mirror,
         metrics=metrics,
         training=training,
-        data_licences=_licences(training),
+        data_licences={**_licences(training), **licences_of(recipe.backbone)},
     )
     card = card_of(write_bundle(run / "trial", final), measured)
     bundle = ship_strangers(write_bundle(run / "bundle", replace(final, card=card)), source)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.backbones.catalog import build_backbone, check_backbone
-from facekit.backbones.weights import load_weights
+from facekit.backbones.weights import check_weights, load_weights, require_file
 from facekit.errors import RecipeError, UsageError
 from facekit.recipe.schema import PretrainRecipe
 from facekit.teachers.table import read_teacher_table, to_targets
@@ -92,7 +92,7 @@ def pretrain(
     with occupied(out, recipe, resume) as run:
         changes = [*overrides, *([f"data.source={source}"] if source else [])]
         resolved = resolve_recipe(run, recipe, changes, resume, PretrainRecipe)
-        _require(resolved, teacher_table is not None)
+        _require(resolved, teacher_table is not None, resume=resume)
         if identity_spec(resolved) is None:  # an untrained part would only mislead
             backbone_spec = resolved.backbone.model_copy(update={"identity_size": 0})
             resolved = resolved.model_copy(update={"backbone": backbone_spec})
@@ -157,10 +157,14 @@ def _fed(source: Source, vectors: NDArray[np.float32] | None, backend: str) -> d
     }
 
 
-def _require(recipe: PretrainRecipe, has_vectors: bool) -> None:
+def _require(recipe: PretrainRecipe, has_vectors: bool, *, resume: bool) -> None:
     """Refuse at once what would only show after the images have been read."""
     check_backbone(recipe.backbone)
     require_backend()
+    if not resume and recipe.backbone.weights != "none":  # a checkpoint has its own
+        require_file(recipe.backbone)
+        start_keras(seed=recipe.training.seed, precision=recipe.training.precision)
+        check_weights(recipe.backbone)
     require_identity(recipe, has_vectors=has_vectors)
 
 

@@ -78,15 +78,16 @@ def ship_strangers(bundle: Bundle, source: Source, *, seed: int = 0) -> Bundle:
         seed: Of every draw.
 
     Returns:
-        The bundle, read back; as it was where it has no identity part, or nobody
-        says who is who.
+        The bundle, read back; as it was where nobody says who is who. Strangers are
+        of the part ``pooled`` where there is no identity part.
     """
     person = source.table.person
-    if IDENTITY not in bundle.parts or person is None or len(set(person.tolist())) < 2:
+    if person is None or len(set(person.tolist())) < 2:
         return bundle
+    part = IDENTITY if IDENTITY in bundle.parts else _OTHERWISE
     rows, calibration = draw_people(person, source.table.split, PEOPLE, seed)
     with progress_bar("strangers", 2 * len(rows)) as tick:
-        strangers = _embed(bundle, IDENTITY, source, source.rows[rows], calibration, tick)
+        strangers = _embed(bundle, part, source, source.rows[rows], calibration, tick)
     return add_strangers(bundle.folder, strangers)
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
+from facekit.errors import UsageError
 from facekit.workflows.sweep_runs import SweepInputs, SweepResult, make_runs, open_sweep
 
 __all__ = ["SweepResult", "sweep"]
+
+#: Texts that need no quotes, and those that would be something else without.
+_PLAIN: Final = re.compile(r"[A-Za-z_][\w.-]*")
+_NO_TEXTS: Final = ("true", "false", "inf", "nan")
 
 
 def sweep(
@@ -62,12 +70,17 @@ def sweep(
 
 
 def _text(value: object) -> str:
-    """A value as the command line has it."""
+    """A value as TOML has it, so that commas and blanks in a string do no harm."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (list, tuple)):
         return f"[{','.join(map(_text, value))}]"
-    return str(value)
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, (str, Path)):
+        plain = _PLAIN.fullmatch(str(value)) and value not in _NO_TEXTS
+        return str(value) if plain else json.dumps(str(value))  # a basic string of TOML as well
+    raise UsageError(f"sets has {value!r}: give texts, numbers, true, false or lists of them")
 
 
 def _tell(line: str) -> None:

@@ -143,6 +143,11 @@ def open_sweep(
         if path is not None and not path.exists():
             raise UsageError(f"{name} {path} does not exist: check the path")
     foreign = {"pretrain": ("--people", "--cross"), "transfer": ("--teacher-table",)}[plan.kind]
+    tried = [run.recipe.data.cross for run in plan.runs if isinstance(run.recipe, TransferRecipe)]
+    if any(tried) and inputs.cross is None:
+        raise UsageError("--cross is missing: the recipe tries its results on other data")
+    if inputs.cross is not None and tried and not all(tried):
+        raise UsageError("--cross needs --set data.cross=ckplus (or fer): say what is in it")
     for name in foreign:
         if given[name] is not None:
             raise UsageError(f"{name} says nothing to `facekit {plan.kind}`: leave it out")

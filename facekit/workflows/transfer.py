@@ -15,6 +15,7 @@ from facekit.bundle.bundle import Bundle
 from facekit.errors import RecipeError, UsageError
 from facekit.recipe.transfer import TransferRecipe
 from facekit.report.record import read_history, write_json
+from facekit.workflows.class_answers import known_emotions
 from facekit.workflows.class_data import ClassData
 from facekit.workflows.class_results import write_results
 from facekit.workflows.class_sources import open_classes
@@ -148,6 +149,7 @@ def learn(
     bundle = open_model(recipe, source.cache_root)
     quick = not (trains or climbs) and recipe.head.kind == "linear"
     data = open_data(recipe, source, bundle, cross_validated=quick)
+    _require_shared(recipe.data.cross, data.names)
     if trains or bundle is None:
         start_folder(run, recipe, facts_of(data), resume=resume)
         tuned = _fine_tuned(run, recipe, bundle, data, resume, epochs)
@@ -182,6 +184,15 @@ def _require_cross(name: str, folder: Path | None, sample: int) -> None:
             open_classes(name, folder, splits=("test",))
 
 
+def _require_shared(cross: str, names: tuple[str, ...]) -> None:
+    """Refuse before training that the result cannot be tried on the other data."""
+    if cross and len(known_emotions(names)) < 2:
+        raise UsageError(
+            f"the recipe tries the result on {cross}, which has emotions, and the classes are "
+            f"{', '.join(names[:8])}: --set data.cross=''"
+        )
+
+
 def _try_on(
     run: Path, recipe: TransferRecipe, bundle: Path, source: Sources
 ) -> dict[str, float | None]:
@@ -190,12 +201,12 @@ def _try_on(
 
     root = source.cache_root
     name, size = recipe.data.cross, recipe.data.cross_sample
-    records = {"cross": evaluate_classes(name, source.cross, model=bundle, cache_root=root)}
+    given: dict[str, Any] = {"model": bundle, "cache_root": root}
+    given["allow_missing"] = source.allow_missing
+    records = {"cross": evaluate_classes(name, source.cross, **given)}
     if size:
         with redirect_stderr(io.StringIO()):  # it has all been told
-            records["cross_sample"] = evaluate_classes(
-                name, source.cross, model=bundle, sample=size, cache_root=root
-            )
+            records["cross_sample"] = evaluate_classes(name, source.cross, sample=size, **given)
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
     write_json(run / "report.json", {**report, **records})
     return {f"{name}_{key}": value for key, value in records["cross"]["metrics"].items()}

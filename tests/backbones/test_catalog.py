@@ -137,3 +137,25 @@ def test_weights_come_from_a_file_or_one_line_says_why_not(
     text = refused(weights="imagenet")
     assert "cannot be had (URL fetch failure: no such host): name a file with" in text
     assert "--set backbone.weights=none" in text
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("family", ["mobilenetv2", "resnet50v2", "densenet121"])
+def test_a_published_network_reads_what_it_was_trained_on(family: str) -> None:
+    """Its own preprocessing in keras.applications says what that is."""
+    import importlib
+
+    import keras
+    import numpy as np
+
+    from facekit.backbones import applications
+
+    crops = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+    inputs = keras.Input((32, 32, 3), dtype="uint8")
+    spec = BackboneSpec(family=family, identity_size=0)
+    whole = keras.Model(inputs, applications.build_parts(inputs, spec)["grid"])
+    found = keras.Model(inputs, whole.layers[1].output).predict_on_batch(crops)
+    places = {"resnet50v2": "resnet_v2", "densenet121": "densenet"}
+    module = importlib.import_module(f"keras.applications.{places.get(family, 'mobilenet_v2')}")
+    wanted = module.preprocess_input(crops.astype(np.float32))
+    assert np.allclose(found, wanted, atol=1e-5)

@@ -69,7 +69,7 @@ def test_people_get_tables(run, options) -> None:
         ("ckplus", ("--labels", "ferplus"), "--labels ferplus goes with fer"),
         ("celeba", ("--aligned", "fer"), "--aligned goes with folder"),
         ("fer", ("--people", "x.csv"), "--people goes with folder"),
-        ("celeba", ("--sample", "9"), "--sample goes with fer or ckplus or folder"),
+        ("celeba", ("--sample", "9"), "--sample goes with fer or ckplus or folder or tfrecord"),
         ("fer", ("--labels", "fer+"), "did you mean fer"),
         ("ferr", (), "did you mean fer"),
     ],

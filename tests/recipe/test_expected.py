@@ -66,10 +66,28 @@ def test_what_says_nothing_is_refused(entry: str, words: str, tmp_path: Path) ->
 def test_what_is_not_known_stays_away(tmp_path: Path) -> None:
     from facekit.recipe.load import to_toml
 
-    text = to_toml(load_recipe("fer-cnn-simple"))
+    path = tmp_path / "own.toml"
+    path.write_text('name = "own"\n[[expected]]\nmetric = "accuracy"\nreported = 0.5\n')
+    text = to_toml(load_recipe(path))
     assert [set(one) for one in tomllib.loads(text)["expected"]] == [
         {"metric", "reported", "budget", "command"}
-    ] * 2
-    path = tmp_path / "again.toml"
+    ]
     path.write_text(text)
-    assert load_recipe(path) == load_recipe("fer-cnn-simple")
+    assert load_recipe(path).expected[0].reported == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "stays"),
+    [
+        ("fer-densenet-bc-05", "training.epochs=2", True),
+        ("fer-densenet-bc-05", "data.source=fer", True),  # what it is already
+        ("fer-densenet-bc-05", "backbone.compression=0.3", False),
+        ("fer-cnn-simple", "training.batch_size=32", False),
+        ("fer-cnn-simple", "data.validation=test", True),
+        ("fer-cnn-simple", "head.balance=weights", False),
+        ("fer-vggface-frozen", "backbone.weights=mine.h5", True),
+        ("fer-vggface-frozen", "backbone.weights=none", False),
+    ],
+)
+def test_another_system_has_no_published_number(name: str, change: str, stays: bool) -> None:
+    assert bool(load_recipe(name, [change]).expected) is stays

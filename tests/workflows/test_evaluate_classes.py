@@ -197,6 +197,17 @@ def test_a_bundle_without_the_head_is_refused(fer: Path, tiny_bundle: Path) -> N
     assert "\n" not in str(e.value)
 
 
+def test_emotions_that_a_model_does_not_know_are_left_out(
+    fer: Path, tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(tiny_bundle, tmp_path / "six"))
+    add_head(folder, "classes", head(("angry", "disgust", "happy", "natural", "sad", "surprise")))
+    found = facekit.evaluate("fer", fer, model=folder)
+    assert (found.task, found.n) == ("classes", 10)  # without two of fear
+    assert found.metrics["accuracy"] == pytest.approx(9 / 10)
+    assert "2 have no usable label: left out" in capsys.readouterr().err
+
+
 def test_the_default_is_the_first_bundle_that_tells_emotions(
     fer: Path, emotions: Path, facekit_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,7 +115,6 @@ def test_all_files_or_none(
         ({"label_key": "image/class/text"}, "must be three names"),
         ({"out": "fer.records.gz"}, "does not end in .tfrecord"),
         ({"out": "fer_test.tfrecord"}, "holds the name of a split"),
-        ({"out": "gone/fer.tfrecord"}, "lies in no folder"),
     ],
 )
 def test_what_cannot_be_written_is_told_first(
@@ -125,6 +124,16 @@ def test_what_cannot_be_written_is_told_first(
     with pytest.raises(UsageError, match=words) as caught:
         export_tfrecord(cartoon_fer, out, **options)
     assert "\n" not in str(caught.value) and list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_is_made_and_a_file_in_its_place_is_told(
+    written: Written, cartoon_fer: Path, tmp_path: Path
+) -> None:
+    done = export_tfrecord(cartoon_fer, tmp_path / "new" / "records" / "fer.tfrecord")
+    assert {one.path.parent for one in done} == {tmp_path / "new" / "records"}
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="which is a file: name another folder"):
+        export_tfrecord(cartoon_fer, tmp_path / "file" / "fer.tfrecord")
 
 
 def test_a_split_without_the_classes_is_told(cartoon_fer: Path, tmp_path: Path) -> None:

@@ -339,7 +339,7 @@ def data_of(cartoon_fer: Path, base: Path, caches: Path, *changes: str) -> tuple
 
 
 @pytest.mark.tf
-@pytest.mark.parametrize("balance", ["none", "weights", "sampling"])
+@pytest.mark.parametrize("balance", ["none", "weights", "sampling", "augment"])
 def test_rare_classes_count_as_the_recipe_says(
     cartoon_fer: Path, base: Path, caches: Path, balance: str
 ) -> None:
@@ -353,13 +353,21 @@ def test_rare_classes_count_as_the_recipe_says(
     assert len(seen) == 60 * len(rows)
     drawn = np.bincount(rare.labels[seen], minlength=7)
     sums = batches.targets.rows(rows)["classes"].sum(1)
-    if balance == "sampling":
+    if balance in ("sampling", "augment"):
         assert np.abs(drawn / drawn.mean() - 1).max() < 0.25
         assert set(seen) == set(rows)
     else:
         assert np.array_equal(drawn, 60 * counts)
     totals = np.bincount(rare.labels[rows], weights=sums, minlength=7)
     assert np.ptp(totals) < 1e-3 if balance == "weights" else np.array_equal(totals, counts)
+    if balance == "augment":
+        few, many = (rare.labels[rows] == 1), (rare.labels[rows] == counts.argmax())
+        (strong,) = {spec.rotation for spec in batches._specs(rows[few])}
+        (usual,) = {spec.rotation for spec in batches._specs(rows[many])}
+        assert usual == recipe.augment.rotation > 0
+        assert strong == pytest.approx(usual * (counts.max() / counts[1]) ** 0.5)
+    else:
+        assert batches.stronger is None
     assert np.array_equal(batches.order(3), _batches(recipe, rare).order(3))
     assert not np.array_equal(batches.order(3), batches.order(4))
 

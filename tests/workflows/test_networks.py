@@ -165,6 +165,21 @@ def test_a_network_is_trained_on_from_its_bundle(train: Train, tmp_path: Path) -
 
 
 @pytest.mark.tf
+def test_layers_that_no_head_has_begin_at_random_and_that_is_told(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = train(tmp_path / "first", "fer-cnn-simple")
+    capsys.readouterr()
+    train(
+        tmp_path / "second", "fer-cnn-simple", f"model={first / 'bundle'}", "rung=full",
+        "top.widths=[5]", "training.epochs=1",
+    )  # fmt: skip
+    told = capsys.readouterr().err
+    assert "fer-cnn-simple has no head of 864 to 5 to 7 numbers" in told
+    assert "begin at random" in told
+
+
+@pytest.mark.tf
 def test_a_resumed_run_keeps_its_layers(train: Train, tmp_path: Path) -> None:
     run = train(tmp_path / "run", "fer-cnn-simple", epochs=1)
     with pytest.raises(RecipeError, match="--set changes top of the run"):

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from facekit.bundle.strangers import read_strangers
 from facekit.bundle.zoo import load_bundle
 from facekit.datasets.celeba_lists import read_partitions
 from facekit.errors import (
@@ -158,6 +159,8 @@ def test_the_bundle_answers_with_the_best_weights(whole: PretrainResult) -> None
     assert set(bundle.manifest.parts) == {"pooled", "grid", "grid_mid"}  # no teacher, no identity
     assert bundle.manifest.training["images"] == {"train": 50, "val": 5}
     assert list(bundle.manifest.data_licences) == ["cartoon"]
+    strangers = read_strangers(bundle, "pooled")  # what a head of anybody's own is held against
+    assert len(strangers.vectors) >= 2 and strangers.part == "pooled"
     scores = bundle.scores(np.zeros((3, 32, 32, 3), np.uint8), ["attributes"])["attributes"]
     assert scores.shape == (3, 40) and ((scores > 0) & (scores < 1)).all()
     import onnx
@@ -396,3 +399,12 @@ def test_a_table_of_vectors_is_a_teacher(train: Train, data: Path, tmp_path: Pat
     np.savez(tmp_path / "other.npz", names=np.array(names), vectors=-vectors)
     with pytest.raises(InterruptedRunError, match="--teacher-table it began with"):
         train(result.run, resume=True, teacher_table=tmp_path / "other.npz")
+
+
+@pytest.mark.tf
+def test_weights_that_cannot_be_had_are_told_before_anything_is_read(tmp_path: Path) -> None:
+    changes = ["backbone.family=mobilenetv2", "backbone.weights=typo.h5"]
+    changes += ["backbone.widths=[32,64,128,256]", "backbone.blocks=[1,2,2,2]"]
+    with pytest.raises(RecipeError, match=r"typo\.h5.*is no file"):
+        pretrain(tmp_path / "nowhere", recipe="demo", overrides=changes, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

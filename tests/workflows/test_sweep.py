@@ -22,20 +22,31 @@ def test_values_become_the_runs_of_the_command_line(
         return "no"
 
     monkeypatch.setattr("facekit.workflows.sweep_runs.run_facekit", stand_in)
-    sets = {"features.mirror": [True, False], "head.widths": [[8], (16, 16)], "training.seed": [3]}
+    sets = {
+        "features.mirror": [True, False], "head.widths": [[8], (16, 16)], "training.seed": [3],
+        "head.balance": ["none"],
+    }  # fmt: skip
     result = facekit.sweep(
-        "fer-frozen-mlp", tmp_path, sets=sets, out=tmp_path / "a", cross=str(tmp_path),
+        "ckplus-cross", tmp_path, sets=sets, out=tmp_path / "a", cross=str(tmp_path),
         progress=False,
     )  # fmt: skip
-    texts = ["features.mirror=true,false", "head.widths=[8],[16,16]", "training.seed=3"]
+    texts = ["features.mirror=true,false", "head.widths=[8],[16,16]"]
+    texts += ["training.seed=3", "head.balance=none"]
     inputs = SweepInputs(tmp_path, cross=tmp_path)
-    same = open_sweep("fer-frozen-mlp", texts, inputs, out=tmp_path / "b")
+    same = open_sweep("ckplus-cross", texts, inputs, out=tmp_path / "b")
     assert [run.name for run in result.plan.runs] == [run.name for run in same.runs]
     assert [run.overrides for run in result.plan.runs] == [run.overrides for run in same.runs]
     assert [outcome.error for outcome in result.outcomes] == ["no"] * 4
     assert len(calls) == 4 and str(tmp_path) in calls[0] and "--cross" in calls[0]
     assert capsys.readouterr().err == ""
     json.dumps(result.record())
+
+
+def test_texts_keep_their_commas_and_what_is_no_value_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(facekit.UsageError, match="sets has None: give texts"):
+        facekit.sweep("fer-frozen-mlp", tmp_path, sets={"training.seed": [None]})
+    with pytest.raises(facekit.RecipeError, match=r"head\.balance.*a, b"):
+        facekit.sweep("fer-frozen-mlp", tmp_path, sets={"head.balance": ["a, b"]})
 
 
 def test_texts_do_as_well_and_progress_is_told(

@@ -490,6 +490,15 @@ def test_what_it_is_tried_on_is_looked_at_first(fer: Path, train: Train, tmp_pat
         with pytest.raises((UsageError, DataError), match=words) as caught:
             train("fer", fer, **options)
         assert "\n" not in str(caught.value) and not (tmp_path / "run").exists()
+    for person in range(2):
+        for k, name in enumerate(("anger", "happy")):
+            path = tmp_path / "ck" / name / f"S{person:03d}_001_{k:08d}.png"
+            draw(path, ("angry", "happy")[k], person, aligned="fer")
+            draw(tmp_path / "own" / "abc"[k] / f"{person}.png", "happy", person, aligned="fer")
+    with pytest.raises(UsageError, match="ckplus, which has emotions, and the classes are a, b"):
+        train("folder", tmp_path / "own", "data.cross=ckplus", "data.aligned=fer",
+              recipe="folder-frozen", cross=tmp_path / "ck")  # fmt: skip
+    assert not (tmp_path / "run").exists()
     with pytest.raises(RecipeError, match=r"data\.cross_sample=9 samples nothing"):
         train("fer", fer, "data.cross_sample=9", recipe="fer-frozen-linear")
 
