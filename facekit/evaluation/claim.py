@@ -28,8 +28,8 @@ Floats = NDArray[np.floating[Any]]
 #: exact interval of the asked cohort alone in 15 to 68 % (data/trials.md).
 _CROWD: Final = 1.5
 #: Said where the strangers' pictures may differ from a user's photos in more than who
-#: is in them. With a barely trained attribute network 3 to 40 % of LFW's 400 strangers
-#: passed where 1 % of CelebA's did (8 people).
+#: is in them. With the shipped attribute network 0 to 10 % of LFW's 400 strangers passed
+#: where 1 % of CelebA's did (16 people, data/trials.md).
 _ELSEWHERE: Final = (
     "a crowd of strangers that you meet: nothing can be claimed. This part of the network was "
     "not taught who people are and also sees where a picture comes from: the strangers are "
