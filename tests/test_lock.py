@@ -125,6 +125,8 @@ def test_a_waiting_lock_says_so(
 ) -> None:
     import threading
 
-    threading.Timer(0.3, lambda: holder.communicate("")).start()
+    timer = threading.Timer(0.3, lambda: holder.communicate(""))
+    timer.start()
     with locked(tmp_path / "lock", "waiting for it"):
         assert "waiting for it" in capsys.readouterr().err
+    timer.join()  # it still reads from the other process

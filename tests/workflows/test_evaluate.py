@@ -70,7 +70,7 @@ def test_the_result_is_typed_and_its_record_has_the_keys_in_order(
     ("given", "words"),
     [
         ({"dataset": "celebba"}, r"'celebba'.*did you mean celeba\?"),
-        ({"dataset": "tfds"}, r"'tfds'.*Allowed: celeba, fer, ckplus, folder$"),
+        ({"dataset": "tfds"}, r"'tfds'.*Allowed: celeba, fer, ckplus, folder, tfrecord$"),
         ({"source": "tdfs"}, r"'tdfs'.*did you mean tfds\?"),
     ],
 )

@@ -18,6 +18,7 @@ from facekit.workflows.sweep_process import run_facekit
 def stand_in(folder: Path, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ``python -m facekit`` run other code."""
     (folder / "facekit").mkdir()
+    (folder / "facekit" / "__init__.py").touch()  # else an installed package goes before it
     (folder / "facekit" / "__main__.py").write_text(code)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PYTHONPATH", str(folder))
