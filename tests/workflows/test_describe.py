@@ -103,3 +103,8 @@ def test_an_enrolment_is_one_neuron_on_the_backbone() -> None:
     assert (told["trainable"], told["outputs"]) == (128 + 1, 1)
     assert told["parameters"] - 129 == frozen["parameters"] - frozen["trainable"]
     assert told["summary"][-1]["name"] == "neuron"
+    told = described("me-binary")
+    assert (told["convolutions"], told["outputs"], told["input"]) == (5, 1, [109, 109, 3])
+    attributes = described("celeba-attributes-cnn")["parameters"]
+    assert told["trainable"] == 257
+    assert told["parameters"] == attributes - (256 * 40 + 40) + 257
