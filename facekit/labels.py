@@ -15,6 +15,7 @@ __all__ = [
     "SIX_EMOTIONS",
     "attribute_index",
     "emotion_index",
+    "plain_class",
 ]
 
 #: The 40 CelebA attributes, in the order of ``list_attr_celeba.txt``
@@ -130,3 +131,15 @@ def emotion_index(name: str) -> int:
         KeyError: The name is none of the seven (contempt is not).
     """
     return _EMOTION_INDEX[name.strip().casefold()]
+
+
+def plain_class(name: str) -> str:
+    """A class name to compare: an emotion by its own name, any other without case.
+
+    Args:
+        name: Of anybody's own, such as "Glasses", or an emotion in a usual spelling.
+    """
+    try:
+        return EMOTIONS[emotion_index(name)]
+    except KeyError:
+        return name.strip().casefold()

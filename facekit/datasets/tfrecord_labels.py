@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from facekit.errors import DataError
-from facekit.labels import EMOTIONS, emotion_index
+from facekit.labels import EMOTIONS, plain_class
 
 __all__ = ["name_labels"]
 
@@ -80,9 +80,9 @@ def _pair(values: Sequence[Any], texts: Sequence[str]) -> dict[int, str]:
             )
     taken: dict[str, int] = {}
     for value, text in named.items():
-        if taken.setdefault(_plain(text), value) != value:
+        if taken.setdefault(plain_class(text), value) != value:
             raise DataError(
-                f"labels {taken[_plain(text)]} and {value} are both called {text!r}: name the "
+                f"labels {taken[plain_class(text)]} and {value} are both called {text!r}: name the "
                 "classes, such as --set data.classes=['cat','dog']"
             )
     return named
@@ -102,13 +102,5 @@ def _names(named: dict[int, str]) -> tuple[str, ...]:
 def _find(name: str, names: Sequence[str]) -> int | None:
     if name in names:
         return list(names).index(name)
-    plain = [_plain(one) for one in names]
-    return plain.index(_plain(name)) if _plain(name) in plain else None
-
-
-def _plain(name: str) -> str:
-    """Without case, and an emotion by its own name."""
-    try:
-        return EMOTIONS[emotion_index(name)]
-    except KeyError:
-        return name.strip().casefold()
+    plain = [plain_class(one) for one in names]
+    return plain.index(plain_class(name)) if plain_class(name) in plain else None

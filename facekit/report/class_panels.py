@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from facekit.report.svg import bar, drawing, text
@@ -14,23 +13,21 @@ _CELL = 118.0
 
 
 def class_panels(
-    title: str, classes: Sequence[str], rows: Sequence[tuple[str, Sequence[float]]]
+    title: str, classes: Sequence[str], rows: Sequence[tuple[str, Sequence[float | None]]]
 ) -> str:
     """Bars in a grid, the best of each class in the strong colour.
 
     Args:
         title: For screen readers.
         classes: Names of the k columns.
-        rows: A name and k shares in [0, 1], NaN where there is none; at least one.
+        rows: A name and k shares in [0, 1], None where there is none; at least one.
 
     Returns:
         An SVG element.
     """
     left, top, pitch = 24 + 6.6 * max(len(name) for name, _ in rows), 26.0, 26.0
-    best = [
-        max((v[j] for _, v in rows if math.isfinite(v[j])), default=math.nan)
-        for j in range(len(classes))
-    ]
+    columns = zip(*(values for _, values in rows), strict=True)
+    best = [max((v for v in column if v is not None), default=None) for column in columns]
     body = [text(left + _CELL * j, top - 10, name, "label") for j, name in enumerate(classes)]
     for i, (name, values) in enumerate(rows):
         y = top + pitch * (i + 0.5)
@@ -38,7 +35,7 @@ def class_panels(
         for j, value in enumerate(values):
             x = left + _CELL * j
             body.append(bar(x, y - 7, x + _BAR, y + 7, "track"))
-            if not math.isfinite(value):
+            if value is None:
                 body.append(text(x + _BAR + 6, y + 4, "-", "note"))
                 continue
             kind = "bar a" if value == best[j] else "bar quiet"

@@ -110,6 +110,7 @@ class ComparedRun:
         seconds: Of training, or None.
         latency_ms: Milliseconds a face, or None.
         classes: The k names, in the order of ``confusion``.
+        class_f1: F1 of each class, None where the data lack it.
         confusion: Counts, k rows of labels by k columns of answers.
         epochs: Of the backbone's training; None where it was not trained.
         epoch_seconds: Of one of them, the median.
@@ -132,6 +133,7 @@ class ComparedRun:
     seconds: float | None
     latency_ms: float | None
     classes: tuple[str, ...] = ()
+    class_f1: tuple[float | None, ...] = ()
     confusion: tuple[tuple[int, ...], ...] = ()
     epochs: int | None = None
     epoch_seconds: float | None = None

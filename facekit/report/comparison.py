@@ -75,8 +75,8 @@ def _published(runs: Sequence[ComparedRun]) -> list[Section]:
 def _classes(runs: Sequence[ComparedRun]) -> list[Section]:
     """F1 of every class; runs of other classes stand apart."""
     charts = []
-    for classes, some in groupby(sorted(_with_matrix(runs), key=_classes_of), _classes_of):
-        rows = [(run.name, _f1(run)) for run in some]
+    for classes, some in groupby(sorted(filter(_knows_f1, runs), key=_classes_of), _classes_of):
+        rows = [(run.name, run.class_f1) for run in some]
         charts.append(figure(class_panels("F1 of every class", classes, rows), wide=True))
     lead = "F1 of every class; the best one is coloured."
     return [Section("Class by class", lead, "".join(charts))] if charts else []
@@ -104,13 +104,9 @@ def _with_matrix(runs: Sequence[ComparedRun]) -> list[ComparedRun]:
     return [run for run in runs if run.confusion and len(run.classes) <= LARGEST]
 
 
+def _knows_f1(run: ComparedRun) -> bool:
+    return bool(run.class_f1)
+
+
 def _classes_of(run: ComparedRun) -> tuple[str, ...]:
     return run.classes
-
-
-def _f1(run: ComparedRun) -> list[float]:
-    """Of every class; NaN where the data lack it."""
-    counts = np.array(run.confusion, np.float64)
-    hit, labels, answers = np.diag(counts), counts.sum(1), counts.sum(0)
-    f1 = 2 * hit / np.maximum(labels + answers, 1)
-    return np.where(labels > 0, f1, np.nan).tolist()  # type: ignore[no-any-return]

@@ -14,7 +14,7 @@ from facekit.datasets.table import Table
 from facekit.errors import BundleError, DataError
 from facekit.evaluation.class_intervals import ClassIntervals, class_intervals
 from facekit.evaluation.classification import ClassMetrics, class_metrics
-from facekit.labels import EMOTIONS, emotion_index
+from facekit.labels import EMOTIONS, plain_class
 from facekit.report.class_record import class_record
 
 __all__ = [
@@ -115,7 +115,7 @@ def answer_classes(
 
 def known_emotions(labels: Sequence[str]) -> frozenset[str]:
     """Which emotions are among class names, in any usual spelling."""
-    return frozenset(_plain(label) for label in labels).intersection(EMOTIONS)
+    return frozenset(plain_class(label) for label in labels).intersection(EMOTIONS)
 
 
 def known_classes(bundle: Bundle, table: Table) -> Table:
@@ -198,8 +198,8 @@ def _head(
         head = bundle.heads.get(name)
         if head is None or head.activation != "softmax":
             continue
-        known = {_plain(label): i for i, label in enumerate(head.labels)}
-        place = np.array([known.get(_plain(label), -1) for label in classes], np.int64)
+        known = {plain_class(label): i for i, label in enumerate(head.labels)}
+        place = np.array([known.get(plain_class(label), -1) for label in classes], np.int64)
         if (place[shown] >= 0).all():
             fitting.append((len(head.labels), name, place))
     if fitting:
@@ -214,11 +214,3 @@ def _head(
         f"{bundle.name} has no head for the classes {wanted} (it has {have or 'no such head'}): "
         "name another --model"
     )
-
-
-def _plain(label: str) -> str:
-    """A class name without case, and an emotion by its own name."""
-    try:
-        return EMOTIONS[emotion_index(label)]
-    except KeyError:
-        return label.strip().casefold()

@@ -41,6 +41,10 @@ class _Intervals(_Part):
     macro_f1: Range | None = None
 
 
+class _Class(_Part):
+    f1: Share | None = None
+
+
 class _Measured(_Part):
     """A record on other data."""
 
@@ -67,6 +71,7 @@ class _Report(_Part):
     seconds: float | None = None
     latency_ms: float | None = None
     labels: tuple[str, ...] = ()
+    per_class: dict[str, _Class] = {}
     confusion: tuple[tuple[int, ...], ...] = ()
     history: tuple[dict[str, Any], ...] = ()
     cross: _Measured | None = None
@@ -169,6 +174,7 @@ def _row(report: _Report, name: str, recipe: Path) -> ComparedRun:
         seconds=report.seconds,
         latency_ms=report.latency_ms,
         classes=report.labels,
+        class_f1=_class_f1(report),
         confusion=report.confusion if square else (),
         epochs=len(epochs) or None,
         epoch_seconds=median(float(row["seconds"]) for row in epochs) if epochs else None,
@@ -176,6 +182,13 @@ def _row(report: _Report, name: str, recipe: Path) -> ComparedRun:
         reported_macro_f1=reported.get("macro_f1"),
         elsewhere=tuple(_other(one) for one in (report.cross_sample, report.cross) if one),
     )
+
+
+def _class_f1(report: _Report) -> tuple[float | None, ...]:
+    """In the order of the labels; nothing where an older report has none."""
+    if not set(report.labels) <= set(report.per_class):
+        return ()
+    return tuple(report.per_class[label].f1 for label in report.labels)
 
 
 def _other(record: _Measured) -> Elsewhere:

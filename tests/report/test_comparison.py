@@ -26,6 +26,7 @@ ONE = ComparedRun(
     seconds=9.04,
     latency_ms=7.9,
     classes=("calm", "glad"),
+    class_f1=(0.86, 0.92),
     confusion=((30, 10), (0, 60)),
 )
 TWO = replace(
@@ -43,7 +44,7 @@ def test_all_parts_are_there() -> None:
     assert "mind &lt;this&gt;" in page and "Measured on fer/val, 2,871 images." in page
     assert "ckplus/test, 100 images" in page and "40.0-60.0" in page
     assert page.count('aria-label="F1 of every class"') == 1
-    bare = replace(ONE, classes=(), confusion=())
+    bare = replace(ONE, classes=(), class_f1=(), confusion=())
     assert "<h2>Class by class" not in comparison_page([bare])
     assert "<h2>Beside what" not in comparison_page([ONE])
 
@@ -54,7 +55,7 @@ def test_other_images_are_told() -> None:
 
 
 def test_runs_of_other_classes_stand_apart() -> None:
-    other = replace(TWO, classes=("calm", "glad", "sad"), confusion=((1, 0, 0),) * 3)
+    other = replace(TWO, classes=("calm", "glad", "sad"), class_f1=(0.5,) * 3, confusion=())
     page = comparison_page([ONE, other, replace(ONE, name="third")])
     assert page.count('aria-label="F1 of every class"') == 2
 
@@ -78,7 +79,7 @@ def test_names_from_outside_are_escaped() -> None:
 
 
 def test_bars_are_as_long_as_their_share_and_the_best_is_marked() -> None:
-    rows = [("one", [0.5, float("nan")]), ("two", [0.25, 0.75])]
+    rows: list[tuple[str, list[float | None]]] = [("one", [0.5, None]), ("two", [0.25, 0.75])]
     root = ET.fromstring(class_panels("x", ("calm", "glad"), rows))
     bars = [(b.attrib["class"], float(b.attrib["width"])) for b in root.iter("rect")]
     shown = [(kind, width) for kind, width in bars if kind != "track"]

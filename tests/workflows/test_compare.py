@@ -112,12 +112,14 @@ def test_classes_published_numbers_and_other_data_come_along(tmp_path: Path) -> 
     measured = {key: REPORT[key] for key in ("metrics", "intervals")}
     run = write(
         tmp_path / "run", labels=["a", "b"], confusion=[[3, 1], [0, 4]], history=history,
+        per_class={"a": {"f1": 0.86, "support": 4}, "b": {"f1": None, "support": 0}},
         cross={**measured, "dataset": "ckplus", "split": "test", "n": 918},
         cross_sample={**measured, "dataset": "ckplus", "split": "test", "n": 100},
     )  # fmt: skip
     (run / "recipe.toml").write_text(find_recipe("fer-cnn-simple").read_text())
     (one,) = read_runs([run])
     assert (one.classes, one.confusion) == (("a", "b"), ((3, 1), (0, 4)))
+    assert one.class_f1 == (0.86, None)
     assert (one.epochs, one.epoch_seconds) == (3, 41.0)
     assert (one.reported_accuracy, one.reported_macro_f1) == (0.5391, 0.4878)
     assert [other.measured_on for other in one.elsewhere] == [
