@@ -21,6 +21,7 @@ run goes on where it stopped; a lock file keeps a second process waiting.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,8 @@ class CropCache:
         errors: One line for every failed id.
         frame: The geometry of the crops.
         key: Hash of source, images and frame.
+        pixels: Hash of the crops and which failed: what stays the same in a copy whose
+            files have new times. Empty for a cache that an older facekit has built.
     """
 
     folder: Path
@@ -68,6 +71,7 @@ class CropCache:
     errors: dict[str, str]
     frame: FaceFrame
     key: str
+    pixels: str = ""
 
 
 def cache_key(table: Table, frame: FaceFrame, *, found_by: str = "") -> str:
@@ -181,9 +185,10 @@ def _open(table: Table, frame: FaceFrame, folder: Path, key: str) -> CropCache:
     try:
         crops = np.load(folder / "crops.npy", mmap_mode="r", allow_pickle=False)
         state = np.load(folder / "state.npy", allow_pickle=False)
+        pixels = json.loads((folder / "cache.json").read_text("utf-8")).get("pixels", "")
     except (OSError, EOFError, ValueError) as error:
         raise DataError(f"the crop cache {folder} is damaged: delete it and try again") from error
     if len(crops) != len(table) or len(state) != len(table):
         raise DataError(f"the crop cache {folder} is damaged: delete it and try again")
     ok = np.asarray(state == CROPPED)
-    return CropCache(folder, crops, table.ids, ok, read_errors(folder), frame, key)
+    return CropCache(folder, crops, table.ids, ok, read_errors(folder), frame, key, pixels)

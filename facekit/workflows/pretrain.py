@@ -152,6 +152,7 @@ def _fed(source: Source, vectors: NDArray[np.float32] | None, backend: str) -> d
         "images": {split: len(source.places(split)) for split in ("train", "val")},
         "labels": hash_arrays(*named, table.labels),
         "crops": source.cache.key,
+        "pixels": source.cache.pixels,
         "identity": None if vectors is None else hash_arrays(vectors),
         "backend": backend,
     }

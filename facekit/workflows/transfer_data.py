@@ -93,5 +93,6 @@ def facts_of(data: ClassData) -> dict[str, Any]:
         "images": {"train": len(data.train), "val": len(data.val), "test": len(data.test)},
         "labels": hash_arrays(data.train, data.val, data.labels, data.shares),
         "crops": data.source.cache.key,
+        "pixels": data.source.cache.pixels,
         "backend": os.environ.get("KERAS_BACKEND") or "tensorflow",
     }

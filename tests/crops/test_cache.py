@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -121,8 +122,22 @@ def test_a_changed_image_gives_another_cache(
     shutil.copy(paths[0], paths[1])
     second = build_cache(table, FRAME, root=tmp_path / "cache", progress=False)
     assert first.folder != second.folder
+    assert first.pixels != second.pixels
     assert np.array_equal(second.crops[1], first.crops[0])
     assert not np.array_equal(second.crops[1], first.crops[1])
+
+
+def test_the_pixels_stay_the_same_when_the_times_do_not(
+    table: Table, paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = build_cache(table, FRAME, root=tmp_path / "cache", progress=False)
+    os.utime(paths[3], ns=(1, 1))
+    monkeypatch.setattr(building, "BLOCK", 7)  # nor do they depend on the blocks
+    second = build_cache(table, FRAME, root=tmp_path / "cache", progress=False)
+    assert first.key != second.key
+    assert first.pixels == second.pixels
+    digest = hashlib.sha256(first.crops.tobytes() + np.full(len(paths), 1, np.uint8).tobytes())
+    assert first.pixels == digest.hexdigest()
 
 
 def test_failed_images_are_recorded_and_stop_nobody(

@@ -104,8 +104,19 @@ def test_other_labels_partitions_or_pictures_are_refused(
     path.write_text(text)
 
     start(run, fed(), None, "jax", resume=True)
-    (folder / "img_align_celeba" / name).touch()
+    picture, *_, other = sorted((folder / "img_align_celeba").iterdir())
+    shutil.copyfile(other, picture)
     assert "other image files" in refused(run, fed(), None, "jax")
+
+
+def test_a_copy_with_new_times_is_the_same_data(fed: Open, folder: Path, tmp_path: Path) -> None:
+    run, first = tmp_path / "run", fed()
+    start(run, first, None, "jax", resume=False)
+    for path in (folder / "img_align_celeba").iterdir():
+        path.touch()
+    copy = fed()
+    assert copy.cache.key != first.cache.key
+    start(run, copy, None, "jax", resume=True)
 
 
 def test_a_run_of_an_older_facekit_goes_on(fed: Open, tmp_path: Path) -> None:
@@ -133,6 +144,13 @@ def test_a_transfer_is_kept_to_its_data_too(tmp_path: Path) -> None:
     ):
         with pytest.raises(InterruptedRunError, match=words):
             start_folder(run, recipe, {**FACTS, **other}, resume=True)
+
+
+def test_pixels_that_are_not_known_are_not_the_same(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    start_folder(run, RECIPE, {**FACTS, "pixels": ""}, resume=False)
+    with pytest.raises(InterruptedRunError, match="other image files"):
+        start_folder(run, RECIPE, {**FACTS, "crops": "c", "pixels": ""}, resume=True)
 
 
 def test_a_new_start_forgets_the_epochs_of_a_killed_one(tmp_path: Path) -> None:
