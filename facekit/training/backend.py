@@ -56,7 +56,7 @@ def start_keras(*, seed: int = 0, precision: str = "float32") -> str:
         import keras
 
         keras.ops.zeros(1)  # the first operation makes the backend speak
-    keras.utils.set_random_seed(seed)
+        keras.utils.set_random_seed(seed)  # of TensorFlow too, which speaks beside JAX
     keras.mixed_precision.set_global_policy(precision)
     return str(keras.backend.backend())
 
