@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import typer
 
 __all__ = ["print_json", "print_pairs", "print_table", "printable"]
+
+#: Characters, more than any row has.
+_ANY_WIDTH: Final = 100_000
 
 
 def printable(value: object) -> str:
@@ -26,7 +32,10 @@ def print_json(record: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-    """Print rows under column names, as wide as the terminal.
+    """Print rows under column names.
+
+    A terminal's width (or ``COLUMNS``) folds long cells; a pipe or file gets every row
+    on one line, so that it can be searched.
 
     Args:
         columns: Names of the columns.
@@ -44,7 +53,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
-    Console(highlight=False).print(table)
+    whole = not (sys.stdout.isatty() or os.environ.get("COLUMNS"))
+    Console(highlight=False, width=_ANY_WIDTH if whole else None).print(table)
 
 
 def print_pairs(pairs: Mapping[str, object], title: str = "") -> None:
