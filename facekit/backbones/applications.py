@@ -36,6 +36,8 @@ _SIDE: Final = 224  # what the published weights were trained at
 def build_parts(crops: keras.KerasTensor, spec: BackboneSpec) -> dict[str, keras.KerasTensor]:
     """Build the network with random weights.
 
+    Begun at random, its batch averages keep at most 0.99; the graph is the same.
+
     Args:
         crops: uint8 RGB tensor of shape (n, side, side, 3), 0 to 255.
         spec: ``family`` and, of MobileNetV2, ``alpha``.
