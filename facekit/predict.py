@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 
 from facekit.analysis import Analysis, Face
+from facekit.bundle.bundle import Bundle
 from facekit.bundle.session import cores
-from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.bundle.zoo import load_bundle
 from facekit.crops.detect import Detector, find_detector
 from facekit.enrollment.photo_faces import (
     FoundFace,

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from facekit import predict
+from facekit.bundle.bundle import Bundle
 from facekit.bundle.write import BundleContents, write_bundle
-from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.bundle.zoo import load_bundle
 from facekit.crops.detect import Detection
 from facekit.errors import BundleError, UsageError
 from facekit.heads.linear import LinearHead

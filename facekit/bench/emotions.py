@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.bench.registry import BenchOptions
+from facekit.bundle.bundle import Bundle
 from facekit.bundle.session import cores
-from facekit.bundle.zoo import Bundle, find_bundle, list_bundles, load_bundle
+from facekit.bundle.zoo import find_bundle, list_bundles, load_bundle
 from facekit.crops.build import encoded
 from facekit.crops.cache import build_cache
 from facekit.crops.decode import decode

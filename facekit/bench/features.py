@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.bench.registry import BenchOptions
+from facekit.bundle.bundle import Bundle
 from facekit.bundle.session import cores
-from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.bundle.zoo import load_bundle
 from facekit.errors import UsageError
 from facekit.features.store import FeatureStore
 

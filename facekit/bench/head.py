@@ -23,8 +23,9 @@ import numpy as np
 
 from facekit.bench.features import paired
 from facekit.bench.registry import BenchOptions
+from facekit.bundle.bundle import Bundle
 from facekit.bundle.session import cores
-from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.bundle.zoo import load_bundle
 from facekit.errors import FacekitError, UsageError
 from facekit.labels import EMOTIONS
 from facekit.recipe.load import load_recipe

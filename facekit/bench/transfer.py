@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.bench.registry import BenchOptions
-from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.bundle.bundle import Bundle
+from facekit.bundle.zoo import load_bundle
 from facekit.crops.align import align
 from facekit.crops.cache import build_cache
 from facekit.crops.decode import decode

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from facekit.bundle.bundle import Bundle
 from facekit.bundle.manifest import (
     MANIFEST,
     BackboneEntry,
@@ -25,7 +26,7 @@ from facekit.bundle.manifest import (
     render,
 )
 from facekit.bundle.session import OnnxBackbone
-from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.bundle.zoo import load_bundle
 from facekit.errors import BundleError, UsageError
 from facekit.frame import FaceFrame
 from facekit.heads.head import Head

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from facekit import home
-from facekit.bundle.bundle import POINTS, Bundle
+from facekit.bundle.bundle import Bundle
 from facekit.bundle.manifest import MANIFEST, Manifest, read_manifest
 from facekit.bundle.session import OnnxBackbone
 from facekit.errors import BundleError
@@ -26,8 +26,6 @@ from facekit.heads.load import load_head
 __all__ = [
     "COMPANIONS",
     "DEFAULT",
-    "POINTS",
-    "Bundle",
     "Listing",
     "find_bundle",
     "list_bundles",

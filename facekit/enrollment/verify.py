@@ -6,7 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from facekit.analysis import Face
-from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.bundle.bundle import Bundle
+from facekit.bundle.zoo import load_bundle
 from facekit.crops.detect import Detector, find_detector
 from facekit.enrollment.enrollment import Enrollment, Verdict
 from facekit.enrollment.photo_faces import (

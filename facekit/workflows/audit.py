@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.atomic import write_atomically
-from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.bundle.bundle import Bundle
+from facekit.bundle.zoo import load_bundle
 from facekit.crops.sizes import picture_sizes
 from facekit.datasets.card_counts import count_table
 from facekit.datasets.celeba import SPLITS

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit import __version__
-from facekit.bundle.zoo import Bundle
+from facekit.bundle.bundle import Bundle
 from facekit.report.audit import AuditReport, audit_page
 from facekit.report.page import Thumbnail, write_page
 from facekit.workflows.findings import FINDINGS, Finding

@@ -11,8 +11,8 @@ import numpy as np
 
 from facekit.backbones.catalog import config_of
 from facekit.backbones.weights import licences_of, name_weights
+from facekit.bundle.bundle import Bundle
 from facekit.bundle.write import BundleContents, write_bundle
-from facekit.bundle.zoo import Bundle
 from facekit.heads.linear import LinearHead
 from facekit.labels import ATTRIBUTES
 from facekit.recipe.schema import PretrainRecipe

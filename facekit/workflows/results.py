@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from facekit.bundle.zoo import Bundle
+from facekit.bundle.bundle import Bundle
 from facekit.evaluation.mistakes import most_confident_mistakes
 from facekit.evaluation.reliability import reliability
 from facekit.labels import ATTRIBUTES

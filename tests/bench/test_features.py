@@ -13,8 +13,8 @@ import pytest
 from facekit.bench import features
 from facekit.bench.features import Lap
 from facekit.bench.registry import BENCHMARKS, BenchOptions
+from facekit.bundle.bundle import Bundle
 from facekit.bundle.write import write_bundle
-from facekit.bundle.zoo import Bundle
 from facekit.errors import UsageError
 from facekit.frame import FaceFrame
 from facekit.recipe.schema import BackboneSpec

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from facekit.analysis import Face
+from facekit.bundle.bundle import Bundle
 from facekit.bundle.strangers import Strangers
-from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.bundle.zoo import load_bundle
 from facekit.crops.detect import Detection
 from facekit.enrollment.known import known_photos, read_known
 from facekit.enrollment.photo import CODES, Photo

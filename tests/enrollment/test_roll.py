@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.bundle.bundle import Bundle
+from facekit.bundle.zoo import load_bundle
 from facekit.enrollment.roll import Roll, call_roll
 from facekit.enrollment.store import write_enrollment
 from facekit.errors import BundleError, DataError, UsageError

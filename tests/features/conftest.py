@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.bundle.bundle import Bundle
+from facekit.bundle.zoo import load_bundle
 from facekit.features.feature_set import FeatureSet
 from facekit.features.store import FeatureStore
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.bundle.bundle import Bundle
+from facekit.bundle.zoo import load_bundle
 from facekit.crops.cache import CropCache
 from facekit.errors import UsageError
 from facekit.features.extract import embed_blocks, extract

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from facekit.bundle.bundle import Bundle
 from facekit.bundle.session import OnnxBackbone
-from facekit.bundle.zoo import Bundle, load_bundle
+from facekit.bundle.zoo import load_bundle
 from facekit.errors import RecipeError
 from facekit.heads.linear import LinearHead
 from facekit.recipe.load import load_recipe
