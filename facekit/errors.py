@@ -14,17 +14,6 @@ A message says what was received, what is allowed and what to do.
 
 from __future__ import annotations
 
-__all__ = [
-    "BundleError",
-    "DataError",
-    "FacekitError",
-    "ImageError",
-    "InterruptedRunError",
-    "MissingExtraError",
-    "RecipeError",
-    "UsageError",
-]
-
 
 class FacekitError(Exception):
     """Base of all errors whose message is written for the user."""

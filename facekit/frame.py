@@ -15,15 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ALIGNED_EYES", "BOX_EYES", "FaceFrame"]
-
 Points = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 #: Eye centres (right, left) of sources that come already cropped, as shares of
 #: width and height: medians of YuNet's points on 400 random images of CelebA and
 #: of FER-2013, and on all of CK+.
-#: `facekit bench frame` shows where they land in the frame.
+#: `python -m benchmarks frame` shows where they land in the frame.
 ALIGNED_EYES: Final[dict[str, tuple[tuple[float, float], tuple[float, float]]]] = {
     "celeba": ((69.1 / 178, 112.3 / 218), (108.9 / 178, 112.7 / 218)),
     "fer": ((14.6 / 48, 18.8 / 48), (32.9 / 48, 19.0 / 48)),
@@ -34,7 +32,7 @@ ALIGNED_EYES: Final[dict[str, tuple[tuple[float, float], tuple[float, float]]]] 
 #: (eye line from the top, distance between the eyes). YuNet's box is taller
 #: than wide; the distance is a share of the width. Medians against YuNet's
 #: points on CelebA, LFW and unaligned photos, the three averaged with equal
-#: weight (`facekit bench detectors` prints them again).
+#: weight (`python -m benchmarks detectors` prints them again).
 BOX_EYES: Final[dict[str, tuple[float, float]]] = {
     "yunet": (0.381, 0.463),
     "haar": (0.389, 0.387),

@@ -8,16 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = [
-    "ATTRIBUTES",
-    "EMOTIONS",
-    "NOT_OURS",
-    "SIX_EMOTIONS",
-    "attribute_index",
-    "emotion_index",
-    "plain_class",
-]
-
 #: The 40 CelebA attributes, in the order of ``list_attr_celeba.txt``
 #: (Liu et al., "Deep Learning Face Attributes in the Wild", ICCV 2015).
 ATTRIBUTES: Final[tuple[str, ...]] = (

@@ -14,23 +14,16 @@ from typing import Final
 import cv2
 import numpy as np
 
-from facekit.analysis import Analysis, Face
 from facekit.bundle.bundle import Bundle
+from facekit.bundle.load import load_bundle
 from facekit.bundle.session import cores
-from facekit.bundle.zoo import load_bundle
-from facekit.crops.detect import Detector, find_detector
-from facekit.enrollment.photo_faces import (
-    FoundFace,
-    Image,
-    checked_image,
-    find_faces,
-    open_image,
-    read_faces,
-)
-from facekit.enrollment.roll import Roll, call_roll
+from facekit.enrollment.gallery import open_gallery
+from facekit.enrollment.person import Gallery
 from facekit.errors import FacekitError
-
-__all__ = ["Analysis", "Face", "FaceModel", "load"]
+from facekit.faces import FoundFace, Image, checked_image, find_faces, open_image, read_faces
+from facekit.photos.detect import find_detector
+from facekit.photos.detection import Detector
+from facekit.results import Analysis
 
 #: Faces, or photos, that are embedded at once.
 BATCH: Final = 32
@@ -78,10 +71,10 @@ def load(
     """
     found = find_detector(detector)  # first: the cheaper of the two mistakes
     bundle = load_bundle(name, threads=threads)
-    roll = call_roll(bundle, identities)
-    for reason in roll.left_out.values():
+    gallery = open_gallery(bundle, identities)
+    for reason in gallery.left_out.values():
         warnings.warn(f"not looked for: {reason}", stacklevel=2)
-    return FaceModel(bundle, found, threads=threads, roll=roll)
+    return FaceModel(bundle, found, threads=threads, gallery=gallery)
 
 
 class FaceModel:
@@ -92,15 +85,20 @@ class FaceModel:
     Attributes:
         bundle: The backbone and its heads.
         detector: What finds faces.
-        roll: Who is looked for in them.
+        gallery: Who is looked for in them.
     """
 
     def __init__(
-        self, bundle: Bundle, detector: Detector, *, threads: int = 0, roll: Roll | None = None
+        self,
+        bundle: Bundle,
+        detector: Detector,
+        *,
+        threads: int = 0,
+        gallery: Gallery | None = None,
     ) -> None:
         """Join a loaded bundle, a detector and enrolments; ``threads`` as for ``load``."""
         self.bundle = bundle
-        self.roll = roll or Roll()
+        self.gallery = gallery or Gallery()
         self.detector = detector
         self._threads = threads or cores()
         # Kept between calls: a detector reads its files once in every thread.
@@ -165,7 +163,7 @@ class FaceModel:
     def _read(self, batch: list[_Found]) -> list[Analysis]:
         """Embed every face of a batch once; read every head and every enrolment."""
         every = [face for found in batch for face in found.faces]
-        faces = iter(read_faces(every, self.bundle, self.roll))
+        faces = iter(read_faces(every, self.bundle, self.gallery))
         return [
             Analysis(
                 found.path,

@@ -54,7 +54,7 @@ def facekit_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def cartoon_celeba(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small cartoon CelebA in the official layout; read only."""
-    from facekit.datasets.cartoon import draw_celeba
+    from facekit.cartoon import draw_celeba
 
     return draw_celeba(tmp_path_factory.mktemp("cartoon") / "celeba", people=12, photos=5, seed=7)
 
@@ -64,7 +64,7 @@ def cartoon_fer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Class folders of a small cartoon FER-2013, 8 train and 3 test each; read only."""
     import cv2
 
-    from facekit.datasets.cartoon import draw_face, make_person
+    from facekit.cartoon import draw_face, make_person
     from facekit.labels import EMOTIONS
 
     folder = tmp_path_factory.mktemp("cartoon") / "fer2013"
@@ -141,7 +141,7 @@ def tiny_contents(tiny_onnx: bytes) -> BundleContents:
     """
     from facekit.bundle.write import BundleContents
     from facekit.frame import FaceFrame
-    from facekit.heads.linear import LinearHead
+    from facekit.heads.kinds import LinearHead
     from facekit.labels import ATTRIBUTES
 
     frame = FaceFrame(side=40)
@@ -183,7 +183,7 @@ def tiny_bundle(tiny_contents: BundleContents, tmp_path_factory: pytest.TempPath
 def vggface_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random VGGFace weights in the layout that keras-vggface publishes; read only."""
     h5py = pytest.importorskip("h5py", reason="h5py is not installed: it comes with Keras")
-    from facekit.backbones.vggface_file import LAYERS, NAME
+    from facekit.backbones.vggface import LAYERS, NAME
 
     rng = np.random.default_rng(3)
     path = tmp_path_factory.mktemp("vggface") / NAME

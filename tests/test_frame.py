@@ -208,8 +208,8 @@ def test_all_sources_share_the_frame(real_data: Path, facekit_home: Path, tmp_pa
     (.337, .662, .450), photos (.336, .662, .450): right eye x, left eye x, eye line,
     as shares of the side. CK+'s mouths lie as high as FER's.
     """
-    from facekit.bench.frame import measure_frame
-    from facekit.crops.detector_file import YUNET_FILE, add_detector
+    from benchmarks.frame import measure_frame
+    from facekit.photos.detect import YUNET_FILE, add_detector
 
     model = real_data.parent / "models" / YUNET_FILE
     if not model.exists():

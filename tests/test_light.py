@@ -78,7 +78,7 @@ def test_help_loads_next_to_nothing(args: tuple[str, ...]) -> None:
     assert not seen.modules & (HEAVY | MIDDLE)
 
 
-@pytest.mark.parametrize("verb", ["recipes", "models", "doctor", "data", "bench"])
+@pytest.mark.parametrize("verb", ["recipes", "models", "doctor", "data"])
 def test_the_small_verbs_load_nothing_heavy(verb: str) -> None:
     seen = facekit(verb)
     assert seen.code in ((0, 1) if verb == "doctor" else (0,))
@@ -102,7 +102,7 @@ def test_predict_loads_nothing_heavy_and_opens_no_socket(
 
 def test_evaluate_compare_and_sweep_load_nothing_heavy(tiny_bundle: Path, tmp_path: Path) -> None:
     from facekit.bundle.write import add_head
-    from facekit.heads.linear import LinearHead
+    from facekit.heads.kinds import LinearHead
     from facekit.labels import EMOTIONS
 
     bundle = Path(shutil.copytree(tiny_bundle, tmp_path / "emotional"))
@@ -124,7 +124,7 @@ def test_evaluate_compare_and_sweep_load_nothing_heavy(tiny_bundle: Path, tmp_pa
 def test_enrolling_is_light_and_offline(
     tmp_path: Path, facekit_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from facekit.datasets.cartoon import draw_face, make_person
+    from facekit.cartoon import draw_face, make_person
 
     monkeypatch.delenv("NO_ALBUMENTATIONS_UPDATE")  # users do not set it
     for i in range(3):
@@ -142,10 +142,10 @@ def test_enrolling_is_light_and_offline(
 def test_enrolling_on_another_network_is_light_and_offline(
     tiny_bundle: Path, tmp_path: Path, facekit_home: Path
 ) -> None:
+    from facekit.bundle.load import load_bundle
     from facekit.bundle.strangers import Strangers
-    from facekit.bundle.zoo import load_bundle
-    from facekit.datasets.cartoon import draw_face, make_person
-    from facekit.workflows.strangers import add_strangers
+    from facekit.cartoon import draw_face, make_person
+    from facekit.workflows.pretrain.strangers import add_strangers
 
     model = Path(shutil.copytree(tiny_bundle, tmp_path / "model"))
     rng = np.random.default_rng(0)

@@ -15,12 +15,12 @@ import pytest
 
 from facekit import predict
 from facekit.bundle.bundle import Bundle
+from facekit.bundle.load import load_bundle
 from facekit.bundle.write import BundleContents, write_bundle
-from facekit.bundle.zoo import load_bundle
-from facekit.crops.detect import Detection
 from facekit.errors import BundleError, UsageError
-from facekit.heads.linear import LinearHead
+from facekit.heads.kinds import LinearHead
 from facekit.labels import ATTRIBUTES
+from facekit.photos.detection import Detection
 from facekit.predict import BATCH, FaceModel, load
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)

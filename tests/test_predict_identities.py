@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 import pytest
 
-from facekit.bundle.zoo import load_bundle
-from facekit.enrollment.enrollment import Enrollment
+from facekit.bundle.identity import identity_vectors
+from facekit.bundle.load import load_bundle
+from facekit.enrollment.person import Enrollment
 from facekit.enrollment.store import write_enrollment
 from facekit.errors import BundleError, UsageError
-from facekit.features.identity import identity_vectors
-from facekit.heads.linear import LinearHead
-from facekit.home import enrolled_folder
+from facekit.heads.kinds import LinearHead
 from facekit.predict import load
+from facekit.system.home import enrolled_folder
 
 RNG = np.random.default_rng(0)
 #: A red and a blue face, with a little noise.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
 import facekit
@@ -13,9 +16,15 @@ def test_every_public_name_loads(name: str) -> None:
     assert name in dir(facekit)
 
 
-def test_all_is_sorted_and_complete() -> None:
-    assert len(set(facekit.__all__)) == len(facekit.__all__)
-    assert set(facekit.__all__) == {*facekit._HOMES, "__version__"}
+def test_the_public_names_are_all_that_is_shown() -> None:
+    assert dir(facekit) == sorted(set(facekit.__all__))
+
+
+def test_type_checkers_see_the_same_names_in_the_same_places() -> None:
+    tree = ast.parse(Path(facekit.__file__).read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    told = {a.name: node.module for node in block.body for a in node.names}
+    assert told == facekit._NAMES
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

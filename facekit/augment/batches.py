@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 
 from facekit.recipe.schema import AugmentSpec
 
-__all__ = ["augment_batch", "augment_crop"]
-
 Crop = NDArray[np.uint8]
 
 

@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 from facekit.errors import MissingExtraError, RecipeError
 from facekit.recipe.transfer import MixSpec
 
-__all__ = ["Mixer", "require_layers"]
-
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Batch = tuple[Images, Floats]

@@ -21,8 +21,6 @@ from facekit.errors import UsageError
 from facekit.frame import FaceFrame
 from facekit.recipe.enroll import PhotoAugmentSpec
 
-__all__ = ["augment_photos", "contact_sheet", "wide_crop"]
-
 Images = NDArray[np.uint8]
 
 #: Ranges of the augmentations that the recipe switches on and off by their

@@ -9,9 +9,7 @@ import keras
 from keras import layers
 
 from facekit.errors import RecipeError
-from facekit.recipe.network import BackboneSpec
-
-__all__ = ["BUILDERS", "build_parts", "read_weights"]
+from facekit.recipe.schema import BackboneSpec
 
 #: Families by the name of their builder, with the value range that their published
 #: preprocessing gives: "signed" is [-1, 1], "torch" is [0, 1] less ImageNet's mean by

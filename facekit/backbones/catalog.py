@@ -7,24 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from facekit.backbones.vggface_file import NAME as VGGFACE
+from facekit.backbones.vggface import NAME as VGGFACE
 from facekit.errors import RecipeError
-from facekit.recipe.network import BackboneSpec, Pool
+from facekit.recipe.schema import BackboneSpec, Pool
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = [
-    "FAMILIES",
-    "KEYS",
-    "build_backbone",
-    "check_backbone",
-    "check_family",
-    "config_of",
-    "last_stage",
-    "resolve_depth",
-    "spec_from_config",
-]
 
 #: Every family a recipe may name, and the keys of ``backbone`` that it reads beside
 #: ``family``, ``dropout`` and ``identity_size``.

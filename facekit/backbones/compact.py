@@ -12,9 +12,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from facekit.recipe.network import BackboneSpec
-
-__all__ = ["build_parts"]
+from facekit.recipe.schema import BackboneSpec
 
 
 def build_parts(crops: keras.KerasTensor, spec: BackboneSpec) -> dict[str, keras.KerasTensor]:

@@ -15,9 +15,7 @@ import keras
 from keras import layers
 
 from facekit.backbones.inputs import to_unit
-from facekit.recipe.network import BackboneSpec
-
-__all__ = ["BLOCKS", "build_parts"]
+from facekit.recipe.schema import BackboneSpec
 
 #: Dense blocks; convolutions are 1 + BLOCKS * 2 * layers + (BLOCKS - 1), which is
 #: the depth: 100 with 12 layers a block.

@@ -11,8 +11,6 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-__all__ = ["ChannelMix", "PixelMean", "to_bgr", "to_unit"]
-
 #: Shares of red, green and blue in grey (ITU-R BT.601), as OpenCV and Pillow have them.
 _LUMA: Final = ((0.299,), (0.587,), (0.114,))
 _REVERSED: Final = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))

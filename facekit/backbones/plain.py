@@ -6,9 +6,7 @@ import keras
 from keras import layers
 
 from facekit.backbones.inputs import to_unit
-from facekit.recipe.network import BackboneSpec
-
-__all__ = ["build_parts"]
+from facekit.recipe.schema import BackboneSpec
 
 
 def build_parts(crops: keras.KerasTensor, spec: BackboneSpec) -> dict[str, keras.KerasTensor]:

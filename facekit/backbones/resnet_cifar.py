@@ -16,9 +16,7 @@ import keras
 from keras import layers
 
 from facekit.backbones.inputs import PixelMean, to_unit
-from facekit.recipe.network import BackboneSpec
-
-__all__ = ["build_v1", "build_v2"]
+from facekit.recipe.schema import BackboneSpec
 
 _STAGES: Final = 3
 _WIDTH: Final = 16  # of the first stage; doubled from stage to stage

@@ -7,21 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from facekit.backbones.vggface_file import NAME as VGGFACE
+from facekit.backbones.vggface import NAME as VGGFACE
 from facekit.errors import RecipeError
-from facekit.recipe.network import BackboneSpec
+from facekit.recipe.schema import BackboneSpec
 
 if TYPE_CHECKING:
     import keras
-
-__all__ = [
-    "check_weights",
-    "hash_weights",
-    "licences_of",
-    "load_weights",
-    "name_weights",
-    "require_file",
-]
 
 
 #: Licence notes of published weights by family.
@@ -70,7 +61,7 @@ def load_weights(backbone: keras.Model, spec: BackboneSpec) -> None:
 def _read(spec: BackboneSpec) -> Mapping[str, Sequence[Any]]:
     """The weights of every layer that has any, by its name."""
     if spec.family == "vggface":
-        from facekit.backbones.vggface_file import read_file
+        from facekit.backbones.vggface import read_file
 
         return read_file(Path(spec.weights).expanduser())
     from facekit.backbones import applications

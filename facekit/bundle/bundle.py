@@ -13,10 +13,7 @@ from numpy.typing import NDArray
 from facekit.bundle.manifest import Manifest
 from facekit.bundle.session import OnnxBackbone
 from facekit.frame import FaceFrame
-from facekit.heads.activation import activate
-from facekit.heads.head import Head
-
-__all__ = ["POINTS", "Bundle", "Reading"]
+from facekit.heads.head import Head, activate
 
 #: The head that brings box-only detections into the frame; it is no answer.
 POINTS: Final = "points"

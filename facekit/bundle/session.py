@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from facekit.errors import BundleError, UsageError
 
-__all__ = ["OnnxBackbone", "cores"]
-
 #: Crops a run; bounds the memory.
 BATCH: Final = 32
 #: ONNX Runtime prints only what ends the process; errors reach us as exceptions.

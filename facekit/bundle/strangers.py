@@ -16,13 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.bundle.bundle import Bundle
+from facekit.bundle.identity import IDENTITY
 from facekit.bundle.manifest import read_manifest
 from facekit.errors import BundleError
-from facekit.features.identity import IDENTITY
 from facekit.heads.arrays import pack, unpack
 from facekit.labels import ATTRIBUTES
-
-__all__ = ["STRANGERS", "Strangers", "read_strangers", "render_strangers", "strangers_file"]
 
 #: The file's name inside a bundle, of those of the identity part.
 STRANGERS: Final = "strangers.npz"

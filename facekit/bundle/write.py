@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from facekit.bundle.bundle import Bundle
+from facekit.bundle.load import load_bundle
 from facekit.bundle.manifest import (
     MANIFEST,
     BackboneEntry,
@@ -26,12 +27,9 @@ from facekit.bundle.manifest import (
     render,
 )
 from facekit.bundle.session import OnnxBackbone
-from facekit.bundle.zoo import load_bundle
 from facekit.errors import BundleError, UsageError
 from facekit.frame import FaceFrame
 from facekit.heads.head import Head
-
-__all__ = ["BundleContents", "add_file", "add_head", "write_bundle"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,20 +8,19 @@ stopped by the user.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from facekit import __version__
+from facekit._version import __version__
 from facekit.cli import (
     audit,
-    bench,
     compare,
     data,
     demo,
     doctor,
     enroll,
-    enrolled,
     evaluate,
     models,
     predict,
@@ -30,9 +29,8 @@ from facekit.cli import (
     sweep,
     transfer,
 )
+from facekit.cli import enroll as enrolled
 from facekit.errors import FacekitError
-
-__all__ = ["app", "main"]
 
 # Plain help and plain errors: rich would double the time that --help takes.
 app = typer.Typer(
@@ -59,7 +57,6 @@ app.add_typer(recipes.app, name="recipes")
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.command("doctor")(doctor.doctor)
-app.command("bench")(bench.bench)
 
 
 def _print_version(wanted: bool) -> None:
@@ -80,10 +77,10 @@ def _root(
     """Hold the options that every verb shares."""
 
 
-def main() -> None:
-    """Run the command line; what the user can mend becomes one line and exit code 2."""
+def main(command: Callable[[], object] = app) -> None:
+    """Run a command line; what the user can mend becomes one line and exit code 2."""
     try:
-        app()
+        command()
     except FacekitError as error:
         line = str(error)
     except OSError as error:  # a full disk, a folder that may not be written

@@ -10,8 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["audit"]
-
 _EXCLUDE = "duplicates,conflicts,broken"
 _PROBED = ("accuracy", "unseen")
 
@@ -50,8 +48,8 @@ def audit(
     ] = False,
 ) -> None:
     """Find copies, bad pictures and likely wrong labels."""
-    from facekit.cli.tables import print_json
-    from facekit.workflows import audit as workflow
+    from facekit.cli.output import print_json
+    from facekit.workflows.audit import run as workflow
 
     choices = [word.strip() for word in exclude.split(",") if word.strip()]
     with redirect_stdout(sys.stderr):  # whatever a library prints stays out of the answer
@@ -75,8 +73,8 @@ def audit(
 
 
 def _show(record: Mapping[str, Any]) -> None:
-    from facekit.cli.tables import print_table
-    from facekit.workflows.findings import FINDINGS
+    from facekit.cli.output import print_table
+    from facekit.workflows.audit.findings import FINDINGS
 
     splits = list(record["splits"])
     title = f"{record['dataset']}: {record['n']:,} pictures"

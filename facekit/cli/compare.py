@@ -9,8 +9,6 @@ import typer
 
 from facekit.errors import UsageError
 
-__all__ = ["compare"]
-
 
 def compare(
     runs: Annotated[
@@ -27,7 +25,7 @@ def compare(
     """Put runs side by side: accuracy, size, time."""
     from dataclasses import asdict
 
-    from facekit.cli.tables import print_json, print_table
+    from facekit.cli.output import print_json, print_table
     from facekit.report.compare import SHORT_COLUMNS, markdown_table, short_rows
     from facekit.workflows.compare import compare_notes, read_runs, write_comparison
 

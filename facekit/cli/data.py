@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["app"]
-
 app = typer.Typer(
     help="Show dataset cards and kept features; write TFRecords.",
     rich_markup_mode=None,
@@ -25,7 +23,7 @@ def _default(context: typer.Context) -> None:
 @app.command("list")
 def list_() -> None:
     """List the data sets that facekit knows."""
-    from facekit.cli.tables import print_table
+    from facekit.cli.output import print_table
     from facekit.datasets.cards import card_files, read_card
 
     cards = {name: read_card(path) for name, path in card_files().items()}
@@ -36,7 +34,7 @@ def list_() -> None:
 @app.command("show")
 def show(name: Annotated[str, typer.Argument(help="Name of the data set.")]) -> None:
     """Print the card of a data set."""
-    from facekit.cli.choices import require_choice
+    from facekit.cli.options import require_choice
     from facekit.datasets.cards import card_files
 
     files = card_files()
@@ -50,9 +48,9 @@ def features(
     keys: Annotated[list[str] | None, typer.Argument(help="Which, by key; none for all.")] = None,
 ) -> None:
     """List the cached features of frozen backbones, or delete them."""
-    from facekit.cli.tables import print_table
-    from facekit.features.inventory import clear_sets, list_sets
-    from facekit.home import cache_folder
+    from facekit.cache.features import clear_sets, list_sets
+    from facekit.cli.output import print_table
+    from facekit.system.home import cache_folder
 
     root = cache_folder() / "features"
     if clear:
@@ -91,7 +89,7 @@ def export_tfrecord(
     ] = False,
 ) -> None:
     """Write FER-2013 as TFRecord files; needs the extra `train`."""
-    from facekit.cli.tables import print_json, print_table
+    from facekit.cli.output import print_json, print_table
     from facekit.workflows.export_tfrecord import export_tfrecord as export
 
     keys = {"image_key": image_key, "label_key": label_key}

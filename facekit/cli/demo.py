@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["demo"]
-
 
 def demo(
     out: Annotated[
@@ -20,7 +18,7 @@ def demo(
     A cartoon CelebA and a tiny backbone: no data, no network, under three
     minutes on two cores. Needs the extra `train`.
     """
-    from facekit.cli.tables import print_pairs
+    from facekit.cli.output import print_pairs
     from facekit.workflows.demo import demo as run
 
     result = run(out, say=lambda line: typer.echo(line, err=True))

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["doctor"]
-
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
@@ -17,7 +15,7 @@ def doctor(
 
     Exit code: 0 when predict can run, 1 when something it needs is broken.
     """
-    from facekit.cli.tables import print_json, print_table
+    from facekit.cli.output import print_json, print_table
     from facekit.workflows.doctor import examine
 
     checks = examine()

@@ -12,8 +12,6 @@ import typer
 
 from facekit.errors import UsageError
 
-__all__ = ["evaluate"]
-
 #: Column heads that let the table of attributes fit 80 characters.
 _SHORT: Final = {
     "balanced_accuracy": "balanced",
@@ -66,8 +64,8 @@ def evaluate(
     ] = False,
 ) -> None:
     """Measure a bundle beside the majority baseline."""
-    from facekit.cli.choices import require_choice
-    from facekit.cli.tables import print_json
+    from facekit.cli.options import require_choice
+    from facekit.cli.output import print_json
 
     require_choice("data set", dataset, _DATASETS)
     require_choice("--split", split, ("train", "val", "test"))
@@ -78,11 +76,11 @@ def evaluate(
     shared["exclude"] = exclude
     with redirect_stdout(sys.stderr):  # whatever a library prints stays out of the answer
         if dataset == "celeba":
-            from facekit.workflows.evaluate import evaluate_celeba
+            from facekit.workflows.evaluate.run import evaluate_celeba
 
             record = evaluate_celeba(data, source=source, **shared)
         else:
-            from facekit.workflows.evaluate_classes import evaluate_classes
+            from facekit.workflows.evaluate.run import evaluate_classes
 
             more: dict[str, Any] = {"labels": labels, "people": people, "aligned": aligned}
             more["sample"] = sample or 0
@@ -114,7 +112,7 @@ def _refuse_unused(
 
 
 def _show(record: Mapping[str, Any]) -> None:
-    from facekit.cli.tables import print_table
+    from facekit.cli.output import print_table
 
     title = "{task} on {dataset}/{split}, {n} images, model {model}".format(**record)
     rows = []
@@ -135,7 +133,7 @@ def _show(record: Mapping[str, Any]) -> None:
 
 def _show_confusion(names: list[str], confusion: list[list[int]]) -> None:
     """Rows are labels, columns answers; left out where it would not fit."""
-    from facekit.cli.tables import print_table
+    from facekit.cli.output import print_table
 
     if len(names) > _MOST_COLUMNS:
         return

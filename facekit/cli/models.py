@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["app"]
-
 app = typer.Typer(
     help="List, show, add and fetch models.", rich_markup_mode=None, invoke_without_command=True
 )
@@ -24,8 +22,8 @@ def _default(context: typer.Context) -> None:
 @app.command("list")
 def list_(as_json: _Json = False) -> None:
     """List bundles and detector files with their provenance."""
-    from facekit.cli.tables import print_json, print_pairs, print_table
-    from facekit.home import home
+    from facekit.cli.output import print_json, print_pairs, print_table
+    from facekit.system.home import home
     from facekit.workflows.models import cache_sizes, model_rows
 
     rows = model_rows()
@@ -49,8 +47,8 @@ def show(
     ] = False,
 ) -> None:
     """Check a bundle's hashes and print its manifest, or its card."""
+    from facekit.bundle.load import load_bundle
     from facekit.bundle.manifest import MANIFEST
-    from facekit.bundle.zoo import load_bundle
 
     folder = load_bundle(model).folder
     text = (folder / ("card.md" if card else MANIFEST)).read_text(encoding="utf-8")
@@ -87,8 +85,8 @@ def strangers(
     ] = None,
 ) -> None:
     """Put vectors of strangers into a model, which `facekit enroll` needs; no pictures."""
-    from facekit.bundle.zoo import find_bundle, load_bundle
-    from facekit.workflows.strangers import add_strangers, make_strangers
+    from facekit.bundle.load import find_bundle, load_bundle
+    from facekit.workflows.pretrain.strangers import add_strangers, make_strangers
 
     folder = find_bundle(model)
     made = make_strangers(load_bundle(folder), data, part=part, people_limit=people, seed=seed)

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facekit.cli.inputs import Failure, expand
+from facekit.cli.options import Failure, expand
 from facekit.errors import FacekitError, UsageError
 
 if TYPE_CHECKING:
     from facekit.predict import FaceModel
 
-__all__ = ["predict"]
 
 Record = dict[str, Any]
 
@@ -84,13 +83,13 @@ def _load(model: str | None, detector: str, identities: str) -> FaceModel:
     with warnings.catch_warnings():  # they are told below, without Python's own words
         warnings.filterwarnings("ignore", "not looked for")
         loaded = load(model, detector=detector, identities=wanted)
-    for reason in loaded.roll.left_out.values():
+    for reason in loaded.gallery.left_out.values():
         typer.echo(f"facekit: not looked for: {reason}", err=True)
     return loaded
 
 
 def _sinks(stack: ExitStack, as_json: bool, jsonl: Path | None) -> list[Callable[[Record], None]]:
-    from facekit.cli.outputs import JsonLines, JsonList, PeopleTable
+    from facekit.cli.output import JsonLines, JsonList, PeopleTable
 
     sinks: list[Callable[[Record], None]] = []
     if jsonl:
@@ -124,7 +123,7 @@ def _records(model: FaceModel, items: Iterable[Path | Failure]) -> Iterator[Reco
 
 
 def _failure(failure: Failure) -> Record:
-    from facekit.analysis import Analysis
+    from facekit.results import Analysis
 
     return Analysis(failure.path, failure.error).record()
 
@@ -138,7 +137,7 @@ def _make(folder: Path) -> None:
 
 def _annotate(record: Record, folder: Path) -> bool:
     """Save the picture of a record with its boxes; False, and a warning, if that fails."""
-    from facekit.crops.decode import read_picture
+    from facekit.photos.image import read_picture
     from facekit.report.annotate import draw_faces, save_beside
 
     path = Path(record["path"])

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["pretrain"]
-
 _SOURCES = ("celeba", "tfds")
 
 
@@ -49,13 +47,13 @@ def pretrain(
     ] = None,
 ) -> None:
     """Train the shared backbone; needs the extra `train`."""
-    from facekit.cli.choices import require_choice
-    from facekit.cli.tables import print_pairs
+    from facekit.cli.options import require_choice
+    from facekit.cli.output import print_pairs
 
     require_choice("data set", dataset, ("celeba",))
     if source is not None:
         require_choice("--source", source, _SOURCES)
-    from facekit.workflows.pretrain import pretrain as run
+    from facekit.workflows.pretrain.run import pretrain as run
 
     result = run(
         data,

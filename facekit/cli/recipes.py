@@ -6,8 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["app"]
-
 app = typer.Typer(
     help="List, show and check recipes.", rich_markup_mode=None, invoke_without_command=True
 )
@@ -27,7 +25,7 @@ def _default(context: typer.Context) -> None:
 @app.command("list")
 def list_() -> None:
     """List the shipped recipes."""
-    from facekit.cli.tables import print_table
+    from facekit.cli.output import print_table
     from facekit.recipe.load import list_recipes
 
     rows = [(recipe.name, recipe.kind, recipe.summary) for recipe in list_recipes()]
@@ -47,7 +45,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print a recipe with every key: what it extends, defaults and overrides resolved."""
-    from facekit.cli.tables import print_json
+    from facekit.cli.output import print_json
     from facekit.errors import UsageError
     from facekit.recipe.load import base_recipes, find_recipe, load_recipe, to_toml
 
@@ -72,7 +70,7 @@ def show(
 
 
 def _print_network(told: dict[str, Any], as_json: bool) -> None:
-    from facekit.cli.tables import print_json, print_pairs, print_table
+    from facekit.cli.output import print_json, print_pairs, print_table
 
     if as_json:
         print_json(told)

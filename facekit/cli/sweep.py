@@ -10,9 +10,7 @@ import typer
 from facekit.errors import UsageError
 
 if TYPE_CHECKING:
-    from facekit.workflows.sweep_runs import SweepResult
-
-__all__ = ["sweep"]
+    from facekit.workflows.sweep.run import SweepResult
 
 
 def sweep(
@@ -64,7 +62,7 @@ def sweep(
 
     Every run has a folder of its own. Exit code 1 when one of them failed.
     """
-    from facekit.workflows.sweep_runs import SweepInputs, make_runs, open_sweep, survey
+    from facekit.workflows.sweep.run import SweepInputs, make_runs, open_sweep, survey
 
     if sum((slurm is not None, dry_run, only is not None)) > 1:
         raise UsageError("--slurm, --dry-run and --only exclude each other: choose one")
@@ -73,8 +71,8 @@ def sweep(
     goes_on = resume or (looks and out is not None)
     plan = open_sweep(recipe, sets or (), inputs, out=out, resume=goes_on)
     if slurm is not None:
-        from facekit.workflows.sweep_runs import arguments_of
-        from facekit.workflows.sweep_script import write_script
+        from facekit.workflows.sweep.run import arguments_of
+        from facekit.workflows.sweep.slurm import write_script
 
         write_script(plan, arguments_of(plan, inputs), slurm)
     result = survey(plan) if looks else make_runs(plan, inputs, only=only, say=_tell)
@@ -91,7 +89,7 @@ def _tell(line: str) -> None:
 
 def _show(result: SweepResult, *, as_json: bool, looks: bool) -> None:
     """The table of what is finished; of a sweep that is only looked at, its runs."""
-    from facekit.cli.tables import print_json, print_table
+    from facekit.cli.output import print_json, print_table
 
     if as_json:
         print_json(result.record())

@@ -8,8 +8,6 @@ from typing import Annotated, Final
 
 import typer
 
-__all__ = ["transfer"]
-
 _DATASETS: Final = ("fer", "folder", "ckplus", "tfrecord")
 
 
@@ -55,8 +53,8 @@ def transfer(
     ] = False,
 ) -> None:
     """Learn classes on the frozen backbone, or train it on."""
-    from facekit.cli.choices import require_choice
-    from facekit.cli.tables import print_pairs
+    from facekit.cli.options import require_choice
+    from facekit.cli.output import print_pairs
     from facekit.recipe.transfer import RUNGS
 
     require_choice("data set", dataset, _DATASETS)
@@ -64,7 +62,7 @@ def transfer(
         require_choice("--rung", rung, RUNGS)
     if labels is not None:
         require_choice("--labels", labels, ("fer", "ferplus"))
-    from facekit.workflows.transfer import transfer as run
+    from facekit.workflows.transfer.run import transfer as run
 
     result = run(
         dataset,

@@ -13,12 +13,10 @@ from typing import Final
 
 import numpy as np
 
-from facekit.datasets.class_folders import list_classes
+from facekit.datasets.folder import list_classes
 from facekit.datasets.table import Issues, Table
 from facekit.errors import DataError
 from facekit.labels import EMOTIONS, NOT_OURS, emotion_index
-
-__all__ = ["read_ckplus"]
 
 _PERSON: Final = re.compile(r"(S\d+)_", re.IGNORECASE)
 

@@ -13,22 +13,22 @@ The original::
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
+import csv
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facekit.datasets.celeba import SPLITS, require_splits
-from facekit.datasets.class_folders import list_classes, split_folders
-from facekit.datasets.fer_csv import read_pixel_csv
-from facekit.datasets.fer_votes import read_votes_by_file, read_votes_by_row
+from facekit.datasets.folder import list_classes, split_folders
 from facekit.datasets.table import Issues, Table
 from facekit.errors import DataError, UsageError
 from facekit.labels import EMOTIONS, emotion_index
-
-__all__ = ["LABELS", "read_fer"]
 
 #: Whose labels: FER-2013's own, or the votes of FER+.
 LABELS: Final[tuple[str, ...]] = ("fer", "ferplus")
@@ -152,3 +152,245 @@ def _shares(votes: NDArray[np.float32]) -> NDArray[np.float32]:
     total = votes.sum(1, keepdims=True)
     shares: NDArray[np.float32] = votes / np.maximum(total, 1)
     return shares
+
+
+# ``fer2013.csv``: 48x48 grey pictures as rows of numbers.
+
+#: Height and width of the pictures in pixels.
+SIDE: Final = 48
+#: The Usage column, by our splits.
+USAGES: Final[dict[str, str]] = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
+_COLUMNS: Final = ("emotion", "pixels", "Usage")
+_LABELS: Final = {str(i): i for i in range(len(EMOTIONS))}
+
+
+@dataclass(frozen=True)
+class PixelRows:
+    """Pictures of the csv, handed out as PNG bytes (a ``ByteStream``).
+
+    Attributes:
+        pixels: uint8 array of shape (n, 48, 48).
+        labels: int64 array of shape (n,) in the order of ``EMOTIONS``.
+        splits: str array of shape (n,).
+        rows: int64 array of shape (n,): place of each in the whole csv, from 0.
+        usages: The Usage of every row of the csv, kept or not.
+        bad_pixels: Lines of the csv whose pixels cannot be used.
+        bad_labels: Lines of the csv whose emotion or Usage is unknown.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    splits: NDArray[np.str_]
+    rows: NDArray[np.int64]
+    usages: list[str]
+    bad_pixels: tuple[str, ...]
+    bad_labels: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def ids(self) -> list[str]:
+        """Such as ``train/angry/00012``: split, emotion and row of the csv."""
+        keys = zip(self.splits.tolist(), self.labels.tolist(), self.rows.tolist(), strict=True)
+        return [f"{split}/{EMOTIONS[label]}/{row:05d}" for split, label, row in keys]
+
+    def stream(self, rows: NDArray[np.int64]) -> Iterator[bytes]:
+        """Yield the pictures of the given rows as PNG."""
+        for row in rows:
+            good, png = cv2.imencode(".png", self.pixels[row])
+            assert good
+            yield png.tobytes()
+
+
+def read_pixel_csv(path: Path, splits: tuple[str, ...]) -> PixelRows:
+    """Read the rows of some splits; damaged rows are named, not fatal.
+
+    Args:
+        path: Columns emotion (0 to 6), pixels (2,304 numbers in [0, 255], row by
+            row) and Usage, in any order; blanks around the names are tolerated.
+        splits: Which of "train", "val" and "test" to keep.
+
+    Returns:
+        The usable rows.
+
+    Raises:
+        DataError: No such columns, or no usable row of these splits though there
+            are damaged ones.
+    """
+    pixels, labels, kept, usages = bytearray(), [], [], []
+    bad: dict[str, list[str]] = {"pixels": [], "label": []}
+    for row, (emotion, text, usage) in enumerate(_rows(path)):
+        usages.append(usage)
+        split, label = USAGES.get(usage), _LABELS.get(emotion)
+        if split is None or label is None:
+            bad["label"].append(f"line {row + 2}")
+        elif split in splits:
+            values = _values(text)
+            if values is None:
+                bad["pixels"].append(f"line {row + 2}")
+                continue
+            pixels += values.tobytes()
+            labels.append(label)
+            kept.append((row, split))
+    if not kept and any(bad.values()):
+        raise DataError(_nothing_left(path, bad))
+    return PixelRows(
+        np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE),
+        np.array(labels, np.int64),
+        np.array([split for _, split in kept], "<U5"),
+        np.array([row for row, _ in kept], np.int64),
+        usages,
+        tuple(bad["pixels"]),
+        tuple(bad["label"]),
+    )
+
+
+def _rows(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Emotion, pixels and Usage of each row; missing cells are empty."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            header = [cell.strip().casefold() for cell in next(reader, [])]
+            missing = [name for name in _COLUMNS if name.casefold() not in header]
+            if missing:
+                raise DataError(
+                    f"{path} has no column {', '.join(missing)}; wanted are {', '.join(_COLUMNS)}, "
+                    "as in the original fer2013.csv"
+                )
+            emotion, pixels, usage = (header.index(name.casefold()) for name in _COLUMNS)
+            for cells in reader:
+                cells += [""] * (len(header) - len(cells))
+                yield cells[emotion].strip(), cells[pixels], cells[usage].strip()
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read as a csv: {error}") from error
+
+
+def _values(text: str) -> NDArray[np.uint8] | None:
+    """2,304 numbers in [0, 255], or None."""
+    try:
+        with warnings.catch_warnings():  # text that is no number only warns
+            warnings.simplefilter("error", DeprecationWarning)
+            values = np.fromstring(text, dtype=np.int32, sep=" ")
+    except (ValueError, DeprecationWarning):
+        return None
+    if len(values) != SIDE * SIDE or values.min() < 0 or values.max() > 255:
+        return None
+    return values.astype(np.uint8)
+
+
+def _nothing_left(path: Path, bad: dict[str, list[str]]) -> str:
+    parts = [f"{len(lines):,} with unusable {what}" for what, lines in bad.items() if lines]
+    first = next(lines[0] for lines in bad.values() if lines)
+    return (
+        f"{path} has no usable picture of these splits: {' and '.join(parts)} (first {first}); "
+        f"wanted are emotion 0 to {len(EMOTIONS) - 1}, {SIDE * SIDE:,} pixels from 0 to 255 "
+        f"and Usage {', '.join(USAGES)}"
+    )
+
+
+# FER+: what ten people said about each picture of FER-2013.
+#
+# Barsoum et al., "Training Deep Networks for Facial Expression Recognition with
+# Crowd-Sourced Label Distribution", ICMI 2016.
+
+Votes = NDArray[np.float32]
+
+
+def read_votes_by_file(path: Path, ids: Sequence[str]) -> Votes:
+    """Votes of pictures in class folders.
+
+    Args:
+        path: Column ``file`` (``train/angry/x.png``; the suffix does not count) and
+            one column an emotion.
+        ids: Paths of the n pictures in the same form.
+
+    Returns:
+        float32 array of shape (n, 7): numbers of votes, 0 for an unlisted picture.
+
+    Raises:
+        DataError: No such file or column, a damaged row, or no picture is listed.
+    """
+    header, rows = _read(path)
+    if "file" not in header:
+        raise DataError(f"{path} has no column file, with names such as train/angry/x.png")
+    names = {
+        str(PurePosixPath(cells[header.index("file")]).with_suffix("")): cells for cells in rows
+    }
+    votes = np.zeros((len(ids), len(EMOTIONS)), np.float32)
+    listed = 0
+    pick = _columns(path, header)
+    for i, name in enumerate(ids):
+        cells = names.get(str(PurePosixPath(name).with_suffix("")))
+        if cells is not None:
+            votes[i] = _numbers(path, cells, pick)
+            listed += 1
+    if ids and not listed:
+        raise DataError(f"{path} lists none of the {len(ids):,} pictures, such as {ids[0]}")
+    return votes
+
+
+def read_votes_by_row(path: Path, usages: Sequence[str]) -> Votes:
+    """Votes of ``fer2013new.csv``, whose rows follow those of ``fer2013.csv``.
+
+    Args:
+        path: Column ``Usage`` and one column an emotion.
+        usages: The Usage of the n rows of ``fer2013.csv``.
+
+    Returns:
+        float32 array of shape (n, 7): numbers of votes.
+
+    Raises:
+        DataError: No such file or column, a damaged row, or the rows are others.
+    """
+    header, rows = _read(path)
+    if "usage" not in header:
+        raise DataError(f"{path} has no column Usage: take the official fer2013new.csv")
+    place = header.index("usage")
+    if [cells[place].strip() for cells in rows] != list(usages):
+        raise DataError(
+            f"{path} has {len(rows):,} rows that do not follow the {len(usages):,} of the pixel "
+            "csv (their Usage differs): take both files as they were published"
+        )
+    pick = _columns(path, header)
+    votes = [_numbers(path, cells, pick) for cells in rows]
+    return np.array(votes, np.float32).reshape(-1, len(EMOTIONS))
+
+
+def _read(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Names of the columns in lower case, and the rows."""
+    if not path.is_file():
+        raise DataError(f"{path} is missing: it holds the FER+ votes; or take --labels fer")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = [cells for cells in csv.reader(file) if cells]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read as a csv: {error}") from error
+    header = [cell.strip().casefold() for cell in lines[0]] if lines else []
+    short = next((i for i, cells in enumerate(lines) if len(cells) != len(header)), None)
+    if short is not None:
+        raise DataError(
+            f"{path}: line {short + 1} has {len(lines[short])} cells, the header {len(header)}"
+        )
+    return header, lines[1:]
+
+
+def _columns(path: Path, header: Sequence[str]) -> list[int]:
+    """Column of each of the seven emotions."""
+    places: dict[int, int] = {}
+    for column, name in enumerate(header):
+        try:
+            places[emotion_index(name)] = column
+        except KeyError:  # file names, contempt, unknown, no face
+            continue
+    missing = [name for i, name in enumerate(EMOTIONS) if i not in places]
+    if missing:
+        raise DataError(f"{path} has no column of votes for {', '.join(missing)}")
+    return [places[i] for i in range(len(EMOTIONS))]
+
+
+def _numbers(path: Path, cells: Sequence[str], pick: Sequence[int]) -> list[int]:
+    values = [cells[column].strip() or "0" for column in pick]  # blank: nobody voted
+    if not all(value.isdecimal() for value in values):
+        raise DataError(f"{path}: {','.join(cells)[:80]!r} has votes that are no whole numbers")
+    return [int(value) for value in values]

@@ -8,17 +8,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import csv
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facekit.datasets.class_folders import ClassFiles, list_classes, split_folders
-from facekit.datasets.people import people_from_names, read_people
 from facekit.datasets.table import Issues, Table
 from facekit.errors import DataError
-
-__all__ = ["read_folder"]
 
 
 def read_folder(
@@ -86,3 +88,187 @@ def _classes(folder: Path, listed: ClassFiles) -> tuple[str, ...]:
 def _persons(ids: list[str], known: dict[str, str]) -> NDArray[np.str_] | None:
     persons = [known.get(name, f"of {name}") for name in ids]
     return np.array(persons, np.str_) if known and len(set(persons)) > 1 else None
+
+
+# Class folders: one folder a class, perhaps inside one folder a split.
+
+#: What is taken for a picture by its name. HEIC cannot be decoded, but its error
+#: says so and what to do.
+PICTURE_SUFFIXES: Final = frozenset(
+    (".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg")
+    + (".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+)
+#: Folders that hold a split, in any case.
+SPLIT_FOLDERS: Final[dict[str, str]] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclass(frozen=True)
+class ClassFiles:
+    """Pictures in class folders, nothing opened.
+
+    Attributes:
+        ids: Paths relative to the folder, with forward slashes.
+        paths: The files, in the same order.
+        classes: Name of the class folder of each.
+        splits: "train", "val" or "test" for each.
+        others: Files beside them that are no pictures by their names.
+    """
+
+    ids: list[str]
+    paths: list[Path]
+    classes: list[str]
+    splits: list[str]
+    others: tuple[str, ...]
+
+
+def split_folders(folder: Path) -> list[tuple[Path, str]]:
+    """The folders that hold a split: those named so with class folders inside.
+
+    Args:
+        folder: Holds one folder a split, or one folder a class.
+
+    Returns:
+        Folder and split, in the order train, val, test; empty without any.
+
+    Raises:
+        DataError: The folder cannot be read.
+    """
+    found = [
+        (path, SPLIT_FOLDERS[path.name.casefold()])
+        for path in _folders(folder)
+        if path.name.casefold() in SPLIT_FOLDERS and _folders(path)
+    ]
+    order = list(SPLIT_FOLDERS.values())
+    return sorted(found, key=lambda pair: (order.index(pair[1]), pair[0].name))
+
+
+def list_classes(folder: Path, parts: list[tuple[Path, str]]) -> ClassFiles:
+    """List ``<part>/<class>/<picture>``; hidden files and folders are passed over.
+
+    Args:
+        folder: What the ids are relative to.
+        parts: Folders of class folders and the split of each.
+
+    Returns:
+        Pictures sorted by part, class folder and file name.
+
+    Raises:
+        DataError: A folder cannot be read.
+    """
+    listed = ClassFiles([], [], [], [], ())
+    others: list[str] = []
+    for part, split in parts:
+        for group in _folders(part):
+            for path in _entries(group):
+                name = path.relative_to(folder).as_posix()
+                if path.suffix.lower() not in PICTURE_SUFFIXES:
+                    others.append(name)
+                    continue
+                listed.ids.append(name)
+                listed.paths.append(path)
+                listed.classes.append(group.name)
+                listed.splits.append(split)
+    return ClassFiles(listed.ids, listed.paths, listed.classes, listed.splits, tuple(others))
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in _entries(folder) if path.is_dir()]
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What a folder holds, sorted by name; nothing hidden."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read as a folder: {error.strerror or error}") from None
+    return [folder / name for name in names]
+
+
+# Who is in each picture: from a csv, or from file names.
+
+#: ``anna__1.jpg`` is of anna, ``person_7_1.jpg`` of person_7.
+_NAMED: Final = re.compile(r"(?P<person>.+?)__.|(?P<number>person_[^_.\- ]+)", re.IGNORECASE)
+
+
+def people_from_names(ids: Sequence[str]) -> dict[str, str]:
+    """The people that file names tell.
+
+    Args:
+        ids: Paths with forward slashes; only the last part is looked at.
+
+    Returns:
+        Person by id, for those names that tell one.
+    """
+    found: dict[str, str] = {}
+    for name in ids:
+        match = _NAMED.match(PurePosixPath(name).name)
+        if match:
+            found[name] = match["person"] or match["number"]
+    return found
+
+
+def read_people(path: Path, ids: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The people that a csv tells.
+
+    Args:
+        path: Columns ``file`` and ``person``. A file is an id, or the last part of
+            one where only one id has it; rows with a blank person tell nothing.
+        ids: Paths with forward slashes.
+
+    Returns:
+        Person by id, and the files of the csv that are none of the ids.
+
+    Raises:
+        DataError: The csv cannot be read, lacks a column, names one picture twice
+            with different people, or none of the pictures.
+    """
+    by_name: dict[str, list[str]] = {}
+    for name in ids:
+        by_name.setdefault(PurePosixPath(name).name, []).append(name)
+    known = set(ids)
+    found: dict[str, str] = {}
+    missing: list[str] = []
+    for file, person in _rows(path):
+        also = by_name.get(file, [])
+        if file not in known and len(also) > 1:
+            raise DataError(f"{path}: {file!r} may be {also[0]} or {also[1]}: write the whole path")
+        name = file if file in known else next(iter(also), "")
+        if not name:
+            missing.append(file)
+        elif found.setdefault(name, person) != person:
+            raise DataError(
+                f"{path}: {file!r} is {found[name]!r} in one row, {person!r} in another"
+            )
+    if not found:
+        raise DataError(
+            f"{path} names none of the {len(ids):,} pictures; files are written like {ids[0]}"
+        )
+    return found, tuple(missing)
+
+
+def _rows(path: Path) -> list[tuple[str, str]]:
+    """File and person of each row that has both."""
+    try:
+        with path.expanduser().open(encoding="utf-8-sig", newline="") as file:
+            lines = [[cell.strip() for cell in cells] for cells in csv.reader(file) if cells]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read as a csv: {error}") from error
+    header = [name.casefold() for name in lines[0]] if lines else []
+    if "file" not in header or "person" not in header:
+        raise DataError(f"{path} has the columns {header[:6]}; wanted are file and person")
+    columns = header.index("file"), header.index("person")
+    rows = []
+    for cells in lines[1:]:
+        name, person = (cells[i] if i < len(cells) else "" for i in columns)
+        if name and person:
+            rows.append((name.replace("\\", "/").removeprefix("./"), person))
+    return rows

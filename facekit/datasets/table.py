@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["ByteStream", "Issues", "Table"]
 
 
 class ByteStream(Protocol):
@@ -122,3 +121,82 @@ class _Rows:
 
     def stream(self, rows: NDArray[np.int64]) -> Iterator[bytes]:
         return self.base.stream(self.index[rows])
+
+
+# Say what is wrong with a source: one line for errors, a table for people.
+
+_EXAMPLES = 3
+
+
+def issues_line(issues: Issues, total: int) -> str:
+    """What keeps a source from being used, in one line.
+
+    Args:
+        issues: What was found.
+        total: How many images were asked for.
+
+    Returns:
+        Such as ``"2 of 1,000 images cannot be used: 1 missing (000004.jpg), 1
+        unreadable (000007.jpg)"``; "" when nothing is wrong.
+    """
+    kinds = [("missing", issues.missing), ("unreadable", issues.unreadable)]
+    parts = [f"{len(ids):,} {kind} ({_examples(ids)})" for kind, ids in kinds if ids]
+    if not parts:
+        return ""
+    return f"{issues.blocking:,} of {total:,} images cannot be used: {', '.join(parts)}"
+
+
+def issues_table(issues: Issues) -> str:
+    """Kinds, counts and examples as a plain table.
+
+    Args:
+        issues: What was found.
+
+    Returns:
+        A header and three rows (a fourth where labels are no class), no trailing
+        line break.
+    """
+    rows = [
+        ("missing", "listed, not on disk", issues.missing),
+        ("unreadable", "empty or no picture", issues.unreadable),
+        ("unlisted", "on disk, not listed", issues.unlisted),
+    ]
+    if issues.mislabelled:
+        rows.append(("mislabelled", "label is no class", issues.mislabelled))
+    lines = [f"{'kind':<12}{'meaning':<21}{'images':>9}  examples"]
+    for kind, meaning, ids in rows:
+        line = f"{kind:<12}{meaning:<21}{len(ids):>9,}  {_examples(ids)}"
+        lines.append(line.rstrip())
+    return "\n".join(lines)
+
+
+def undecodable_line(errors: Mapping[str, str], ids: Sequence[str], total: int) -> str:
+    """Which images passed the first check and still are no pictures, in one line.
+
+    Args:
+        errors: Why, by id.
+        ids: Which, in the order of the source.
+        total: How many images were asked for.
+
+    Returns:
+        Such as ``"1 of 1,000 images cannot be used (000004.jpg: it is cut off)"``.
+    """
+    told = [f"{name}: {errors[name]}" if name in errors else name for name in ids[:_EXAMPLES]]
+    more = "; …" if len(ids) > _EXAMPLES else ""
+    return f"{len(ids):,} of {total:,} images cannot be used ({'; '.join(told)}{more})"
+
+
+def _examples(ids: tuple[str, ...]) -> str:
+    more = ", …" if len(ids) > _EXAMPLES else ""
+    return ", ".join(ids[:_EXAMPLES]) + more
+
+
+def tell_issues(table: Table, data: Path | None) -> None:
+    """Say on standard error what is wrong with a source.
+
+    Args:
+        table: As it was read.
+        data: The folder that the user named.
+    """
+    if table.issues.found:
+        sys.stderr.write(f"{data}:\n{issues_table(table.issues)}\n")

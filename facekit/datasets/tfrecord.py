@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,18 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.datasets.celeba import require_splits
+from facekit.datasets.folder import SPLIT_FOLDERS
 from facekit.datasets.table import Issues, Table
-from facekit.datasets.tfrecord_files import (
-    find_tensorflow,
-    first_value,
-    read_examples,
-    record_files,
-    split_of,
-)
-from facekit.datasets.tfrecord_labels import name_labels
-from facekit.errors import DataError, UsageError
-
-__all__ = ["IMAGE_KEY", "LABEL_KEY", "TEXT_KEY", "read_tfrecord", "write_tfrecord"]
+from facekit.errors import DataError, MissingExtraError, UsageError
+from facekit.labels import EMOTIONS, plain_class
+from facekit.system.terminal import silent_stderr
 
 #: Keys of TF-Slim's image records, which most tools write.
 IMAGE_KEY: Final = "image/encoded"
@@ -234,3 +228,200 @@ def _unusable(
         f"no record can be used: {len(wrong):,} labels are not {numbers} or a class name, "
         f"{len(blank):,} have no picture"
     )
+
+
+# TFRecord files: which there are, whose split they hold, and their examples.
+
+#: Records taken from TensorFlow at a time: one by one, handing over costs most.
+_BLOCK: Final = 32
+_FILE: Final = re.compile(r"\.(tfrecords?|tfrec|record)\b", re.IGNORECASE)
+
+
+def record_files(path: Path | str | Sequence[Path | str]) -> list[tuple[str, Path]]:
+    """Name and place of every file.
+
+    Args:
+        path: A file, several, or a folder whose files at any depth count.
+
+    Returns:
+        Pairs in the order given, sorted within a folder; the name of a file in a
+        folder is its path below the folder.
+
+    Raises:
+        DataError: A file is missing, two have one name, or there is none.
+    """
+    given = [Path(path)] if isinstance(path, (str, Path)) else [Path(one) for one in path]
+    found: dict[str, Path] = {}
+    for one in (one.expanduser() for one in given):
+        if one.is_dir():
+            inside = sorted(p for p in one.rglob("*") if _FILE.search(p.name) and p.is_file())
+            pairs = [(p.relative_to(one).as_posix(), p) for p in inside]
+        else:
+            pairs = [(one.name, one)]
+        for name, file in pairs:
+            if not file.is_file():
+                raise DataError(f"{file} is no file: name TFRecord files or a folder of them")
+            if found.setdefault(name, file) != file:
+                raise DataError(f"two files are called {name}: rename one, or name their folder")
+    if not found:
+        shown = ", ".join(map(str, given)) or "nothing"
+        raise DataError(f"{shown} holds no *.tfrecord, *.tfrec or *.record file")
+    return list(found.items())
+
+
+def split_of(name: str) -> str:
+    """The split that a word in a file's name tells, else "train"."""
+    words = re.split(r"[^a-z]+", name.casefold())
+    return next((SPLIT_FOLDERS[word] for word in words if word in SPLIT_FOLDERS), "train")
+
+
+def read_examples(file: Path) -> Iterator[dict[str, Any]]:
+    """Read the records of one file, in order.
+
+    Args:
+        file: TFRecord file; one that ends in ``.gz`` is unpacked.
+
+    Yields:
+        The features of each record by their keys.
+
+    Raises:
+        MissingExtraError: TensorFlow is not installed.
+        DataError: The file is damaged.
+    """
+    tf = find_tensorflow()
+    packing = "GZIP" if file.suffix.lower() == ".gz" else ""
+    try:
+        blocks = tf.data.TFRecordDataset(os.fspath(file), packing).batch(_BLOCK)
+        for block in blocks.as_numpy_iterator():
+            for record in block:
+                yield dict(tf.train.Example.FromString(record).features.feature)
+    except Exception as error:  # TensorFlow's and protobuf's own
+        raise DataError(
+            f"{file} is damaged or no TFRecord of tf.train.Example ({type(error).__name__}): "
+            "write or fetch it again"
+        ) from error
+
+
+def first_value(features: dict[str, Any], key: str) -> Any:
+    """First value of a feature: bytes, int or float; None where there is none."""
+    feature = features.get(key)
+    kind = feature.WhichOneof("kind") if feature is not None else None
+    values = getattr(feature, kind).value if kind else []
+    return values[0] if values else None
+
+
+def find_tensorflow() -> Any:
+    """TensorFlow, imported at the first call.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    # Its start-up notes are no business of somebody who reads a table.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with silent_stderr():
+            import tensorflow as tf
+
+            tf.constant(0)  # the first operation makes it speak
+    except ImportError as error:
+        advice = "pictures in class folders need no extra"
+        raise MissingExtraError("tensorflow", "train", advice) from error
+    return tf
+
+
+# Which class a record's label is: by its name where the record has one, else by number.
+
+
+def name_labels(
+    values: Sequence[Any],
+    texts: Sequence[str],
+    classes: Sequence[str] | None,
+    first_label: int,
+) -> tuple[tuple[str, ...], list[int | None]]:
+    """Classes and the class of each record.
+
+    Names count more than numbers, because tools number classes in different orders.
+    A name is found in any case, an emotion in any usual spelling.
+
+    Args:
+        values: Labels as written: a whole number, a name as bytes, or anything else.
+        texts: Names as written beside them; empty where there is none.
+        classes: Their names in the order of the numbers. None takes the names that
+            stand beside the numbers, and ``EMOTIONS`` where there are none, or where
+            the numbers are theirs.
+        first_label: Number of the first class, where numbers have no names.
+
+    Returns:
+        The class names, and for each record its position in them or None.
+
+    Raises:
+        DataError: ``classes`` is None and a number has two names, or two have one.
+    """
+    if classes is None:
+        named = _pair(values, texts)
+        names = _names(named)
+    else:
+        names = tuple(classes)
+        try:
+            named = _pair(values, texts)
+        except DataError:  # something else stands there, a caption say
+            named = {}
+        if not any(_find_label(text, names) is not None for text in named.values()):
+            named = {}
+    known: dict[Any, int | None] = {}
+    for value in values:
+        if value not in known:
+            known[value] = _place(value, names, named, first_label)
+    return names, [known[value] for value in values]
+
+
+def _place(
+    value: Any, names: tuple[str, ...], named: dict[int, str], first_label: int
+) -> int | None:
+    if isinstance(value, bytes):
+        return _find_label(value.decode("utf-8", "replace"), names)
+    if not isinstance(value, int):
+        return None
+    if named:
+        return _find_label(named[value], names) if value in named else None
+    return value - first_label if 0 <= value - first_label < len(names) else None
+
+
+def _pair(values: Sequence[Any], texts: Sequence[str]) -> dict[int, str]:
+    """Number -> name, of the records that have both; a negative number is no class."""
+    named: dict[int, str] = {}
+    for value, text in zip(values, texts, strict=True):
+        if not isinstance(value, int) or value < 0 or not text:
+            continue
+        other = named.setdefault(value, text)
+        if other != text:
+            raise DataError(
+                f"label {value} is called {other!r} and {text!r}: name the classes, such as "
+                "--set data.classes=['cat','dog']"
+            )
+    taken: dict[str, int] = {}
+    for value, text in named.items():
+        if taken.setdefault(plain_class(text), value) != value:
+            raise DataError(
+                f"labels {taken[plain_class(text)]} and {value} are both called {text!r}: name the "
+                "classes, such as --set data.classes=['cat','dog']"
+            )
+    return named
+
+
+def _names(named: dict[int, str]) -> tuple[str, ...]:
+    """Names by ascending number; the seven emotions where the numbers are theirs, from 0 or 1."""
+    found = {number: _find_label(text, EMOTIONS) for number, text in named.items()}
+    places = {number: place for number, place in found.items() if place is not None}
+    if len(places) == len(named):
+        shifts = {number - place for number, place in places.items()}
+        if len(named) == len(EMOTIONS) or shifts <= {0} or shifts <= {1}:
+            return EMOTIONS
+    return tuple(named[number] for number in sorted(named))
+
+
+def _find_label(name: str, names: Sequence[str]) -> int | None:
+    if name in names:
+        return list(names).index(name)
+    plain = [plain_class(one) for one in names]
+    return plain.index(plain_class(name)) if plain_class(name) in plain else None

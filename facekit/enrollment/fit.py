@@ -7,74 +7,34 @@ strangers who teach are other people than those who set the threshold.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facekit.bundle.identity import IDENTITY
 from facekit.bundle.strangers import Strangers
 from facekit.enrollment.folds import refuse_leak, session_folds
-from facekit.enrollment.opponents import Opponents, gather_opponents
+from facekit.enrollment.leaky import Splits, both_splits
+from facekit.enrollment.others import Opponents, gather_opponents
 from facekit.enrollment.rates import fit_probability, lower_bound, measure_fnmr
-from facekit.enrollment.scorer import fit_scorer, score
-from facekit.enrollment.splits import Splits, both_splits
+from facekit.enrollment.vectors import PhotoVectors
 from facekit.enrollment.words import say_all
-from facekit.errors import DataError
-from facekit.evaluation.claim import Claim, Passed, claim_fmr, slice_false_matches
-from facekit.evaluation.cohort import Cohort, all_cohorts, fmr_threshold
+from facekit.evaluation.claim import (
+    Claim,
+    Cohort,
+    Passed,
+    all_cohorts,
+    claim_fmr,
+    fmr_threshold,
+    slice_false_matches,
+)
 from facekit.evaluation.intervals import Interval
 from facekit.evaluation.verification import threshold_at_fmr
-from facekit.features.identity import IDENTITY
-from facekit.heads.linear import LinearHead
+from facekit.heads.kinds import LinearHead
+from facekit.heads.one_person import fit_scorer, score
 from facekit.recipe.enroll import EnrollHeadSpec, EnrollRecipe
 
-__all__ = ["Fitted", "PhotoVectors", "fit_enrollment"]
-
 Floats = NDArray[np.float32]
-
-#: Weight of a photo's plain view; all its augmented copies share the rest
-#: (data/trials.md).
-_PLAIN: Final = 0.8
-
-
-@dataclass(frozen=True, eq=False)
-class PhotoVectors:
-    """Views of the photos used: each as it is, and augmented copies of it.
-
-    Attributes:
-        vectors: float32 array of shape (v, d), rows of length 1.
-        photo: int64 array of shape (v,): which photo each shows, in [0, photos).
-        plain: bool array of shape (v,): one view of each photo is as it is.
-        session: int64 array of shape (photos,): photos of one sitting share one.
-        attributes: float32 array of shape (photos, 40), probabilities.
-    """
-
-    vectors: Floats
-    photo: NDArray[np.int64]
-    plain: NDArray[np.bool_]
-    session: NDArray[np.int64]
-    attributes: Floats
-
-    def __post_init__(self) -> None:
-        """Check that every photo has one plain view and everything fits."""
-        n, views = len(self.session), len(self.vectors)
-        lengths = (len(self.photo), len(self.plain), len(self.attributes))
-        if not n or lengths != (views, views, n) or not np.isfinite(self.vectors).all():
-            raise DataError(f"{views} views {lengths} of {n} photos do not fit together")
-        if not np.array_equal(np.sort(self.photo[self.plain]), np.arange(n)):
-            raise DataError(f"each of {n} photos needs exactly one view as it is")
-
-    def weights(self) -> NDArray[np.float64]:
-        """How much each view counts: photos count the same."""
-        copies = np.bincount(self.photo[~self.plain], minlength=len(self.session))[self.photo]
-        shared = (1 - _PLAIN) / np.maximum(copies, 1)
-        return np.where(self.plain, np.where(copies, _PLAIN, 1.0), shared)
-
-    def plain_views(self) -> Floats:
-        """float32 array of shape (photos, d): each photo as it is, in order."""
-        out = np.empty((len(self.session), self.vectors.shape[1]), np.float32)
-        out[self.photo[self.plain]] = self.vectors[self.plain]
-        return out
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from facekit.errors import DataError
 
-__all__ = ["refuse_leak", "session_folds", "split_people"]
-
 #: Most folds of the cross-validation; each fits a neuron anew.
 _MOST_FOLDS: Final = 12
 

@@ -8,10 +8,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from facekit.analysis import Box
-from facekit.evaluation.quality import FaceQuality
-
-__all__ = ["CODES", "Code", "Photo", "Trace"]
+from facekit.photos.quality import FaceQuality
+from facekit.results import Box
 
 Floats = NDArray[np.float32]
 Code = Literal[

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from facekit.evaluation.claim import Claim
 from facekit.evaluation.intervals import Interval, clopper_pearson, rule_of_three
 
-__all__ = ["Fnmr", "fit_probability", "lower_bound", "measure_fnmr"]
-
 Floats = NDArray[np.float64]
 
 #: Photos of one person scatter about half as much as strangers' scores (12 people

@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facekit.enrollment.opponents import Opponents
+from facekit.enrollment.leaky import Splits
+from facekit.enrollment.others import Opponents
 from facekit.enrollment.rates import Fnmr
-from facekit.enrollment.splits import Splits
 from facekit.evaluation.claim import Claim, percent
-
-__all__ = ["say_all"]
 
 
 def say_all(

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facekit.evaluation.intervals import Interval, bootstrap
-from facekit.evaluation.weighted_classes import CLASS_METRICS, WeightedClasses
-
-__all__ = ["Difference", "mcnemar", "paired_difference"]
+from facekit.evaluation.weighted import CLASS_METRICS, WeightedClasses
 
 
 @dataclass(frozen=True)

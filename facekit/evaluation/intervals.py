@@ -12,18 +12,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "Interval",
-    "bootstrap",
-    "centred_interval",
-    "clopper_pearson",
-    "draw_counts",
-    "resample",
-    "rule_of_three",
-    "strangers_needed",
-    "wilson",
-]
-
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
 

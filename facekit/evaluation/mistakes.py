@@ -11,10 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facekit.evaluation.reliability import checked_probabilities
-from facekit.evaluation.weighted_classes import checked_classes
-
-__all__ = ["Wrong", "WrongClass", "most_confident_mistakes", "most_confident_wrong_classes"]
+from facekit.evaluation.calibration import checked_probabilities
+from facekit.evaluation.weighted import checked_classes
 
 
 @dataclass(frozen=True)

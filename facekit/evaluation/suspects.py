@@ -22,8 +22,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["FOLDS", "Suspect", "fold_numbers", "likely_wrong", "likely_wrong_attributes"]
-
 #: Parts of a cross-validation.
 FOLDS: Final = 5
 

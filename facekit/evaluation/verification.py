@@ -15,19 +15,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "FMRS",
-    "VERIFICATION_METRICS",
-    "Det",
-    "auc",
-    "det",
-    "eer",
-    "fnmr_at_fmr",
-    "threshold_at_fmr",
-    "verification_metrics",
-    "weighted_verification",
-]
-
 Floats = NDArray[np.float64]
 
 #: The false match rates that are reported, by the name of their FNMR.

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facekit.evaluation.reliability import BINS, bin_index, checked_probabilities
+from facekit.evaluation.calibration import BINS, bin_index, checked_probabilities
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
-
-__all__ = ["METRICS", "WeightedAttributes"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -150,3 +148,141 @@ def _columns(values: ArrayLike, k: int, what: str) -> Floats:
     if out.shape not in ((), (k,)):
         raise ValueError(f"{what} {out.shape} must have one entry for each of {k} attributes")
     return np.broadcast_to(out, (k,))
+
+
+# Measures of answers that exclude each other, under many row weightings at once.
+#
+# With every weight 1 these are the plain measures; with bootstrap counts, those
+# of the resampled images. Everything follows from a few sums over the rows, so
+# 1,000 weightings of 3,589 images take a tenth of a second.
+
+#: Measures over all classes, in the order of the arrays below.
+CLASS_METRICS: Final = (
+    "accuracy",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "balanced_accuracy",
+    "ece",
+    "nll",
+    "majority_accuracy",
+)
+#: Measures of one class, in the order of the arrays below.
+PER_CLASS: Final = ("precision", "recall", "f1")
+
+#: A probability of exactly 0 would make the mean log loss infinite.
+_SMALLEST: Final = 1e-12
+
+
+class WeightedClasses:
+    """Labels and answers over k classes, ready to be measured.
+
+    Args:
+        labels: int array of shape (n,) with classes in [0, k), -1 for unknown.
+        probabilities: float array of shape (n, k), in [0, 1]; rows sum to 1.
+        majority: The commonest class of the training data, in [0, k), or None
+            to take it from these labels, which flatters the baseline.
+
+    Attributes:
+        k: Number of classes.
+        known: bool array of shape (n,), labels that are not -1.
+        labels: int64 array of shape (n,).
+        answers: int64 array of shape (n,), the likeliest class of each row.
+        sure: float64 array of shape (n,), the probability of that class.
+
+    Raises:
+        ValueError: Shapes do not fit, a label is no class, nothing is known, or
+            a row is no distribution.
+    """
+
+    def __init__(
+        self, labels: ArrayLike, probabilities: ArrayLike, majority: int | None = None
+    ) -> None:
+        self.labels, chance = checked_classes(labels, probabilities)
+        self.k = k = chance.shape[1]
+        self.known = self.labels >= 0
+        rows = np.flatnonzero(self.known)
+        if not rows.size:
+            raise ValueError("no row has a known label")
+        if majority is not None and not 0 <= majority < k:
+            raise ValueError(f"majority is {majority}, classes are 0 to {k - 1}")
+        self.answers, self.sure = chance.argmax(1), chance.max(1)
+        counts = np.bincount(self.labels[rows], minlength=k)
+        self._majority = int(counts.argmax()) if majority is None else majority
+        self._sums = self._matrix(rows, chance)
+
+    def _matrix(self, rows: NDArray[np.int64], chance: Floats) -> csr_matrix:
+        """Sparse (3k + bins + 1, n): support, answers, hits, gaps by bin, loss."""
+        from scipy.sparse import csr_matrix
+
+        k, truth, said = self.k, self.labels[rows], self.answers[rows]
+        right = said == truth
+        gap = self.sure[rows] - right
+        loss = -np.log(np.maximum(chance[rows, truth], _SMALLEST))
+        one = np.ones(rows.size)
+        place = [truth, k + said, 2 * k + truth[right], 3 * k + bin_index(self.sure[rows])]
+        place.append(np.full(rows.size, 3 * k + BINS))
+        data = np.concatenate([one, one, one[right], gap, loss])
+        column = np.concatenate([rows, rows, rows[right], rows, rows])
+        shape = (3 * k + BINS + 1, self.labels.size)
+        return csr_matrix((data, (np.concatenate(place), column)), shape=shape)
+
+    def measure(self, weights: NDArray[np.floating]) -> tuple[Floats, Floats]:
+        """Every measure under every weighting.
+
+        The macro measures go over the classes that have weight among the labels;
+        a class of these that is never answered has precision 0 (as in
+        scikit-learn). Balanced accuracy is by definition the macro recall.
+
+        Args:
+            weights: float array of shape (n, r), how often each row counts.
+
+        Returns:
+            float64 array of shape (8, r) in the order of ``CLASS_METRICS``, and
+            of shape (3, k, r) in the order of ``PER_CLASS``, NaN for a class
+            without weight among the labels.
+        """
+        k = self.k
+        sums = np.asarray(self._sums @ weights, np.float64)
+        support, answered, right = sums[: 3 * k].reshape(3, k, -1)
+        total = support.sum(0)
+        with np.errstate(invalid="ignore", divide="ignore"):  # NaN on purpose
+            recall = right / support
+            precision = right / np.maximum(answered, 1e-30)  # 0/0 only where right is 0
+            each = np.stack([precision, recall, 2 * right / (support + answered)])
+            each[:, support == 0] = np.nan
+            macro = np.where(support > 0, each, 0).sum(1) / (support > 0).sum(0)
+            gaps = np.abs(sums[3 * k : -1]).sum(0)
+            shares = np.stack([right.sum(0), gaps, sums[-1], support[self._majority]]) / total
+        accuracy, ece, nll, majority = shares
+        return np.stack([accuracy, *macro, macro[1], ece, nll, majority]), each
+
+    def confusion(self) -> NDArray[np.int64]:
+        """int64 array of shape (k, k): rows are labels, columns are answers."""
+        cell = self.k * self.labels[self.known] + self.answers[self.known]
+        return np.bincount(cell, minlength=self.k**2).reshape(self.k, self.k)
+
+
+def checked_classes(
+    labels: ArrayLike, probabilities: ArrayLike
+) -> tuple[NDArray[np.int64], Floats]:
+    """Labels as int64 (n,) and probabilities as float64 (n, k), fitting and sane.
+
+    Raises:
+        ValueError: Shapes do not fit, a label is no class, or a row is no
+            distribution.
+    """
+    truth, chance = np.asarray(labels), np.asarray(probabilities, np.float64)
+    if chance.ndim != 2 or chance.shape[1] < 2 or truth.shape != chance.shape[:1]:
+        raise ValueError(
+            f"labels {truth.shape} and probabilities {chance.shape} must be (n,) and (n, k), "
+            "with k at least 2"
+        )
+    truth = truth.astype(np.int64)
+    if truth.size and not (truth.min() >= -1 and truth.max() < chance.shape[1]):
+        raise ValueError(f"labels must lie in [-1, {chance.shape[1] - 1}]")
+    if chance.size and not (chance.min() >= 0 and np.allclose(chance.sum(1), 1, atol=1e-3)):
+        raise ValueError(
+            "each row of probabilities must sum to 1 without NaN; pass logits through a softmax"
+        )
+    return truth, chance

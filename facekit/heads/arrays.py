@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from facekit.errors import BundleError
 
-__all__ = ["pack", "unpack"]
-
 Arrays = Mapping[str, NDArray[Any]]
 
 #: What a damaged or foreign file makes NumPy and zipfile raise.

@@ -7,18 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self, get_args
+from typing import Any, ClassVar, Final, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facekit.atomic import write_atomically
 from facekit.errors import BundleError
-from facekit.heads.activation import Activation, activate
 from facekit.heads.arrays import pack
-from facekit.heads.parts import read_parts
-
-__all__ = ["CHANNELS", "Head", "float32"]
+from facekit.system.files import write_atomically
 
 Floats = NDArray[np.float32]
 
@@ -226,3 +222,77 @@ def float32(name: str, value: ArrayLike) -> Floats:
     if not np.isfinite(array).all():
         raise ValueError(f"{name} holds numbers that are not finite")
     return array
+
+
+# Logits to scores.
+
+Activation = Literal["sigmoid", "softmax", "none"]
+
+#: The logit beyond which exp overflows float32 or a probability is exactly 0 or 1.
+_LOGIT_LIMIT: Final = 80.0
+
+
+def activate(logits: Floats, activation: Activation) -> Floats:
+    """Logits to scores.
+
+    Args:
+        logits: float array of shape (n, k).
+        activation: "sigmoid" (each label by itself), "softmax" (the labels
+            exclude each other) or "none" (the numbers themselves).
+
+    Returns:
+        float32 array of shape (n, k); within [0, 1] unless "none".
+    """
+    if activation == "none":
+        return logits.astype(np.float32, copy=False)
+    if activation == "sigmoid":
+        limited = np.clip(logits, -_LOGIT_LIMIT, _LOGIT_LIMIT)
+        scores = 1 / (1 + np.exp(-limited))
+    else:
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        scores = powers / powers.sum(axis=1, keepdims=True)
+    return np.asarray(scores, np.float32)
+
+
+# Named parts of an embedding side by side, as heads read them.
+
+
+def read_parts(
+    embedding: Mapping[str, NDArray[Any]],
+    parts: tuple[str, ...],
+    channels: Mapping[str, Floats] | None = None,
+) -> Floats:
+    """The named parts of an embedding, flattened and side by side.
+
+    Args:
+        embedding: float arrays of shape (n, ...) by part name.
+        parts: Which parts, in which order.
+        channels: By part name, float array of shape (c, r) that the last axis is
+            multiplied with first (the same at every place of a grid).
+
+    Returns:
+        float32 array of shape (n, d).
+
+    Raises:
+        BundleError: The embedding lacks a part.
+    """
+    missing = [name for name in parts if name not in embedding]
+    if missing:
+        raise BundleError(
+            f"the embedding has no part {missing[0]!r}, only {', '.join(embedding) or 'none'}: "
+            "use the head with the backbone it was made for"
+        )
+    arrays = [np.asarray(embedding[name], np.float32) for name in parts]
+    if channels:
+        try:
+            arrays = [
+                value @ channels[name] if name in channels else value
+                for name, value in zip(parts, arrays, strict=True)
+            ]
+        except ValueError as error:
+            raise BundleError(
+                "the embedding's parts have other channels than the head reads: "
+                "use the head with the backbone it was made for"
+            ) from error
+    flat = [array.reshape(len(array), math.prod(array.shape[1:])) for array in arrays]
+    return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)

@@ -8,8 +8,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["fit_channels", "fit_components"]
-
 Floats = NDArray[np.float32]
 
 #: Rows that components are found from; more change them little.

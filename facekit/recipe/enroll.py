@@ -8,14 +8,6 @@ from pydantic import Field, model_validator
 
 from facekit.recipe.schema import ExpectedSpec, Name, NonNegative, Share, Spec
 
-__all__ = [
-    "ClaimSpec",
-    "EnrollHeadSpec",
-    "EnrollRecipe",
-    "PhotoAugmentSpec",
-    "QualitySpec",
-]
-
 
 class PhotoAugmentSpec(Spec):
     """Augmented copies of every photo used; shares are probabilities.

@@ -6,34 +6,21 @@ Recipes ship inside the wheel; an editable install reads the repository folder.
 from __future__ import annotations
 
 import copy
+import difflib
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, TypeVar, get_args, overload
 
 import tomli_w
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from facekit.errors import RecipeError
 from facekit.recipe.enroll import EnrollRecipe
-from facekit.recipe.expected import same_system
-from facekit.recipe.explain import explain, nearest
-from facekit.recipe.extends import EXTENDS, merge_chain, read_chain
 from facekit.recipe.schema import PretrainRecipe
 from facekit.recipe.transfer import TransferRecipe
-
-__all__ = [
-    "Recipe",
-    "RecipeInfo",
-    "base_recipes",
-    "find_recipe",
-    "list_recipes",
-    "load_recipe",
-    "recipes_folder",
-    "to_toml",
-]
 
 Recipe = PretrainRecipe | TransferRecipe | EnrollRecipe
 R = TypeVar("R", PretrainRecipe, TransferRecipe, EnrollRecipe)
@@ -221,3 +208,227 @@ def _value(text: str) -> object:
     except tomllib.TOMLDecodeError:
         return text
     return parsed["value"] if set(parsed) == {"value"} else text
+
+
+# A recipe that extends another: the base first, then the file's own keys on top.
+
+#: The key that names the base.
+EXTENDS: Final = "extends"
+
+#: What a file never takes over: a base's name, and what the base has reached.
+_OWN: Final = ("name", "summary", "expected")
+
+#: Files and what they say, the recipe itself first, then its base, the base's base, …
+Chain = list[tuple[Path, dict[str, Any]]]
+
+
+def read_chain(
+    path: Path, read: Callable[[Path], dict[str, Any]], find: Callable[[str | Path], Path]
+) -> Chain:
+    """A recipe and everything it extends.
+
+    Args:
+        path: The recipe's file.
+        read: Gives the content of a file.
+        find: Gives the file of a name, or of a path that ends in ``.toml``; a relative
+            one starts at the folder of the file that names it.
+
+    Returns:
+        At least the recipe; ``extends`` is taken out of the contents.
+
+    Raises:
+        RecipeError: A base is missing, extends what extends it, or is of another kind.
+    """
+    chain: Chain = []
+    while True:
+        content = read(path)
+        base = content.pop(EXTENDS, None)
+        chain.append((path, content))
+        if base is None:
+            break
+        path = _find_base(path, base, find)
+        if any(path.resolve() == one.resolve() for one, _ in chain):
+            ring = " extends ".join([*(one.name for one, _ in chain), path.name])
+            raise RecipeError(f"recipe {chain[0][0].name} never ends: {ring}; remove one extends")
+    _require_one_kind(chain)
+    return chain
+
+
+def merge_chain(chain: Chain) -> dict[str, Any]:
+    """What a recipe says with its bases: tables are merged, lists and values replaced.
+
+    ``name``, ``summary`` and ``expected`` are those of the file itself, or missing.
+    """
+    merged: dict[str, Any] = {}
+    for _, content in reversed(chain):
+        inherited = {key: value for key, value in merged.items() if key not in _OWN}
+        merged = _merge(inherited, content)
+    return merged
+
+
+def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in own.items():
+        below = base.get(key)
+        both = isinstance(value, dict) and isinstance(below, dict)
+        merged[key] = _merge(below, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _find_base(path: Path, base: object, find: Callable[[str | Path], Path]) -> Path:
+    if not isinstance(base, str) or not base.strip():
+        raise RecipeError(
+            f"recipe {path.name}: {EXTENDS}={base!r} must be the name of a recipe or the path of "
+            "a TOML file"
+        )
+    try:
+        return find(path.parent / base if base.endswith(".toml") else base)
+    except RecipeError as error:
+        raise RecipeError(f"recipe {path.name} extends {base!r}: {error}") from None
+
+
+def _require_one_kind(chain: Sequence[tuple[Path, dict[str, Any]]]) -> None:
+    """A base gives its kind to a file that names none; one that names another is refused."""
+    base, content = chain[-1]
+    kind = content.get("kind", "pretrain")
+    for path, content in reversed(chain[:-1]):
+        own = content.get("kind", kind)
+        if own != kind:
+            raise RecipeError(
+                f"recipe {path.name} is for `facekit {own}` and extends {base.name}, which is for "
+                f"`facekit {kind}`: extend a recipe of its own kind"
+            )
+        base = path
+
+
+# One line for the user out of what pydantic reports about a recipe.
+
+
+def nearest(given: object, allowed: Iterable[str]) -> str:
+    """End of an error message that helps with a name.
+
+    Args:
+        given: What the user wrote.
+        allowed: The names that exist.
+
+    Returns:
+        ``"; did you mean X? Allowed: ..."`` with the part about X left out when
+        nothing is close.
+    """
+    names = list(allowed)
+    lower = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(str(given).lower(), lower, n=1)
+    hint = f"; did you mean {lower[close[0]]}?" if close else ";"
+    return f"{hint} Allowed: {', '.join(names) or 'none'}"
+
+
+def explain(error: ValidationError, schema: type[BaseModel]) -> str:
+    """The first fault in words, and how many more there are.
+
+    Args:
+        error: What pydantic raised.
+        schema: The model that was validated.
+
+    Returns:
+        One line: the dotted key, what is wrong, what is allowed.
+    """
+    faults = error.errors(include_url=False)
+    # An unknown key is what the user has to mend first: it explains the others.
+    faults.sort(key=lambda fault: fault["type"] != "extra_forbidden")
+    text = _one(faults[0], schema)  # type: ignore[arg-type]
+    more = len(faults) - 1
+    return text + (f" (and {more} more)" if more else "")
+
+
+def _one(fault: dict[str, Any], schema: type[BaseModel]) -> str:
+    place = [str(part) for part in fault["loc"] if part != "[key]"]
+    key = ".".join(place)
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key {key}{nearest(place[-1], _names(schema, place[:-1]))}"
+    if fault["type"] == "literal_error":
+        allowed = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
+        wrong = f"{key}={fault['input']!r} is not allowed"
+        if fault["loc"][-1] == "[key]":
+            wrong = f"unknown key {key}"
+        return wrong + nearest(fault["input"], allowed)
+    if fault["type"] in {"model_type", "model_attributes_type", "dict_type"}:
+        return f"{key}={fault['input']!r}: must be a table; set the keys inside it"
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] in {"value_error", "missing"}:
+        return f"{key}: {message}" if key else message
+    return f"{key}={fault['input']!r}: {message[:1].lower()}{message[1:]}"
+
+
+def _names(schema: type[BaseModel], place: list[str]) -> list[str]:
+    """Field names of the model that lies at a place in the schema."""
+    model = schema
+    for part in place:
+        field = model.model_fields.get(part)
+        # A table whose keys are free (targets) is followed by one of its keys.
+        inner = _model_in(field.annotation) if field else None
+        model = inner or model
+    own = [] if place else [EXTENDS]  # no field: it is gone when a recipe is checked
+    return [*model.model_fields, *own]
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """The pydantic model inside ``X``, ``dict[str, X]`` or ``tuple[X, ...]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in get_args(annotation):
+        found = _model_in(part)
+        if found:
+            return found
+    return None
+
+
+# Whether what a recipe expects still holds once some of its keys are changed.
+
+#: Keys that say how long and where a system is trained, not what it is.
+_CIRCUMSTANCES: Final = (
+    "training.epochs",
+    "training.seed",
+    "training.checkpoint_minutes",
+    "training.keras_file",
+    "data.cross",
+    "data.cross_sample",
+    "data.validation",
+    "backbone.weights",  # a file of the user's; but see _random
+    "model",
+)
+_MISSING: Final = object()
+
+
+def same_system(base: Mapping[str, Any], changed: Mapping[str, Any]) -> bool:
+    """Compare two contents of a recipe.
+
+    Args:
+        base: As its file has it.
+        changed: The same after overrides.
+
+    Returns:
+        Whether only circumstances differ: numbers published or measured for the one
+        may stand beside a run of the other.
+    """
+    for key in _different(base, changed):
+        if key not in _CIRCUMSTANCES or (key == "backbone.weights" and _random(changed)):
+            return False
+    return True
+
+
+def _random(content: Mapping[str, Any]) -> bool:
+    """Weights that were to be somebody's and are nobody's now."""
+    return bool(content["backbone"].get("weights") == "none")
+
+
+def _different(one: Mapping[str, Any], two: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for key in {**one, **two}:
+        a, b = one.get(key, _MISSING), two.get(key, _MISSING)
+        if isinstance(a, Mapping) or isinstance(b, Mapping):
+            yield from _different(_table(a), _table(b), f"{above}{key}.")
+        elif a != b:
+            yield f"{above}{key}"
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

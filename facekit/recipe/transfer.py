@@ -6,26 +6,21 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from facekit.recipe.network import BackboneSpec, TopSpec
 from facekit.recipe.schema import (
     AugmentSpec,
+    BackboneSpec,
+    Count,
     ExpectedSpec,
     FrameSpec,
+    Name,
+    NonNegative,
     OptimizerSpec,
     ScheduleSpec,
+    Share,
+    Spec,
+    TopSpec,
     TrainingSpec,
 )
-from facekit.recipe.spec import Count, Name, NonNegative, Share, Spec
-
-__all__ = [
-    "RUNGS",
-    "FeatureSpec",
-    "HeadSpec",
-    "MixSpec",
-    "Rung",
-    "TransferDataSpec",
-    "TransferRecipe",
-]
 
 Rung = Literal["frozen", "last", "full", "scratch", "auto"]
 #: What ``--rung`` may name, from the cheapest to the dearest; ``auto`` climbs.

@@ -10,10 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facekit.atomic import write_atomically
 from facekit.errors import UsageError
-
-__all__ = ["draw_faces", "labels_of", "save_beside", "verdicts_of"]
+from facekit.system.files import write_atomically
 
 Image = NDArray[np.uint8]
 

@@ -6,19 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from facekit.report.origin import origin_sections
 from facekit.report.page import (
     Section,
     Thumbnail,
     Tile,
     document,
+    origin_sections,
     strips,
     table,
     thumbnails,
     tiles,
 )
-
-__all__ = ["AuditReport", "audit_page"]
 
 #: More lines of counts are left to ``audit.json``.
 _MOST_COUNTS: Final = 60

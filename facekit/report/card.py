@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from facekit.atomic import write_atomically
-
-__all__ = ["Measurement", "measurements", "model_card", "write_card"]
+from facekit.system.files import write_atomically
 
 #: Said of every bundle whose weights saw CelebA, FER-2013 or the like.
 RESEARCH_NOTE: Final = "trained on data released for non-commercial research"

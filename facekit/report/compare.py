@@ -4,31 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final
 
+import numpy as np
+
 from facekit.evaluation.intervals import Interval
-from facekit.report.cells import (
+from facekit.report.bars import class_panels
+from facekit.report.charts import LARGEST, RangeRow, confusion_chart, range_chart
+from facekit.report.page import (
+    Section,
     count_text,
+    document,
+    figure,
     markdown_rows,
+    pairs,
     percent_text,
     range_text,
+    table,
     time_text,
 )
-
-__all__ = [
-    "COLUMNS",
-    "ELSEWHERE_COLUMNS",
-    "MEANING",
-    "PUBLISHED_COLUMNS",
-    "SHORT_COLUMNS",
-    "ComparedRun",
-    "Elsewhere",
-    "elsewhere_rows",
-    "markdown_table",
-    "published_rows",
-    "short_rows",
-    "text_rows",
-]
 
 #: Heads of the table; shares are in percent.
 COLUMNS: Final = (
@@ -233,3 +228,189 @@ def markdown_table(runs: Sequence[ComparedRun]) -> str:
     ):
         out += [markdown_rows(columns, more, words=words)] if more else []
     return "\n".join(out)
+
+
+# Runs side by side on a page: charts, classes, confusion matrices, all numbers.
+
+
+def comparison_page(runs: Sequence[ComparedRun], notes: Sequence[str] = ()) -> str:
+    """A page with charts and tables.
+
+    Args:
+        runs: At least one.
+        notes: What a reader must know, a sentence each.
+
+    Returns:
+        HTML, to be saved with `write_page`.
+    """
+    places = {run.name: run.measured_on for run in runs}
+    same = len(set(places.values())) == 1
+    measured = f"Measured on {runs[0].measured_on}." if same else "Measured on different images."
+    sections = [
+        Section("How good", " ".join([measured, *notes]), _ranges(runs)),
+        *_published(runs),
+        *_classes(runs),
+        *_matrices(runs),
+        *_elsewhere(runs),
+        Section("All numbers", "", table(COLUMNS, text_rows(runs)) + pairs(MEANING)),
+    ]
+    if not same:
+        sections.append(Section("Measured on", "", pairs(places)))
+    return document("Runs side by side", f"{len(runs)} runs", sections, "Made by facekit.")
+
+
+def _ranges(runs: Sequence[ComparedRun]) -> str:
+    charts = []
+    for title, rows in (
+        ("Accuracy", [RangeRow(r.name, r.accuracy, r.accuracy_interval) for r in runs]),
+        ("Macro F1", [RangeRow(r.name, r.macro_f1, r.macro_f1_interval) for r in runs]),
+    ):
+        charts.append(figure(range_chart(title, rows), title))
+    return f"<div>{''.join(charts)}</div>"
+
+
+def _published(runs: Sequence[ComparedRun]) -> list[Section]:
+    rows = published_rows(runs)
+    if not rows:
+        return []
+    lead = (
+        "Reported is what the authors of a system published, on their split and after their "
+        "epochs; measured is this run, after the epochs it had."
+    )
+    return [Section("Beside what was published", lead, table(PUBLISHED_COLUMNS, rows))]
+
+
+def _classes(runs: Sequence[ComparedRun]) -> list[Section]:
+    """F1 of every class; runs of other classes stand apart."""
+    charts = []
+    for classes, some in groupby(sorted(filter(_knows_f1, runs), key=_classes_of), _classes_of):
+        rows = [(run.name, run.class_f1) for run in some]
+        charts.append(figure(class_panels("F1 of every class", classes, rows), wide=True))
+    lead = "F1 of every class; the best one is coloured."
+    return [Section("Class by class", lead, "".join(charts))] if charts else []
+
+
+def _matrices(runs: Sequence[ComparedRun]) -> list[Section]:
+    charts = [
+        figure(
+            confusion_chart(run.name, run.classes, np.array(run.confusion), small=True), run.name
+        )
+        for run in _with_matrix(runs)
+    ]
+    lead = "Rows are labels, columns answers; percent of the label's images."
+    body = f'<div class="figures">{"".join(charts)}</div>'
+    return [Section("Confusion matrices", lead, body)] if charts else []
+
+
+def _elsewhere(runs: Sequence[ComparedRun]) -> list[Section]:
+    rows = elsewhere_rows(runs)
+    lead = "Data that no run has learned or chosen anything from."
+    return [Section("On other data", lead, table(ELSEWHERE_COLUMNS, rows))] if rows else []
+
+
+def _with_matrix(runs: Sequence[ComparedRun]) -> list[ComparedRun]:
+    return [run for run in runs if run.confusion and len(run.classes) <= LARGEST]
+
+
+def _knows_f1(run: ComparedRun) -> bool:
+    return bool(run.class_f1)
+
+
+def _classes_of(run: ComparedRun) -> tuple[str, ...]:
+    return run.classes
+
+
+# Pretrained trunks side by side: as rows of text, as Markdown and as a page.
+
+#: Heads of the table; shares are in percent.
+TRUNK_COLUMNS: Final = ("run", "acc. %", "95 %", "balanced %", "AP %", "cosine", "params", "time")
+_MEANING: Final = {
+    "acc. %": "accuracy, mean over the 40 attributes, and its 95 % interval",
+    "balanced %": "balanced accuracy, the same mean",
+    "AP %": "average precision, the same mean",
+    "cosine": "to the identity teacher's vectors, where there is one",
+    "params": "learnt numbers of the backbone",
+    "time": "of training",
+}
+
+
+@dataclass(frozen=True)
+class ComparedTrunk:
+    """One pretraining, measured on validation images; shares are in [0, 1].
+
+    Attributes:
+        name: Tells it from the others.
+        measured_on: Data, partition and number of images.
+        accuracy: Mean over the attributes.
+        accuracy_interval: Its 95 % interval, or None.
+        balanced_accuracy: Mean over the attributes, or None.
+        average_precision: Mean over the attributes, or None.
+        identity_cosine: To the teacher's vectors, or None.
+        parameters: Learnt numbers of the backbone.
+        seconds: Of training.
+    """
+
+    name: str
+    measured_on: str
+    accuracy: float
+    accuracy_interval: Interval | None
+    balanced_accuracy: float | None
+    average_precision: float | None
+    identity_cosine: float | None
+    parameters: int
+    seconds: float
+
+
+def trunk_rows(trunks: Sequence[ComparedTrunk]) -> list[tuple[str, ...]]:
+    """A row of cells for every trunk, under ``TRUNK_COLUMNS``."""
+    return [
+        (
+            one.name,
+            percent_text(one.accuracy),
+            range_text(one.accuracy_interval),
+            percent_text(one.balanced_accuracy),
+            percent_text(one.average_precision),
+            "-" if one.identity_cosine is None else f"{one.identity_cosine:.3f}",
+            count_text(one.parameters),
+            time_text(one.seconds),
+        )
+        for one in trunks
+    ]
+
+
+def trunk_markdown(trunks: Sequence[ComparedTrunk]) -> str:
+    """The table in Markdown; the best accuracy is bold where all saw the same images.
+
+    Args:
+        trunks: At least one.
+    """
+    rows = [list(row) for row in trunk_rows(trunks)]
+    if len(trunks) > 1 and len({one.measured_on for one in trunks}) == 1:
+        values = [one.accuracy for one in trunks]
+        best = rows[values.index(max(values))]
+        best[1] = f"**{best[1]}**"
+    return markdown_rows(TRUNK_COLUMNS, rows, words=1)
+
+
+def trunk_page(trunks: Sequence[ComparedTrunk], notes: Sequence[str] = ()) -> str:
+    """A page with a chart and the table.
+
+    Args:
+        trunks: At least one.
+        notes: What a reader must know, a sentence each.
+
+    Returns:
+        HTML, to be saved with `write_page`.
+    """
+    rows = [RangeRow(one.name, one.accuracy, one.accuracy_interval) for one in trunks]
+    title = "Accuracy, mean over the attributes"
+    places = "; ".join(dict.fromkeys(one.measured_on for one in trunks))
+    sections = [
+        Section(
+            "How good",
+            " ".join([f"Measured on {places}.", *notes]),
+            f"<div>{figure(range_chart(title, rows), title)}</div>",
+        ),
+        Section("All numbers", "", table(TRUNK_COLUMNS, trunk_rows(trunks)) + pairs(_MEANING)),
+    ]
+    return document("Trunks side by side", f"{len(trunks)} runs", sections, "Made by facekit.")

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from facekit.report.charts import Line, line_chart
 from facekit.report.page import Section, figure
-from facekit.report.plots import Line, line_chart
-
-__all__ = ["Curve", "training_section"]
 
 _NO_CURVE: Final = {"epoch", "seconds"}
 _MOST_CURVES: Final = 10

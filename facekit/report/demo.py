@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from facekit.report.page import Section, document, figure, pairs, preformatted, table
 
-__all__ = ["demo_page"]
-
 _FILES: Final = {
     "celeba/": "the drawn data set, in CelebA's official layout",
     "run/": "recipe, metrics of every epoch, checkpoint, its own report.html",

@@ -18,23 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facekit.atomic import write_atomically
-
-__all__ = [
-    "Section",
-    "Thumbnail",
-    "Tile",
-    "document",
-    "figure",
-    "pairs",
-    "picture",
-    "preformatted",
-    "strips",
-    "table",
-    "thumbnails",
-    "tiles",
-    "write_page",
-]
+from facekit.evaluation.intervals import Interval
+from facekit.system.files import write_atomically
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _JPEG_QUALITY = 88
@@ -201,3 +186,78 @@ def _data_address(crop: NDArray[np.uint8]) -> str:
     if not done:
         raise ValueError(f"a thumbnail of {crop.shape} cannot be written as JPEG")
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
+
+
+# The last sections of a page: where its numbers come from.
+
+
+def origin_sections(command: str, provenance: Mapping[str, str], recipe: str) -> list[Section]:
+    """Command, provenance and recipe; what is empty is left out.
+
+    Args:
+        command: How to get the numbers again.
+        provenance: Names and values: hashes, data, versions.
+        recipe: The resolved recipe as text.
+
+    Returns:
+        No, one or two sections.
+    """
+    out = []
+    if command or provenance:
+        body = preformatted(command) if command else ""
+        out.append(Section("Where this comes from", "", body + pairs(provenance)))
+    if recipe:
+        out.append(Section("Resolved recipe", "", preformatted(recipe)))
+    return out
+
+
+# Numbers as the short texts of a table, and a table in Markdown.
+
+
+def percent_text(value: float | None) -> str:
+    """A share in [0, 1] in percent; a dash where there is none."""
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def range_text(interval: Interval | None) -> str:
+    """An interval of shares in percent."""
+    return "-" if interval is None else f"{100 * interval[0]:.1f}-{100 * interval[1]:.1f}"
+
+
+def count_text(number: int) -> str:
+    """Three digits and k or M."""
+    for size, unit in ((1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return (
+                f"{number / size:.3g} {unit}"
+                if number < 1000 * size
+                else f"{number / size:,.0f} {unit}"
+            )
+    return str(number)
+
+
+def time_text(seconds: float | None) -> str:
+    """Seconds, minutes or hours."""
+    if seconds is None:
+        return "-"
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def markdown_rows(columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: int) -> str:
+    """A table in Markdown that ends with a line break.
+
+    Args:
+        columns: Heads.
+        rows: Cells; line breaks and bars in them do no harm.
+        words: So many columns from the left are words, the others numbers.
+    """
+    rule = [*["---"] * words, *["---:"] * (len(columns) - words)]
+    lines = [columns, rule, *rows]
+    return "".join(f"| {' | '.join(_cell(text) for text in row)} |\n" for row in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-__all__ = ["Frame", "Scale", "bar", "dot", "drawing", "line", "nice_ticks", "path", "text"]
-
 
 @dataclass(frozen=True)
 class Scale:

@@ -14,8 +14,6 @@ from facekit.augment.batches import augment_batch
 from facekit.augment.mixing import Mixer
 from facekit.recipe.schema import AugmentSpec
 
-__all__ = ["Batch", "Batches", "Rows"]
-
 Batch = tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]]]
 
 

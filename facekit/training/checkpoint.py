@@ -19,9 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.errors import InterruptedRunError
-from facekit.training.variables import to_numpy
-
-__all__ = ["load_checkpoint", "load_weights", "save_checkpoint", "save_weights"]
+from facekit.training.keras import to_numpy
 
 
 def save_checkpoint(path: Path, model: keras.Model, note: dict[str, Any]) -> None:

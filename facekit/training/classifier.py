@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
+from numpy.typing import NDArray
 
 from facekit.backbones.catalog import last_stage
 from facekit.errors import RecipeError
 from facekit.heads.head import Head
-from facekit.heads.linear import LinearHead
+from facekit.heads.kinds import LinearHead, MlpHead
+from facekit.recipe.schema import TopSpec
 from facekit.recipe.transfer import TransferRecipe
-from facekit.training.classes import class_loss
-from facekit.training.optimizer import build_optimizer, use_jit
-from facekit.training.top import build_top, read_top, start_top
-from facekit.training.variables import to_numpy
-
-__all__ = [
-    "CLASSIFIER_PART",
-    "build_classifier",
-    "build_trunk",
-    "read_head",
-    "set_rung",
-]
+from facekit.training.keras import to_numpy
+from facekit.training.schedule import build_optimizer, use_jit
 
 #: The part that a fine-tuned network's own head reads.
 CLASSIFIER_PART = "pooled"
@@ -148,3 +143,190 @@ def set_rung(backbone: keras.Model, rung: str, moving: tuple[str, ...]) -> None:
         raise RecipeError(
             f"no layer of the backbone is named {' or '.join(moving)}: take rung=full"
         )
+
+
+# The plain layers that a recipe's ``top`` puts on a backbone, and their head.
+
+Layers = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
+_HIDDEN = "classes_hidden"
+
+
+def build_top(x: keras.KerasTensor, top: TopSpec, classes: int) -> keras.KerasTensor:
+    """Dense layers with ReLU and dropout, then one number a class.
+
+    Args:
+        x: What the backbone gives, (n, c).
+        top: Widths, dropout and L2.
+        classes: k.
+
+    Returns:
+        Logits (n, k).
+    """
+    for i, width in enumerate(top.widths, 1):
+        penalty = keras.regularizers.L2(top.l2) if top.l2 else None
+        name = f"{_HIDDEN}{i}"
+        x = layers.Dense(width, activation="relu", kernel_regularizer=penalty, name=name)(x)
+        if top.dropout:
+            x = layers.Dropout(top.dropout, name=f"{name}_dropout")(x)
+    if top.dropout and not top.widths:
+        x = layers.Dropout(top.dropout, name="classes_dropout")(x)
+    return layers.Dense(classes, name="classes", dtype="float32")(x)
+
+
+def read_top(model: keras.Model, part: str, names: tuple[str, ...]) -> Head:
+    """The layers of ``build_top`` as a head.
+
+    Args:
+        model: With these layers.
+        part: The part of the embedding that they read.
+        names: The k classes.
+
+    Returns:
+        A softmax head: linear where there is one layer, else an MLP.
+    """
+    arrays = [(to_numpy(layer.kernel), to_numpy(layer.bias)) for layer in _dense(model)]
+    if len(arrays) > 1:
+        return MlpHead(parts=(part,), labels=names, activation="softmax", layers=tuple(arrays))
+    weight, bias = arrays[0]
+    return LinearHead(parts=(part,), labels=names, activation="softmax", weight=weight, bias=bias)
+
+
+def start_top(model: keras.Model, head: Head) -> bool:
+    """Give the layers of ``build_top`` the weights of a head that has the same ones.
+
+    Args:
+        model: Changed in place.
+        head: Uncalibrated logits become the model's; mean and scale of its input go
+            into the first layer.
+
+    Returns:
+        Whether it fits; if not, nothing is changed.
+    """
+    arrays = _arrays(head)
+    found = _dense(model)
+    shapes = [tuple(layer.kernel.shape) for layer in found]
+    if shapes != [weight.shape for weight, _ in arrays] or head.channels:
+        return False
+    for layer, (weight, bias) in zip(found, arrays, strict=True):
+        layer.kernel.assign(weight)
+        layer.bias.assign(bias)
+    return True
+
+
+def _arrays(head: Head) -> Layers:
+    """(weight, bias) of every layer on the input as it is."""
+    if isinstance(head, MlpHead):
+        arrays: Layers = list(head.layers)
+    elif isinstance(head, LinearHead):
+        arrays = [(head.weight, head.bias)]
+    else:
+        return []
+    weight, bias = arrays[0]
+    if head.scale is not None:
+        weight = weight / head.scale[:, None]
+    if head.mean is not None:
+        bias = bias - head.mean @ weight
+    return [(weight, bias), *arrays[1:]]
+
+
+def _dense(model: keras.Model) -> list[keras.layers.Layer]:
+    """The layers of ``build_top`` that have weights, input to output."""
+    dense = [layer for layer in model.layers if isinstance(layer, layers.Dense)]
+    hidden = [layer for layer in dense if layer.name.startswith(_HIDDEN)]
+    return [*hidden, model.get_layer("classes")]
+
+
+# Targets, loss and validation of a network that tells classes apart.
+
+_BLOCK = 256  # crops at once; bounds the memory
+
+
+@dataclass(frozen=True)
+class ClassTargets:
+    """What is learned, row by row beside the crops.
+
+    Attributes:
+        shares: float32 array of shape (n, k): rows sum to 1, or to 0 where the
+            row teaches nothing.
+    """
+
+    shares: NDArray[np.float32]
+
+    def rows(self, index: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+        """The targets of some rows, as the trainer wants them."""
+        return {"classes": self.shares[index]}
+
+
+def class_loss(smoothing: float) -> Any:
+    """Cross-entropy on logits against shares, smoothed.
+
+    Args:
+        smoothing: This much of every target is spread evenly (Szegedy et al., 2016).
+
+    Returns:
+        A loss of shares (n, k) and logits (n, k); one number a row.
+    """
+
+    def classes(shares: Any, logits: Any) -> Any:
+        known = ops.sum(shares, axis=-1, keepdims=True)
+        wanted = (1 - smoothing) * shares + smoothing * known / shares.shape[-1]
+        return -ops.sum(wanted * ops.log_softmax(logits, axis=-1), axis=-1)
+
+    return classes
+
+
+def predict_logits(
+    model: keras.Model, crops: NDArray[np.uint8], rows: NDArray[np.int64], *, mirror: bool
+) -> NDArray[np.float32]:
+    """Logits of rows, averaged over the mirror image where asked.
+
+    Args:
+        model: From ``classifier.build_classifier``.
+        crops: uint8 RGB array of shape (m, side, side, 3).
+        rows: int array of shape (n,).
+        mirror: Average over both views.
+
+    Returns:
+        float32 array of shape (n, k).
+    """
+    blocks = []
+    for start in range(0, len(rows), _BLOCK):
+        images = crops[rows[start : start + _BLOCK]]
+        logits = model.predict_on_batch(images)["classes"]
+        if mirror:
+            other = model.predict_on_batch(np.ascontiguousarray(images[:, :, ::-1]))["classes"]
+            logits = (logits + other) / 2
+        blocks.append(logits)
+    return np.concatenate(blocks)
+
+
+def validate_classes(
+    model: keras.Model,
+    crops: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    *,
+    mirror: bool,
+) -> dict[str, float]:
+    """Headline numbers on rows, without augmentation.
+
+    Args:
+        model: From ``classifier.build_classifier``.
+        crops: uint8 RGB array of shape (m, side, side, 3).
+        rows: int array of shape (n,): which crops.
+        labels: int array of shape (n,): their classes.
+        mirror: Average over the mirror image.
+
+    Returns:
+        ``val_loss`` (cross-entropy), ``val_accuracy``, ``val_macro_f1``.
+    """
+    from sklearn.metrics import f1_score
+
+    logits = predict_logits(model, crops, rows, mirror=mirror).astype(np.float64)
+    log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    found = logits.argmax(1)
+    return {
+        "val_loss": float(-log_p[np.arange(len(labels)), labels].mean()),
+        "val_accuracy": float((found == labels).mean()),
+        "val_macro_f1": float(f1_score(labels, found, average="macro")),
+    }

@@ -8,8 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-__all__ = ["Journal"]
-
 #: Shares that a row may hold, and what they are called.
 _SHARES = {"mean_accuracy": "accuracy", "val_accuracy": "accuracy", "val_macro_f1": "macro F1"}
 

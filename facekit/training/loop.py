@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
-from facekit.atomic import write_atomically
 from facekit.errors import InterruptedRunError
 from facekit.recipe.schema import OptimizerSpec, ScheduleSpec, TrainingSpec
 from facekit.report.record import read_history
-from facekit.training.average import Average
+from facekit.system.files import write_atomically
 from facekit.training.batches import Batches
 from facekit.training.checkpoint import (
     load_checkpoint,
@@ -24,10 +26,8 @@ from facekit.training.checkpoint import (
     save_checkpoint,
     save_weights,
 )
+from facekit.training.keras import assign_all, to_numpy
 from facekit.training.schedule import Plateau, learning_rate
-from facekit.training.variables import assign_all, to_numpy
-
-__all__ = ["Course", "Sitting", "TrainingRun"]
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -233,3 +233,47 @@ def _cut_history(path: Path, epochs: int) -> None:
     """Drop rows of epochs that the checkpoint has not finished."""
     rows = [row for row in read_history(path) if row["epoch"] <= epochs]
     write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+# Exponential moving average of the weights.
+
+_EVERY = 4  # steps between updates: the copy out of the backend costs milliseconds
+
+
+class Average:
+    """Averages weights over steps; with decay 0 it does nothing.
+
+    Args:
+        decay: Share of the old average kept at every step, in [0, 1).
+    """
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay**_EVERY if decay else 0.0
+        self.values: list[NDArray[np.float32]] = []
+
+    def update(self, weights: Sequence[Any], step: int) -> None:
+        """Take in the weights after a step, counted from the run's beginning."""
+        if not self.decay or step % _EVERY:
+            return
+        current = [to_numpy(w) for w in weights]
+        if not self.values:
+            self.values = current
+            return
+        # Early on the average follows quickly, so that the first steps are soon forgotten.
+        updates = step // _EVERY
+        decay = min(self.decay, (1 + updates) / (10 + updates))
+        for mean, value in zip(self.values, current, strict=True):
+            mean += (1 - decay) * (value - mean)
+
+    @contextmanager
+    def applied(self, weights: Sequence[Any]) -> Iterator[None]:
+        """Within the block, the model has the averaged weights."""
+        if not self.decay or not self.values:  # a resumed run may have switched it off
+            yield
+            return
+        kept = [to_numpy(w) for w in weights]
+        assign_all(weights, self.values)
+        try:
+            yield
+        finally:
+            assign_all(weights, kept)

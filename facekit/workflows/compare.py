@@ -13,11 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from facekit.errors import DataError, FacekitError, UsageError
 from facekit.recipe.load import load_recipe
-from facekit.report.compare import ComparedRun, Elsewhere
-from facekit.report.comparison import comparison_page
+from facekit.report.compare import ComparedRun, Elsewhere, comparison_page
 from facekit.report.page import write_page
-
-__all__ = ["compare_notes", "read_runs", "write_comparison"]
 
 _REPORT: Final = "report.json"
 

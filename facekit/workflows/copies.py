@@ -7,10 +7,8 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
-from facekit.atomic import write_atomically
+from facekit.system.files import write_atomically
 from facekit.workflows.sources import Source
-
-__all__ = ["copy_groups"]
 
 
 def copy_groups(source: Source, *, held: bool = False) -> NDArray[np.int64]:
@@ -36,7 +34,7 @@ def copy_groups(source: Source, *, held: bool = False) -> NDArray[np.int64]:
             return _own(found)[source.rows]
     except (OSError, EOFError, ValueError):
         pass
-    from facekit.evaluation.duplicates import near_groups
+    from facekit.photos.copies import near_groups
 
     groups = np.full(len(looked), -1, np.int64)
     groups[rows] = rows[near_groups(source.cache.crops, rows=rows)]

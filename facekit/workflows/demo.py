@@ -12,9 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.errors import UsageError
-from facekit.training.backend import require_backend
-
-__all__ = ["DemoResult", "demo"]
+from facekit.training.keras import require_backend
 
 #: Many people with few photos each: most attributes belong to the person.
 _PEOPLE: Final = 160
@@ -94,15 +92,15 @@ def _require_empty(folder: Path) -> None:
 
 
 def _draw(folder: Path, people: int) -> Path:
-    from facekit.datasets.cartoon import draw_celeba
-    from facekit.progress import progress_bar
+    from facekit.cartoon import draw_celeba
+    from facekit.system.terminal import progress_bar
 
     with progress_bar("drawing", people * _PHOTOS) as tick:
         return draw_celeba(folder, people=people, photos=_PHOTOS, progress=tick)
 
 
 def _train(data: Path, folder: Path, overrides: tuple[str, ...]) -> Path:
-    from facekit.workflows.pretrain import pretrain
+    from facekit.workflows.pretrain.run import pretrain
 
     result = pretrain(
         data,
@@ -120,7 +118,7 @@ def _train(data: Path, folder: Path, overrides: tuple[str, ...]) -> Path:
 
 def _measure(data: Path, bundle: Path, folder: Path) -> dict[str, Any]:
     from facekit.report.record import write_json
-    from facekit.workflows.evaluate import evaluate_celeba
+    from facekit.workflows.evaluate.run import evaluate_celeba
 
     record = evaluate_celeba(data, split="test", model=bundle, cache_root=folder / _CACHE)
     write_json(folder / "evaluation.json", record)
@@ -131,8 +129,8 @@ def _draw_scenes(folder: Path, people: int) -> list[Path]:
     """Scenes of one to three people who are not in the drawn CelebA."""
     import cv2
 
-    from facekit.atomic import write_atomically
-    from facekit.datasets.cartoon import draw_scene, make_person
+    from facekit.cartoon import draw_scene, make_person
+    from facekit.system.files import write_atomically
 
     folder.mkdir()
     paths = []
@@ -152,10 +150,10 @@ def _predict(
     """Records of the scenes, and the scenes with boxes and labels; both are kept as files."""
     import json
 
-    from facekit.atomic import write_atomically
-    from facekit.crops.decode import decode
+    from facekit.photos.image import decode
     from facekit.predict import load
     from facekit.report.annotate import draw_faces, save_beside
+    from facekit.system.files import write_atomically
 
     records = [
         analysis.record() for analysis in load(bundle, identities="none").analyze_many(scenes)

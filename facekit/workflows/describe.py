@@ -11,17 +11,15 @@ import numpy as np
 
 from facekit.backbones.catalog import spec_from_config
 from facekit.bundle.bundle import Bundle
-from facekit.bundle.zoo import load_bundle
+from facekit.bundle.load import load_bundle
 from facekit.errors import RecipeError
 from facekit.labels import ATTRIBUTES, EMOTIONS
 from facekit.recipe.enroll import EnrollRecipe
 from facekit.recipe.load import Recipe
 from facekit.recipe.schema import PretrainRecipe
 from facekit.recipe.transfer import TransferRecipe
-from facekit.workflows.identity import identity_spec
-from facekit.workflows.network import open_network
-
-__all__ = ["describe_network"]
+from facekit.workflows.pretrain.teacher import identity_spec
+from facekit.workflows.transfer.backbone import open_network
 
 #: Classes of a folder, which only its images tell: the fewest there can be.
 _FEWEST: Final = 2
@@ -47,7 +45,7 @@ def describe_network(recipe: Recipe) -> dict[str, Any]:
     Raises:
         FacekitError: The network cannot be built.
     """
-    from facekit.training.backend import start_keras
+    from facekit.training.keras import start_keras
 
     start_keras()
     if isinstance(recipe, PretrainRecipe):
@@ -78,7 +76,7 @@ def _classes(recipe: TransferRecipe) -> int:
 
 def _pretrained(recipe: PretrainRecipe) -> Any:
     from facekit.backbones.catalog import build_backbone
-    from facekit.training.multitask import Targets, build_trainer
+    from facekit.training.trunk import Targets, build_trainer
 
     spec, vectors = recipe.backbone, None
     if identity_spec(recipe) is None:
@@ -90,7 +88,7 @@ def _pretrained(recipe: PretrainRecipe) -> Any:
 
 
 def _described(recipe: Recipe, model: Any, outputs: int, colour: str) -> dict[str, Any]:
-    from facekit.training.parameters import count_parameters, count_trainable
+    from facekit.training.keras import count_parameters, count_trainable
 
     rows = _rows(model)
     height, width, channels = model.inputs[0].shape[1:]
@@ -128,7 +126,7 @@ def _frozen(recipe: TransferRecipe, classes: int) -> dict[str, Any]:
 
 def _enrolled(recipe: EnrollRecipe) -> dict[str, Any]:
     """The bundle's backbone, and one neuron on the part that it reads."""
-    from facekit.training.restore import restore_backbone
+    from facekit.training.keras import restore_backbone
 
     bundle = load_bundle(recipe.model or None)
     part = recipe.head.part

@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from facekit import __version__
+from facekit._version import __version__
+from facekit.bundle.load import DEFAULT, load_bundle
 from facekit.bundle.session import cores
-from facekit.bundle.zoo import DEFAULT, load_bundle
-from facekit.crops.detector_file import yunet_path
 from facekit.errors import BundleError, FacekitError
-from facekit.home import home
-from facekit.training.backend import require_backend
+from facekit.photos.detect import yunet_path
+from facekit.system.home import home
+from facekit.training.keras import require_backend
 from facekit.workflows.models import yunet_state
-
-__all__ = ["Check", "examine"]
 
 #: Names the extra in a requirement such as ``keras>=3.10; extra == "train"``.
 _EXTRA = r"""extra == ["']([\w-]+)["']"""
@@ -107,7 +105,7 @@ def _opencv() -> Iterator[Check]:
 
 
 def _detectors() -> Iterator[Check]:
-    from facekit.crops.detect import find_detector
+    from facekit.photos.detect import find_detector
 
     try:
         find_detector("haar")

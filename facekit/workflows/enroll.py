@@ -8,37 +8,36 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
+from facekit.augment.photos import contact_sheet
 from facekit.bundle.bundle import Bundle
+from facekit.bundle.identity import IDENTITY, require_part
+from facekit.bundle.load import DEFAULT, load_bundle
 from facekit.bundle.strangers import Strangers, read_strangers
-from facekit.datasets.class_folders import PICTURE_SUFFIXES
-from facekit.enrollment.enrollment import Enrollment
-from facekit.enrollment.facts import collect_facts
+from facekit.datasets.folder import PICTURE_SUFFIXES
 from facekit.enrollment.fit import Fitted, fit_enrollment
-from facekit.enrollment.known import KnownPhotos, known_photos, read_known
-from facekit.enrollment.names import check_name
-from facekit.enrollment.negatives import (
-    Negatives,
-    no_negatives,
-    read_negatives,
-    stored_negatives,
-)
+from facekit.enrollment.gather import AskWho, gather_photos
+from facekit.enrollment.layout import REPORT, check_name
+from facekit.enrollment.others import Negatives, no_negatives, read_negatives, stored_negatives
+from facekit.enrollment.page import collect_facts, render_enrollment
+from facekit.enrollment.person import Enrollment
 from facekit.enrollment.photo import CODES, Photo
-from facekit.enrollment.photos import AskWho, gather_photos
-from facekit.enrollment.reader import read_enrollment, read_photos
-from facekit.enrollment.store import state_of
-from facekit.enrollment.views import PhotoViews, make_views, read_views
-from facekit.errors import DataError, UsageError
+from facekit.enrollment.read import read_enrollment, read_photos
+from facekit.enrollment.sessions import KnownPhotos, known_photos, read_known
+from facekit.enrollment.store import state_of, write_enrollment
+from facekit.enrollment.vectors import PhotoViews, make_views, read_views
+from facekit.errors import BundleError, DataError, UsageError
+from facekit.predict import FaceModel, load
 from facekit.recipe.enroll import EnrollRecipe
-from facekit.workflows.enroll_files import Made, write_files
-from facekit.workflows.enroll_models import EnrollModels, open_models
-from facekit.workflows.enroll_recipe import enroll_recipe
-
-__all__ = ["enroll"]
+from facekit.recipe.load import load_recipe, to_toml
+from facekit.system.files import write_atomically
+from facekit.workflows.run_folder import command_line
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -248,3 +247,204 @@ def _enrollment(name: str, fitted: Fitted, bundle: Bundle, facts: dict[str, Any]
 def _crops(used: Sequence[Photo], before: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
     crops = np.stack([photo.crop for photo in used if photo.crop is not None])
     return crops if before is None else np.concatenate([before, crops])
+
+
+# What an enrolment leaves on disk: in its own folder, and where the user asked.
+
+#: The contact sheet in the user's folder.
+SHEET: Final = "augmented.png"
+#: Photos, and copies of each, on a contact sheet.
+_SHEET_ROWS, _SHEET_COLUMNS = 12, 10
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """An enrolment that is finished and not yet written.
+
+    Attributes:
+        enrollment: What was learned, with its facts.
+        photos: All that were looked at now.
+        fitted: With scores for the page.
+        copies: uint8 RGB array of shape (used * copies, side, side, 3).
+        recipe: The resolved recipe.
+        began: ``state_of`` the name when the run began.
+    """
+
+    enrollment: Enrollment
+    photos: Sequence[Photo]
+    fitted: Fitted
+    copies: NDArray[np.uint8]
+    recipe: EnrollRecipe
+    began: str
+
+
+def write_files(
+    made: Made,
+    arrays: dict[str, NDArray[Any]],
+    crops: NDArray[np.uint8] | None,
+    out: str | Path | None,
+) -> None:
+    """Write the user's copies first, then the enrolment, which lists them.
+
+    Args:
+        made: What was learned.
+        arrays: What ``--add`` goes on from.
+        crops: Faces to keep, or None.
+        out: The user's folder, or None.
+
+    Raises:
+        UsageError: ``out`` is no folder.
+        OSError: Something cannot be written.
+    """
+    sheet = _sheet(made)
+    copies = [] if out is None else _write_out(Path(out), made, sheet)
+    page = _page(made, sheet, pictures=crops is not None)
+    if crops is not None:
+        arrays = {**arrays, "crops": crops}
+    write_enrollment(
+        made.enrollment, arrays, {REPORT: page.encode()}, replaces=made.began, copies=copies
+    )
+
+
+def _sheet(made: Made) -> NDArray[np.uint8] | None:
+    """Photos as they are, with their first copies beside them."""
+    used = [photo.crop for photo in made.photos if photo.crop is not None and photo.used]
+    if not len(made.copies):
+        return None
+    each = made.copies.reshape(len(used), -1, *made.copies.shape[1:])[:, : _SHEET_COLUMNS - 1]
+    pairs = list(zip(used, each, strict=True))[:_SHEET_ROWS]
+    return contact_sheet([np.concatenate([crop[None], more]) for crop, more in pairs])
+
+
+def _page(made: Made, sheet: NDArray[np.uint8] | None, *, pictures: bool) -> str:
+    return render_enrollment(
+        made.enrollment,
+        made.photos,
+        made.fitted,
+        pictures=pictures,
+        sheet=sheet,
+        command=command_line(),
+        recipe=to_toml(made.recipe),
+    )
+
+
+def _write_out(folder: Path, made: Made, sheet: NDArray[np.uint8] | None) -> list[Path]:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--out {folder} is a file: name a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / f"{made.enrollment.name}.html"
+    write_atomically(page, _page(made, sheet, pictures=True))
+    if sheet is None:
+        return [page]
+    picture = folder / f"{made.enrollment.name}-{SHEET}"
+    write_atomically(picture, cv2.imencode(".png", sheet[:, :, ::-1])[1].tobytes())
+    return [page, picture]
+
+
+# The models of an enrolment: the one whose part is read, and the one that knows people.
+
+
+@dataclass(frozen=True, eq=False)
+class EnrollModels:
+    """What an enrolment is made with.
+
+    Attributes:
+        bundle: What the neuron reads a part of.
+        part: Which part.
+        chooser: Finds faces, and tells whose they are by its identity part: the
+            same bundle where it can, else the default one, because attributes do not
+            say which of several faces is the person.
+    """
+
+    bundle: Bundle
+    part: str
+    chooser: FaceModel
+
+    @property
+    def reader(self) -> Bundle | None:
+        """The bundle, where the chooser has another one."""
+        return None if self.chooser.bundle is self.bundle else self.bundle
+
+    def record(self) -> dict[str, str]:
+        """What told people apart, as JSON values."""
+        return {"model": self.chooser.bundle.name, "key": self.chooser.bundle.key}
+
+
+def open_models(recipe: EnrollRecipe, detector: str, before: Enrollment | None) -> EnrollModels:
+    """Load them.
+
+    Args:
+        recipe: Names the model and the part.
+        detector: As for ``facekit.load``.
+        before: The enrolment that photos are added to.
+
+    Raises:
+        BundleError: A model is missing, lacks the part, or is another one than that
+            of the enrolment to add to.
+        UsageError: There is no such detector.
+    """
+    chooser = load(recipe.model or None, detector, identities="none")
+    bundle, part = chooser.bundle, recipe.head.part
+    require_part(bundle, part)
+    if IDENTITY not in bundle.parts:
+        chooser = FaceModel(load_bundle(DEFAULT), chooser.detector)
+    models = EnrollModels(bundle, part, chooser)
+    if before is not None:
+        before.require_fit(bundle)
+        chosen = before.facts.get("chosen_by", models.record())
+        if chosen.get("key") != chooser.bundle.key:
+            raise BundleError(
+                f"the photos of {before.name} were told from others by another backbone (of the "
+                f"model {chosen.get('model')}) than {chooser.bundle.name} has: enrol again "
+                "without --add"
+            )
+    return models
+
+
+# The recipe of an enrolment: the named one, the options on top, or that of before.
+
+#: The recipe that is taken where none is named.
+_DEFAULT: Final = "me"
+
+
+def enroll_recipe(
+    recipe: str | Path | None,
+    overrides: Sequence[str],
+    fmr: float | None,
+    augment: int | None,
+    model: str | Path | None,
+    before: Enrollment | None,
+) -> EnrollRecipe:
+    """Resolve what an enrolment goes by.
+
+    Args:
+        recipe: Name, TOML file or None.
+        overrides: ``key=value`` texts.
+        fmr: The option, or None.
+        augment: The option, or None.
+        model: The option, or None.
+        before: The enrolment that is added to; its recipe goes on.
+
+    Returns:
+        The checked recipe.
+
+    Raises:
+        RecipeError: A value does not fit.
+        UsageError: A recipe is named where one goes on.
+        DataError: The earlier enrolment has no recipe that can be read.
+    """
+    options = [] if fmr is None else [f"claim.fmr={fmr}"]
+    options += [] if augment is None else [f"augment.copies={augment}"]
+    if before is None:
+        found = load_recipe(recipe or _DEFAULT, [*overrides, *options], EnrollRecipe)
+        return found if model is None else found.model_copy(update={"model": str(model)})
+    if recipe is not None or overrides or augment is not None or fmr is not None:
+        raise UsageError(
+            "an enrolment that photos are added to keeps its recipe: leave --recipe, --set, "
+            "--fmr and --augment out, or enrol again without --add"
+        )
+    try:
+        found = EnrollRecipe.model_validate(before.facts.get("recipe"))
+    except ValidationError:
+        raise DataError(f"{before.name!r} was enrolled by another version: enrol again") from None
+    return found if model is None else found.model_copy(update={"model": str(model)})

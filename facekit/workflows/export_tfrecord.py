@@ -12,15 +12,18 @@ from pathlib import Path
 import numpy as np
 
 from facekit.datasets.celeba import SPLITS
+from facekit.datasets.emotions import Vocabulary, read_vocabulary, relabel
 from facekit.datasets.fer import read_fer
-from facekit.datasets.table import Table
-from facekit.datasets.tfrecord import IMAGE_KEY, LABEL_KEY, TEXT_KEY, write_tfrecord
-from facekit.datasets.tfrecord_files import find_tensorflow, split_of
-from facekit.datasets.vocabulary import Vocabulary, read_vocabulary, relabel
+from facekit.datasets.table import Table, tell_issues
+from facekit.datasets.tfrecord import (
+    IMAGE_KEY,
+    LABEL_KEY,
+    TEXT_KEY,
+    find_tensorflow,
+    split_of,
+    write_tfrecord,
+)
 from facekit.errors import DataError, UsageError
-from facekit.workflows.sources import tell_issues
-
-__all__ = ["ExportedFile", "export_tfrecord"]
 
 #: Order of the records: class by class, a shuffling reader would see one class at a time.
 _SEED = 0

@@ -8,20 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from facekit.bundle.load import list_bundles, load_bundle, shipped_folder
 from facekit.bundle.manifest import MANIFEST, read_manifest
-from facekit.bundle.zoo import list_bundles, load_bundle, shipped_folder
-from facekit.crops.detector_file import (
-    YUNET_SHA256,
-    add_detector,
-    fetch_yunet,
-    read_yunet,
-    yunet_path,
-)
 from facekit.errors import UsageError
-from facekit.home import cache_folder, models_folder
-from facekit.recipe.explain import nearest
-
-__all__ = ["ModelRow", "add_model", "cache_sizes", "fetch_model", "model_rows"]
+from facekit.photos.detect import YUNET_SHA256, add_detector, fetch_yunet, read_yunet, yunet_path
+from facekit.recipe.load import nearest
+from facekit.system.home import cache_folder, models_folder
 
 
 @dataclass(frozen=True)

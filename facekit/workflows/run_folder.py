@@ -13,14 +13,12 @@ from typing import Any, Final, TypeVar
 
 from numpy.typing import NDArray
 
-from facekit.atomic import write_atomically
 from facekit.errors import InterruptedRunError, RecipeError, UsageError
-from facekit.lock import exclusive, is_held
 from facekit.recipe.load import load_recipe, to_toml
 from facekit.recipe.schema import PretrainRecipe
 from facekit.recipe.transfer import TransferRecipe
-
-__all__ = ["LOCK", "choose_folder", "hash_arrays", "occupied", "resolve_recipe", "start_folder"]
+from facekit.system.files import write_atomically
+from facekit.system.lock import exclusive, is_held
 
 R = TypeVar("R", PretrainRecipe, TransferRecipe)
 
@@ -224,3 +222,22 @@ def _refuse_other_data(run: Path, note: Path, facts: dict[str, Any]) -> None:
 
 def _say(images: dict[str, int]) -> str:
     return ", ".join(f"{n:,} {split}" for split, n in images.items())
+
+
+# The command line as provenance: how to get these numbers again.
+
+
+def command_line() -> str:
+    """The command line, with the last name of every absolute path alone.
+
+    Bundles and pages are handed on: the user's folders are nobody's business.
+    """
+    return " ".join(["facekit", *map(_short, sys.argv[1:])])
+
+
+def _short(word: str) -> str:
+    """A path, or one behind an equals sign (``--set model=/home/me/tiny``), by its last name."""
+    if Path(word).is_absolute():  # its name may have an equals sign: a sweep's folders do
+        return Path(word).name
+    key, equals, value = word.rpartition("=")
+    return f"{key}{equals}{Path(value).name if Path(value).is_absolute() else value}"

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facekit.backbones.vggface_file import LAYERS, read_file
+from facekit.backbones.vggface import LAYERS, read_file
 from facekit.errors import RecipeError
-from facekit.recipe.network import BackboneSpec
+from facekit.recipe.schema import BackboneSpec
 
 pytestmark = pytest.mark.tf
 
@@ -18,7 +18,7 @@ def test_it_answers_as_a_plain_vgg16_does(vggface_file: Path) -> None:
     """Whose pictures are blue-green-red less the mean of keras-vggface's version 1."""
     from facekit.backbones.catalog import build_backbone
     from facekit.backbones.weights import load_weights, name_weights
-    from facekit.training.backend import start_keras
+    from facekit.training.keras import start_keras
 
     start_keras(seed=1)
     import keras

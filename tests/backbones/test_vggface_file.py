@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facekit.backbones.vggface_file import LAYERS, read_file
+from facekit.backbones.vggface import LAYERS, read_file
 from facekit.errors import RecipeError
 
 h5py = pytest.importorskip("h5py")

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from facekit.bundle import zoo
+from facekit.bundle import load as zoo
+from facekit.bundle.load import load_bundle, named_bundle
 from facekit.bundle.manifest import read_manifest
 from facekit.bundle.write import add_head, write_bundle
-from facekit.bundle.zoo import load_bundle, named_bundle
 from facekit.errors import BundleError
-from facekit.heads.linear import LinearHead
+from facekit.heads.kinds import LinearHead
 from facekit.labels import EMOTIONS
 from facekit.workflows.models import add_model
 

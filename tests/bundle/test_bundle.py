@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facekit.bundle import zoo
+from facekit.bundle import load as zoo
+from facekit.bundle.load import find_bundle, list_bundles, load_bundle
 from facekit.bundle.manifest import read_manifest, render
 from facekit.bundle.write import BundleContents, add_head, write_bundle
-from facekit.bundle.zoo import find_bundle, list_bundles, load_bundle
 from facekit.errors import BundleError, UsageError
-from facekit.heads.linear import LinearHead
+from facekit.heads.kinds import LinearHead
 
 BLANK = np.zeros((2, 40, 40, 3), np.uint8)
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from facekit.bundle import zoo
+from facekit.bundle import load as zoo
+from facekit.bundle.load import load_bundle
 from facekit.bundle.manifest import read_manifest
 from facekit.bundle.strangers import (
     STRANGERS,
@@ -21,12 +22,11 @@ from facekit.bundle.strangers import (
     strangers_file,
 )
 from facekit.bundle.write import add_file, add_head, write_bundle
-from facekit.bundle.zoo import load_bundle
 from facekit.errors import BundleError
-from facekit.heads.linear import LinearHead
+from facekit.heads.kinds import LinearHead
 from facekit.labels import ATTRIBUTES
 from facekit.workflows.models import add_model
-from facekit.workflows.strangers import add_strangers
+from facekit.workflows.pretrain.strangers import add_strangers
 
 if TYPE_CHECKING:
     from facekit.bundle.write import BundleContents

@@ -31,7 +31,6 @@ VERBS = (
     "models",
     "data",
     "doctor",
-    "bench",
 )
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facekit.workflows import audit as workflow
+from facekit.workflows.audit import run as workflow
 
 
 @pytest.fixture

@@ -42,9 +42,9 @@ def test_a_card_that_is_no_toml_is_refused(tmp_path) -> None:
 def test_kept_features_are_listed_and_deleted(run, facekit_home, tiny_bundle) -> None:
     import numpy as np
 
-    from facekit.bundle.zoo import load_bundle
-    from facekit.features.store import FeatureStore
-    from facekit.home import cache_folder
+    from facekit.bundle.load import load_bundle
+    from facekit.cache.features import FeatureStore
+    from facekit.system.home import cache_folder
 
     bundle = load_bundle(tiny_bundle)
     crops = np.zeros((1, 40, 40, 3), np.uint8)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from facekit.bundle import zoo
+from facekit.bundle import load as zoo
 
 
 def states(answer) -> dict[str, str]:

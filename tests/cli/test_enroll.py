@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 import pytest
 
-from facekit.analysis import Face
 from facekit.cli import enroll as verb
-from facekit.enrollment.enrollment import Enrollment
+from facekit.enrollment.person import Enrollment
 from facekit.enrollment.store import state_of, write_enrollment
-from facekit.heads.linear import LinearHead
+from facekit.heads.kinds import LinearHead
+from facekit.results import Face
 
 FACTS: dict[str, Any] = {
     "photos_used": 1,

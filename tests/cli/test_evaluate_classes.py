@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from facekit.bundle.write import add_head
-from facekit.heads.linear import LinearHead
+from facekit.heads.kinds import LinearHead
 from facekit.labels import EMOTIONS
 
 
@@ -89,8 +89,8 @@ def test_every_option_arrives(run, monkeypatch: pytest.MonkeyPatch) -> None:
         given.update(options, dataset=dataset, data=data)
         return {"task": "classes"}
 
-    monkeypatch.setattr("facekit.workflows.evaluate.evaluate_celeba", partial(record, "celeba"))
-    monkeypatch.setattr("facekit.workflows.evaluate_classes.evaluate_classes", record)
+    monkeypatch.setattr("facekit.workflows.evaluate.run.evaluate_celeba", partial(record, "celeba"))
+    monkeypatch.setattr("facekit.workflows.evaluate.run.evaluate_classes", record)
     shared = ("--data", "d", "--split", "val", "--model", "m", "--exclude", "bad.csv", "--json")
     told = {
         "data": Path("d"), "split": "val", "model": "m", "exclude": Path("bad.csv"),

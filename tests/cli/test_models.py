@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from facekit.crops import detector_file
+from facekit.photos import detect as detector_file
 from facekit.workflows import models
 
 

@@ -105,7 +105,7 @@ def test_annotate_writes_new_files_beside_the_inputs(run, photos: Path, whole) -
 def test_a_picture_that_is_not_annotated_stops_nobody(
     run, photos: Path, whole, trouble: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from facekit.crops import decode
+    from facekit.photos import image as decode
     from facekit.report import annotate
 
     def gone(path: Path) -> object:

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from facekit.bundle.zoo import load_bundle
-from facekit.enrollment.enrollment import Enrollment
+from facekit.bundle.load import load_bundle
+from facekit.enrollment.person import Enrollment
 from facekit.enrollment.store import write_enrollment
-from facekit.heads.linear import LinearHead
+from facekit.heads.kinds import LinearHead
 
 
 def enroll(tiny_bundle: Path, name: str, bias: float, **changes: object) -> None:

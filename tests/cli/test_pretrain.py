@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from facekit.workflows import pretrain as workflow
+from facekit.workflows.pretrain import run as workflow
 
 
 @pytest.fixture

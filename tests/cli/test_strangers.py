@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from facekit.bundle.load import load_bundle
 from facekit.bundle.strangers import read_strangers
-from facekit.bundle.zoo import load_bundle
 
 
 def test_a_model_gets_strangers(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facekit.datasets.celeba_lists import read_attributes, read_identities, read_partitions
+from facekit.datasets.celeba import read_attributes, read_identities, read_partitions
 from facekit.errors import DataError
 from facekit.labels import ATTRIBUTES
 

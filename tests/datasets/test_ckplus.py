@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facekit.crops.cache import build_cache
+from facekit.cache.crops import build_cache
 from facekit.datasets.ckplus import read_ckplus
 from facekit.errors import DataError
 from facekit.frame import FaceFrame

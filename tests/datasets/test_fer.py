@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facekit.crops.cache import build_cache
+from facekit.cache.crops import build_cache
 from facekit.datasets.fer import read_fer
 from facekit.errors import DataError, UsageError
 from facekit.frame import FaceFrame

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from facekit.datasets.table import Table
-from facekit.datasets.tfrecord import read_tfrecord, write_tfrecord
-from facekit.datasets.tfrecord_files import record_files, split_of
+from facekit.datasets.tfrecord import read_tfrecord, record_files, split_of, write_tfrecord
 from facekit.errors import DataError, MissingExtraError, UsageError
 from facekit.labels import EMOTIONS, SIX_EMOTIONS
 
@@ -64,7 +63,7 @@ def test_what_is_written_is_read(tmp_path: Path, first: int) -> None:
 def test_it_is_cropped_like_the_files(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from facekit.crops.cache import build_cache
+    from facekit.cache.crops import build_cache
     from facekit.frame import FaceFrame
 
     source = draw(tmp_path, [0, 1, 2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facekit.datasets.tfrecord_labels import name_labels
+from facekit.datasets.tfrecord import name_labels
 from facekit.errors import DataError
 from facekit.labels import EMOTIONS, SIX_EMOTIONS
 

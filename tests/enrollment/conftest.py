@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facekit.bundle.zoo import load_bundle
-from facekit.enrollment.enrollment import Enrollment
-from facekit.heads.linear import LinearHead
+from facekit.bundle.load import load_bundle
+from facekit.enrollment.person import Enrollment
+from facekit.heads.kinds import LinearHead
 
 Make = Callable[..., Enrollment]
 

@@ -11,9 +11,10 @@ import pytest
 
 from facekit.bundle.strangers import Strangers
 from facekit.enrollment import fit as fitting
-from facekit.enrollment import scorer
-from facekit.enrollment.fit import Fitted, PhotoVectors, fit_enrollment
+from facekit.enrollment.fit import Fitted, fit_enrollment
+from facekit.enrollment.vectors import PhotoVectors
 from facekit.errors import DataError
+from facekit.heads import one_person as scorer
 from facekit.labels import attribute_index
 from facekit.recipe.enroll import ClaimSpec, EnrollHeadSpec, EnrollRecipe
 

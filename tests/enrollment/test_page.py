@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facekit.enrollment.enrollment import Enrollment
-from facekit.enrollment.facts import collect_facts
 from facekit.enrollment.fit import Fitted
-from facekit.enrollment.page import render_enrollment
+from facekit.enrollment.leaky import Measured, Splits
+from facekit.enrollment.page import collect_facts, render_enrollment
+from facekit.enrollment.person import Enrollment
 from facekit.enrollment.photo import Photo
-from facekit.enrollment.splits import Measured, Splits
 from facekit.evaluation.claim import Claim, Passed
-from facekit.evaluation.quality import FaceQuality
+from facekit.photos.quality import FaceQuality
 
 CROP = np.full((8, 8, 3), 90, np.uint8)
 QUALITY = FaceQuality(41.0, 0.6, 0.4, 30.0, 12.0)

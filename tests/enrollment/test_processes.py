@@ -12,24 +12,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facekit.enrollment.forget import forget
-from facekit.enrollment.leftovers import leftovers
-from facekit.enrollment.listing import list_enrolled
-from facekit.enrollment.reader import check_files, read_enrollment
-from facekit.enrollment.store import state_of, write_enrollment
+from facekit.enrollment.layout import leftovers
+from facekit.enrollment.read import check_files, list_enrolled, read_enrollment
+from facekit.enrollment.store import forget, state_of, write_enrollment
 from facekit.errors import UsageError
-from facekit.home import enrolled_folder
+from facekit.system.home import enrolled_folder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX")
 
 _WRITER = """
 import os, signal, sys
 import numpy as np
-from facekit.enrollment.enrollment import Enrollment
-from facekit.enrollment.forget import forget
+from facekit.enrollment.person import Enrollment
+from facekit.enrollment.store import forget
 from facekit.enrollment.store import state_of, write_enrollment
 from facekit.errors import UsageError
-from facekit.heads.linear import LinearHead
+from facekit.heads.kinds import LinearHead
 
 def enrollment(bias):
     head = LinearHead(parts=("identity",), labels=("me",), weight=np.ones((8, 1)),

@@ -11,14 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facekit.bundle.seal import seal
-from facekit.enrollment.leftovers import held, leftovers, settle
-from facekit.enrollment.listing import list_enrolled, state_in_words
-from facekit.enrollment.reader import check_files, read_enrollment, read_photos
+from facekit.bundle.manifest import seal
+from facekit.enrollment.layout import held, leftovers, settle
+from facekit.enrollment.read import (
+    check_files,
+    list_enrolled,
+    read_enrollment,
+    read_photos,
+    state_in_words,
+)
 from facekit.enrollment.store import NOBODY, state_of, write_enrollment
 from facekit.errors import DataError, UsageError
 from facekit.heads.arrays import pack
-from facekit.home import enrolled_folder
+from facekit.system.home import enrolled_folder
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
 
@@ -251,7 +256,7 @@ def test_states_name_models_that_are_gone_or_changed(
 ) -> None:
     import shutil
 
-    from facekit.home import models_folder
+    from facekit.system.home import models_folder
 
     assert "not among the models" in state_in_words(list_enrolled()[0])
     shutil.copytree(tiny_bundle, models_folder() / "tiny")

@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facekit.evaluation.calibration import calibrate, fit_platt, fit_temperature, fit_thresholds
-from facekit.evaluation.reliability import expected_calibration_error
+from facekit.evaluation.calibration import (
+    calibrate,
+    expected_calibration_error,
+    fit_platt,
+    fit_temperature,
+    fit_thresholds,
+)
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

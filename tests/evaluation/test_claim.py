@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facekit.evaluation.claim import Claim, claim_fmr, percent, slice_false_matches
-from facekit.evaluation.cohort import Kind, all_cohorts
+from facekit.evaluation.claim import (
+    Claim,
+    Kind,
+    all_cohorts,
+    claim_fmr,
+    percent,
+    slice_false_matches,
+)
 from facekit.evaluation.intervals import clopper_pearson
 from facekit.labels import attribute_index
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facekit.evaluation.people import verify_people
+from benchmarks.people import verify_people
 from facekit.evaluation.verification import (
     auc,
     det,

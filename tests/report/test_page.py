@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from facekit.evaluation.metrics import attribute_intervals, attribute_metrics
-from facekit.evaluation.reliability import reliability
+from facekit.evaluation.calibration import reliability
+from facekit.evaluation.measures import attribute_intervals, attribute_metrics
 from facekit.labels import ATTRIBUTES
-from facekit.report.attributes import AttributeReport, attribute_page
 from facekit.report.page import (
     Section,
     Thumbnail,
@@ -25,6 +24,7 @@ from facekit.report.page import (
     thumbnails,
     write_page,
 )
+from facekit.report.run import AttributeReport, attribute_page
 
 _VOID = {"meta", "img", "link", "br", "hr", "input"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facekit.evaluation.metrics import attribute_intervals, attribute_metrics
+from facekit.evaluation.measures import attribute_intervals, attribute_metrics
 from facekit.labels import ATTRIBUTES
 from facekit.report.record import (
     evaluation_record,

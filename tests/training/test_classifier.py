@@ -9,7 +9,7 @@ import pytest
 
 from facekit.backbones.catalog import FAMILIES, last_stage
 from facekit.errors import RecipeError
-from facekit.heads.linear import LinearHead
+from facekit.heads.kinds import LinearHead
 from facekit.recipe.schema import BackboneSpec
 from facekit.recipe.transfer import TransferRecipe
 
@@ -32,7 +32,7 @@ def recipe_of(rung: str, *, rate: float = 1e-2) -> TransferRecipe:
 def make_backbone(*, settled: bool = False) -> Any:
     """A backbone of random weights; its normalisation may know ``crops_of(64)``."""
     from facekit.backbones.catalog import build_backbone
-    from facekit.training.backend import start_keras
+    from facekit.training.keras import start_keras
 
     start_keras(seed=1)
     backbone = build_backbone(SPEC, SIDE)
@@ -58,14 +58,14 @@ def crops_of(n: int) -> Any:
 
 
 def values(model: Any) -> dict[str, Any]:
-    from facekit.training.variables import to_numpy
+    from facekit.training.keras import to_numpy
 
     return {w.path: to_numpy(w) for w in model.weights}
 
 
 def moved_by_training(rung: str) -> tuple[set[str], set[str], int]:
     """Weights that three steps change, all of them, and how many numbers should."""
-    from facekit.training.parameters import count_trainable
+    from facekit.training.keras import count_trainable
 
     _, model = build(rung)
     before = values(model)
@@ -134,7 +134,7 @@ def test_it_starts_as_the_head_it_is_given() -> None:
 @pytest.mark.tf
 def test_a_rate_of_nearly_zero_leaves_the_start() -> None:
     """Statistics follow the batches: here they are those of the batch already."""
-    from facekit.heads.fit import standardise
+    from facekit.heads.logistic import standardise
 
     crops = crops_of(64)
     pooled = np.asarray(make_backbone(settled=True).predict_on_batch(crops)["pooled"])
@@ -183,8 +183,8 @@ def test_the_trunk_is_what_the_head_reads() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_has_a_last_stage(family: str) -> None:
     from facekit.backbones.catalog import build_backbone
-    from facekit.training.backend import start_keras
     from facekit.training.classifier import set_rung
+    from facekit.training.keras import start_keras
 
     start_keras(seed=0)
     counted = family in ("compact", "cnn")

@@ -10,16 +10,16 @@ import pytest
 
 @pytest.mark.tf
 def test_a_grey_network_comes_back_from_its_file(tmp_path: Path) -> None:
-    from facekit.recipe.network import BackboneSpec, TopSpec
+    from facekit.recipe.schema import BackboneSpec, TopSpec
     from facekit.recipe.transfer import TransferRecipe
-    from facekit.training.backend import start_keras
+    from facekit.training.keras import start_keras
 
     start_keras(seed=1)
     import keras
 
     from facekit.backbones.catalog import build_backbone
     from facekit.training.classifier import build_classifier
-    from facekit.training.keras_file import save_keras
+    from facekit.training.keras import save_keras
 
     spec = BackboneSpec(family="resnet-v1", depth=8, colour="grey", identity_size=0, l2=1e-4)
     recipe = TransferRecipe(name="x", rung="scratch", backbone=spec, top=TopSpec())

@@ -32,15 +32,14 @@ def make_run(
 
     ``shown`` are the measures of each epoch, in place of real ones.
     """
-    from facekit.training.backend import start_keras
+    from facekit.training.keras import start_keras
 
     start_keras(seed=0)
     import keras
 
     from facekit.training.batches import Batches
     from facekit.training.loop import TrainingRun
-    from facekit.training.multitask import Targets, build_trainer
-    from facekit.training.validate import validate
+    from facekit.training.trunk import Targets, build_trainer, validate
 
     plain = {"augment": STILL, "backbone": {"dropout": 0.0}}
     plain |= {"training": {"epochs": 9, "batch_size": 4}}
@@ -67,7 +66,7 @@ def make_run(
 
 
 def bias_of(run: Any) -> Any:
-    from facekit.training.variables import to_numpy
+    from facekit.training.keras import to_numpy
 
     return to_numpy(run.model.get_layer("attributes").bias)
 
@@ -155,7 +154,7 @@ def test_there_is_nothing_to_resume(tmp_path: Path) -> None:
 
 
 def test_validation_without_teacher_vectors_has_no_cosine() -> None:
-    from facekit.training.validate import _cosine
+    from facekit.training.trunk import _cosine
 
     unit = np.eye(3, dtype=np.float32)
     assert _cosine(unit, np.zeros((3, 3), np.float32)) == {}

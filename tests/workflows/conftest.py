@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facekit.heads.fit import standardise
-from facekit.workflows.head_inputs import HeadInputs
+from facekit.heads.logistic import standardise
+from facekit.workflows.transfer.inputs import HeadInputs
 
 MakeInputs = Callable[..., HeadInputs]
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from facekit.datasets.sources import open_classes
 from facekit.frame import FaceFrame
-from facekit.workflows.class_sources import open_classes
 from facekit.workflows.copies import copy_groups
 from facekit.workflows.sources import Source, crop_source
 
@@ -46,7 +46,7 @@ def test_groups_are_rows_of_the_cache(source: Source) -> None:
 def test_they_are_looked_for_once(
     source: Source, monkeypatch: pytest.MonkeyPatch, held: bool
 ) -> None:
-    from facekit.evaluation import duplicates
+    from facekit.photos import copies as duplicates
 
     found = copy_groups(source, held=held)
     monkeypatch.setattr(duplicates, "near_groups", None)

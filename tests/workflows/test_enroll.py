@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 import facekit
-from facekit.datasets.cartoon import draw_face, make_person
-from facekit.enrollment.enrollment import Enrollment
-from facekit.enrollment.forget import forget
-from facekit.enrollment.reader import read_enrollment, read_photos
+from facekit.cartoon import draw_face, make_person
+from facekit.enrollment.person import Enrollment
+from facekit.enrollment.read import read_enrollment, read_photos
+from facekit.enrollment.store import forget
 from facekit.errors import DataError, RecipeError, UsageError
 
 MOODS = ("neutral", "happy", "sad", "surprise")

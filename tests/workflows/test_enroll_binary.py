@@ -14,19 +14,19 @@ import numpy as np
 import pytest
 
 import facekit
+from facekit.bundle.load import load_bundle
 from facekit.bundle.strangers import Strangers
 from facekit.bundle.write import add_head, write_bundle
-from facekit.bundle.zoo import load_bundle
-from facekit.datasets.cartoon import draw_face, make_person
-from facekit.enrollment.enrollment import Enrollment
-from facekit.enrollment.reader import read_enrollment, read_photos
-from facekit.enrollment.roll import call_roll
+from facekit.cartoon import draw_face, make_person
+from facekit.enrollment.gallery import open_gallery
+from facekit.enrollment.person import Enrollment
+from facekit.enrollment.read import read_enrollment, read_photos
 from facekit.errors import BundleError
 from facekit.frame import FaceFrame
-from facekit.heads.linear import LinearHead
+from facekit.heads.kinds import LinearHead
 from facekit.recipe.enroll import EnrollRecipe
 from facekit.recipe.load import load_recipe
-from facekit.workflows.strangers import add_strangers
+from facekit.workflows.pretrain.strangers import add_strangers
 
 if TYPE_CHECKING:
     from facekit.bundle.write import BundleContents
@@ -127,7 +127,7 @@ def test_one_neuron_reads_the_pooled_part(home: Path) -> None:
 
 
 def test_photos_are_seen_as_the_network_will_see_them(home: Path) -> None:
-    from facekit.features.identity import identity_vectors
+    from facekit.bundle.identity import identity_vectors
 
     model = facekit.load("plain-cnn", detector="none", identities="none")
     face = model.analyze(home / "mine" / "00.png").faces[0]
@@ -163,7 +163,7 @@ def test_with_another_network_nobody_is_looked_for(home: Path) -> None:
         model = facekit.load(detector="none")
     assert model.analyze(home / "mine" / "01.png").faces[0].identities == {}
     with pytest.raises(BundleError, match="--model plain-cnn") as caught:
-        call_roll(model.bundle, "me")
+        open_gallery(model.bundle, "me")
     assert "\n" not in str(caught.value)
     with pytest.raises(BundleError, match="another backbone"):
         read_enrollment("me").verify(home / "mine" / "01.png", model=model.bundle.folder)
@@ -189,7 +189,7 @@ def test_photos_are_added(copied: Path) -> None:
 def test_photos_told_apart_by_another_model_are_not_mixed(
     copied: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from facekit.workflows import enroll_models
+    from facekit.workflows import enroll as enroll_models
 
     default = load_bundle(enroll_models.DEFAULT)
     other = default.manifest.model_copy(update={"name": "newer", "frame": default.manifest.frame})

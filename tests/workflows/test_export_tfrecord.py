@@ -83,7 +83,7 @@ def test_any_classes_keys_and_first_label(
 
 
 def test_a_csv_is_written_in_its_own_order(written: Written, tmp_path: Path) -> None:
-    from facekit.datasets.fer_csv import SIDE
+    from facekit.datasets.fer import SIDE
 
     rows = [f"{label},{' '.join(['9'] * SIDE**2)},Training" for label in (3, 2, 6, 0)]
     (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]) + "\n")

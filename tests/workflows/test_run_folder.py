@@ -15,7 +15,7 @@ import pytest
 
 from facekit.errors import InterruptedRunError, UsageError
 from facekit.recipe.load import load_recipe
-from facekit.workflows.pretrain import _fed
+from facekit.workflows.pretrain.run import _fed
 from facekit.workflows.run_folder import choose_folder, hash_arrays, occupied, start_folder
 from facekit.workflows.sources import Source, crop_source, open_table
 

@@ -1,1 +1,0 @@
-"""Benchmarks: one file each, listed in ``registry``; every one returns a plain dict."""

@@ -1,0 +1,138 @@
+"""Crops through a frozen backbone, block by block.
+
+Memory holds one block of crops and, unless the result goes to a folder, the
+result itself; a crop cache is a memory map and is never read whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from facekit.cache.crops import CropCache
+from facekit.errors import UsageError
+
+#: Crops a block: 20 MB at a side of 80.
+BLOCK: Final = 1024
+
+Crops = NDArray[np.uint8] | CropCache
+
+
+class Embedder(Protocol):
+    """What turns crops into named parts; a Bundle does."""
+
+    def embed(
+        self, crops: NDArray[np.uint8], parts: Sequence[str] | None = None
+    ) -> Mapping[str, NDArray[np.float32]]:
+        """Embed uint8 RGB crops of shape (n, side, side, 3)."""
+        ...
+
+
+def embed_blocks(
+    source: Crops,
+    embedder: Embedder,
+    *,
+    parts: Sequence[str] | None = None,
+    rows: ArrayLike | None = None,
+    mirror: bool = False,
+    block: int = BLOCK,
+) -> Iterator[tuple[slice, Mapping[str, NDArray[np.float32]]]]:
+    """Embed crops block by block, for sums that need not hold them all.
+
+    Args:
+        source: uint8 RGB array of shape (n, side, side, 3), or a crop cache.
+        embedder: A bundle, or anything that embeds.
+        parts: Which parts; None for all.
+        rows: Which crops, as positions or a mask of shape (n,), in the order
+            given; None for all, those of failed images (black) included.
+        mirror: Embed the crops mirrored left to right instead.
+        block: Crops a block, in [1, inf).
+
+    Yields:
+        Where the block lies in the result, and a float32 array of shape
+        (block, ...) for each part.
+
+    Raises:
+        UsageError: The crops or the rows do not fit.
+    """
+    crops = source.crops if isinstance(source, CropCache) else source
+    index = positions(rows, len(crops))
+    for start in range(0, len(index), block):
+        chosen = index[start : start + block]
+        images = crops[chosen]
+        if mirror:
+            images = images[:, :, ::-1]
+        yield slice(start, start + len(chosen)), embedder.embed(images, parts)
+
+
+def extract(
+    source: Crops,
+    embedder: Embedder,
+    *,
+    parts: Sequence[str] | None = None,
+    rows: ArrayLike | None = None,
+    mirror: bool = False,
+    block: int = BLOCK,
+    dtype: DTypeLike = np.float32,
+    folder: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Embed crops into one array for each part.
+
+    Args:
+        source: As for ``embed_blocks``, like all that is not named here.
+        embedder: As for ``embed_blocks``.
+        parts: As for ``embed_blocks``.
+        rows: As for ``embed_blocks``.
+        mirror: As for ``embed_blocks``.
+        block: As for ``embed_blocks``.
+        dtype: float32, or float16 for half the space.
+        folder: Where the arrays are written as ``<part>.npy`` and memory-mapped;
+            None keeps them in memory.
+        progress: Called with (done, all) after each block.
+
+    Returns:
+        Array of shape (rows, ...) for each part.
+
+    Raises:
+        UsageError: The crops or the rows do not fit.
+    """
+    crops = source.crops if isinstance(source, CropCache) else source
+    index = positions(rows, len(crops))
+    out: dict[str, NDArray[Any]] = {}
+    # One blank crop first: it names the parts and gives their shapes.
+    blank = embedder.embed(np.zeros((1, *crops.shape[1:]), crops.dtype), parts)
+    for name, value in blank.items():
+        out[name] = _new_array(name, (len(index), *value.shape[1:]), np.dtype(dtype), folder)
+    blocks = embed_blocks(crops, embedder, parts=parts, rows=index, mirror=mirror, block=block)
+    for where, embedding in blocks:
+        for name, value in embedding.items():
+            out[name][where] = value
+        if progress is not None:
+            progress(where.stop, len(index))
+    return out
+
+
+def _new_array(
+    name: str, shape: tuple[int, ...], dtype: np.dtype[Any], folder: Path | None
+) -> NDArray[Any]:
+    if folder is None:
+        return np.empty(shape, dtype)
+    return np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape)
+
+
+def positions(rows: ArrayLike | None, n: int) -> NDArray[np.int64]:
+    """Which of n crops: positions, a mask of shape (n,), or None for all.
+
+    Raises:
+        UsageError: The rows do not fit.
+    """
+    everything = np.arange(n, dtype=np.int64)
+    try:
+        return everything if rows is None else everything[np.asarray(rows)].reshape(-1)
+    except IndexError as error:
+        raise UsageError(f"rows do not fit {n} crops: {error}") from error

@@ -1,0 +1,223 @@
+"""The identity teacher: dlib's public-domain face recognition network.
+
+The pip package ``face_recognition_models`` carries the weights and ``dlib-bin``
+the compiled library. Only the package's files are used: importing it needs
+``pkg_resources``, which new environments lack.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import filelock
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.cache.crops import encoded
+from facekit.datasets.table import Table
+from facekit.errors import DataError, FacekitError, ImageError, MissingExtraError
+
+#: Length of dlib's face descriptor.
+DLIB_SIZE: Final = 128
+
+#: The face in an aligned CelebA image (left, top, right, bottom in pixels of
+#: 178x218): about what dlib's own detector gives there, and faster.
+_CELEBA_FACE: Final = (41, 74, 137, 170)
+
+#: The two files of the package that are used.
+DLIB_FILES: Final = {
+    "points": "shape_predictor_5_face_landmarks.dat",
+    "network": "dlib_face_recognition_resnet_model_v1.dat",
+}
+_INSTEAD: Final = (
+    "or give the vectors with --teacher-table FILE, or --set targets.identity.weight=0"
+)
+_BLOCK: Final = 64  # images between two saves: a killed run repeats at most this many
+
+Tick = Callable[[int, int], None]
+Read = Callable[[Path | bytes], NDArray[np.uint8]]
+
+
+def teach(table: Table, read: Read, *, root: Path, tick: Tick) -> NDArray[np.float32]:
+    """Run the teacher once over a source of aligned images, or load what it said.
+
+    Args:
+        table: Aligned images (CelebA's layout), files or an encoded stream.
+        read: Decoder of a file or bytes to a uint8 RGB array; raises ImageError.
+        root: Folder for the cached vectors.
+        tick: Called with (done, all) after every block.
+
+    Returns:
+        float32 array of shape (n, 128), raw descriptors; NaN where an image
+        could not be read.
+
+    Raises:
+        MissingExtraError: dlib or its model files are not installed.
+        DataError: The images are not aligned.
+    """
+    if table.aligned != "celeba":
+        raise DataError(
+            f"the identity teacher reads aligned CelebA images, not {table.name}: "
+            "give its vectors with --teacher-table FILE"
+        )
+    root.mkdir(parents=True, exist_ok=True)
+    path = root / f"dlib-{table.name}-{_digest(table)}.npy"
+    with filelock.FileLock(path.with_suffix(".lock")):
+        return _fill(path, table, read, tick)
+
+
+def _digest(table: Table) -> str:
+    """Hash of names and sizes: other pictures of the same names get other vectors.
+
+    Times of change do not count: a copied data set keeps its hours of work.
+    """
+    digest = hashlib.sha256()
+    for name, image in zip(table.ids, encoded(table, np.arange(len(table))), strict=True):
+        digest.update(f"{name}\0{_size(image)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _size(image: Path | bytes) -> int:
+    if isinstance(image, bytes):
+        return len(image)
+    return image.stat().st_size if image.exists() else -1
+
+
+def _fill(path: Path, table: Table, read: Read, tick: Tick) -> NDArray[np.float32]:
+    """Continue a half-filled file: infinity is not done yet, NaN is unreadable."""
+    shape = (len(table), DLIB_SIZE)
+    if not path.exists():
+        part = path.with_suffix(".part.npy")
+        np.save(part, np.full(shape, np.inf, np.float32))
+        os.replace(part, path)
+    vectors = np.lib.format.open_memmap(path, mode="r+", dtype=np.float32, shape=shape)
+    todo = np.flatnonzero(np.isinf(vectors[:, 0]))
+    if len(todo):
+        describe, images = _load(read), encoded(table, todo)
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            for start in range(0, len(todo), _BLOCK):
+                rows = todo[start : start + _BLOCK]
+                vectors[rows] = list(pool.map(describe, islice(images, len(rows))))
+                vectors.flush()
+                tick(len(table) - len(todo) + start + len(rows), len(table))
+    return np.array(vectors)
+
+
+def _load(read: Read) -> Callable[[Path | bytes], NDArray[np.float32]]:
+    """Build the function from an image to its descriptor, one network a thread."""
+    import threading
+
+    folder = model_files()
+    import dlib
+
+    local = threading.local()
+    face = dlib.rectangle(*_CELEBA_FACE)
+
+    def describe(image: Path | bytes) -> NDArray[np.float32]:
+        if not hasattr(local, "network"):
+            local.points = dlib.shape_predictor(str(folder / DLIB_FILES["points"]))
+            local.network = dlib.face_recognition_model_v1(str(folder / DLIB_FILES["network"]))
+        try:
+            pixels = np.ascontiguousarray(read(image))
+        except ImageError:
+            return np.full(DLIB_SIZE, np.nan, np.float32)
+        chip = dlib.get_face_chip(pixels, local.points(pixels, face), size=150, padding=0.25)
+        return np.asarray(local.network.compute_face_descriptor(chip), np.float32)
+
+    return describe
+
+
+def model_files(instead: str = _INSTEAD) -> Path:
+    """The folder of the teacher's two files.
+
+    Args:
+        instead: What the user may do without them, for the error.
+
+    Raises:
+        MissingExtraError: dlib or its model files are not installed.
+        FacekitError: The installed package lacks one of them.
+    """
+    if importlib.util.find_spec("dlib") is None:
+        raise MissingExtraError("dlib", "teachers", instead)
+    found = importlib.util.find_spec("face_recognition_models")
+    if found is None or found.origin is None:
+        raise MissingExtraError("face_recognition_models", "teachers", instead)
+    folder = Path(found.origin).parent / "models"
+    for name in DLIB_FILES.values():
+        if not (folder / name).exists():
+            raise FacekitError(f"{folder} lacks {name}: reinstall face_recognition_models")
+    return folder
+
+
+# Teacher vectors as a table of names and numbers.
+
+
+def read_teacher_table(path: Path, ids: NDArray[np.str_]) -> NDArray[np.float32]:
+    """Read ``names`` and ``vectors`` and bring them into the order of a source.
+
+    Args:
+        path: ``.npz`` file with ``names`` (m,) and ``vectors`` (m, d).
+        ids: str array of shape (n,), the source's file names.
+
+    Returns:
+        float32 array of shape (n, d); rows of images without a vector are NaN.
+
+    Raises:
+        DataError: No such table, or none of the images is in it.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            names, vectors = stored["names"].astype(str), stored["vectors"]
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path} is no teacher table ({error}): an .npz file with arrays "
+            "`names` (m,) and `vectors` (m, d) is wanted"
+        ) from error
+    if vectors.ndim != 2 or len(names) != len(vectors):
+        raise DataError(f"{path}: {len(names)} names do not fit vectors of {vectors.shape}")
+    place = {name: i for i, name in enumerate(names.tolist())}
+    rows = np.array([place.get(name, -1) for name in ids.tolist()])
+    if not (rows >= 0).any():
+        raise DataError(f"{path} names none of the {len(ids)} images; its first is {names[0]!r}")
+    out = np.full((len(ids), vectors.shape[1]), np.nan, np.float32)
+    out[rows >= 0] = vectors[rows[rows >= 0]]
+    return out
+
+
+def to_targets(
+    vectors: NDArray[np.float32], train: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Remove the training mean and bring every row to length 1.
+
+    Raw teacher vectors share a large common part, so raw cosines are all near 1.
+
+    Args:
+        vectors: float32 array of shape (n, d); rows with a NaN are unknown.
+        train: Positions of the training images.
+
+    Returns:
+        Unit vectors (n, d), zeros where unknown, and the mean (d,).
+
+    Raises:
+        DataError: No training image has a vector.
+    """
+    known = np.asarray(np.isfinite(vectors).all(axis=1))
+    taught = train[known[train]]
+    if not len(taught):
+        raise DataError(
+            f"none of the {len(train)} training images has a teacher vector: "
+            "give a table of these images, or --set targets.identity.weight=0"
+        )
+    mean = vectors[taught].mean(axis=0)
+    centred = np.where(known[:, None], vectors - mean, 0)
+    norms = np.linalg.norm(centred, axis=1, keepdims=True)
+    unit = np.where(norms > 1e-9, centred / np.maximum(norms, 1e-9), 0)
+    return unit.astype(np.float32), mean.astype(np.float32)

@@ -1,0 +1,94 @@
+"""Views: the ways one crop is shown to a frozen backbone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.augment.batches import augment_crop
+from facekit.errors import UsageError
+from facekit.recipe.schema import AugmentSpec
+
+#: Part of every augmented view's key: raise it when ``augment_crop`` draws otherwise.
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True)
+class View:
+    """One way of showing a crop.
+
+    Attributes:
+        kind: "plain" (as it is), "mirror" (left to right) or "augmented".
+        seed: Which of the many augmented views; 0 for the others.
+        spec: How an augmented view is drawn; None for the others.
+
+    Raises:
+        UsageError: Seed and spec do not fit the kind.
+    """
+
+    kind: Literal["plain", "mirror", "augmented"] = "plain"
+    seed: int = 0
+    spec: AugmentSpec | None = None
+
+    def __post_init__(self) -> None:
+        augmented = self.kind == "augmented"
+        if augmented != (self.spec is not None) or self.seed < 0 or (self.seed and not augmented):
+            raise UsageError(
+                f"a {self.kind} view has seed {self.seed} and spec {self.spec}: an augmented view "
+                "needs a spec and a seed of at least 0, the others have neither"
+            )
+
+    @property
+    def key(self) -> str:
+        """Changes with whatever changes the pictures; fit for a folder's name."""
+        if self.spec is None:
+            return self.kind
+        text = json.dumps([_VERSION, self.spec.model_dump(mode="json")], sort_keys=True)
+        return f"augmented-{hashlib.sha256(text.encode()).hexdigest()[:12]}-{self.seed}"
+
+    def apply(self, crops: NDArray[np.uint8], hashes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Show crops this way.
+
+        An augmented crop follows from seed, spec and its own pixels alone, never
+        from the order or the number of the others.
+
+        Args:
+            crops: uint8 RGB array of shape (n, side, side, 3).
+            hashes: uint8 array of shape (n, 16), what each crop is known by.
+
+        Returns:
+            uint8 RGB array of the same shape.
+        """
+        if self.kind == "mirror":
+            return crops[:, :, ::-1]
+        if self.spec is None:
+            return crops
+        out = np.empty_like(crops)
+        for i, words in enumerate(np.ascontiguousarray(hashes).view("<u4").tolist()):
+            rng = np.random.default_rng([self.seed, *words])
+            out[i] = augment_crop(crops[i], self.spec, rng)
+        return out
+
+
+#: The crop as it is, and its mirror image.
+PLAIN: Final = View()
+MIRROR: Final = View("mirror")
+
+
+def augmented_views(spec: AugmentSpec, count: int, *, seed: int = 0) -> tuple[View, ...]:
+    """Several augmented views that differ in their seeds only.
+
+    Args:
+        spec: Strength of each augmentation.
+        count: How many, in [0, inf); a larger count keeps the first ones.
+        seed: Of the first one, in [0, inf).
+
+    Returns:
+        The views.
+    """
+    return tuple(View("augmented", seed + i, spec) for i in range(count))

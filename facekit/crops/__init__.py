@@ -1,1 +1,0 @@
-"""From pictures to crops in the face frame, and the cache that keeps them."""

@@ -1,0 +1,246 @@
+"""A folder of photos to one face each, used or refused with the reason."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.bundle.bundle import Bundle
+from facekit.bundle.identity import IDENTITY, require_part
+from facekit.bundle.session import cores
+from facekit.bundle.strangers import Strangers, read_strangers
+from facekit.enrollment.look import Finder, Sight, embed, look_at
+from facekit.enrollment.photo import Code, Photo
+from facekit.enrollment.sessions import KnownPhotos, known_photos
+from facekit.enrollment.who import Ask, Choice, Crowd, Gallery, choose_faces
+from facekit.errors import DataError
+from facekit.recipe.enroll import QualitySpec
+from facekit.results import Face
+from facekit.system.pool import map_in_order, one_cv2_thread
+from facekit.system.terminal import progress_bar
+
+Floats = NDArray[np.float32]
+#: A photo and its faces to the place of the right one, or None to leave it out.
+AskWho = Callable[[Path, list[Face]], int | None]
+
+
+def gather_photos(
+    paths: Sequence[str | Path],
+    model: Finder,
+    spec: QualitySpec,
+    *,
+    known: KnownPhotos | None = None,
+    strangers: Strangers | None = None,
+    ask: AskWho | None = None,
+    progress: bool = False,
+    reader: Bundle | None = None,
+) -> list[Photo]:
+    """Find the person in each photo, and refuse photos that would do harm.
+
+    The person is whoever is seen in most photos, or was enrolled before; the face
+    that agrees with the other photos is taken, whatever its size.
+
+    Args:
+        paths: Photos of one person, whole scenes, in any order.
+        model: Finds faces and tells people apart.
+        spec: What a face must be like.
+        known: Photos of the person that are enrolled already; they are not read.
+        strangers: Other people to compare with, none of whom may set the threshold
+            later; by default the training half of those that came with the model.
+        ask: Asked about photos that do not say who is meant; else they are refused.
+        progress: Show a bar on standard error.
+        reader: What will read the faces, where that is another bundle: its frame is kept.
+
+    Returns:
+        One entry a path, in the order given.
+
+    Raises:
+        BundleError: The model has no identity part, or no strangers came with it.
+        DataError: The known photos are of another model.
+    """
+    others = _strangers(model, strangers)
+    crowd = Crowd(others.vectors, others.probabilities)
+    known = known_photos([]) if known is None else known
+    files = [Path(path) for path in paths]
+    digests = [_digest(path) for path in files]
+    repeats = _repeats(files, digests, known)
+    rows = [row for row in range(len(files)) if row not in repeats]
+    sights = look_at_all([files[row] for row in rows], model, spec, progress, reader)
+    gallery = Gallery.of(
+        [sight.vectors for sight in sights],
+        [[look.flaw is None for look in sight.looks] for sight in sights],
+        _own(known, model),
+        looks=[_looks(sight) for sight in sights],
+        known_looks=known.looks,
+    )
+    asker = None if ask is None else _asker(ask, [files[row] for row in rows], sights)
+    decided = [
+        _decide(paths[row], digests[row], sight, choice)
+        for row, sight, choice in zip(
+            rows, sights, choose_faces(gallery, crowd, asker), strict=True
+        )
+    ]
+    decided = _number(_refuse_copies(decided, known), known)
+    by_row = dict(zip(rows, decided, strict=True))
+    for row, (name, first) in repeats.items():  # ascending: the first one is there
+        by_row[row] = _repeat(str(paths[row]), digests[row], name, by_row.get(first))
+    return [by_row[row] for row in range(len(files))]
+
+
+def _strangers(model: Finder, given: Strangers | None) -> Strangers:
+    require_part(model.bundle, IDENTITY)
+    return read_strangers(model.bundle).training() if given is None else given
+
+
+def _looks(sight: Sight) -> Floats:
+    """Attributes of a photo's faces, without columns for a model without them."""
+    none = np.zeros((len(sight.looks), 0), np.float32)
+    return none if sight.attributes is None else sight.attributes
+
+
+def _own(known: KnownPhotos, model: Finder) -> Floats:
+    """Vectors of the enrolled photos, which must be of this model."""
+    size = model.bundle.parts[IDENTITY][0]
+    if len(known) and known.vectors.shape[1] != size:
+        raise DataError(
+            f"the enrolled photos have vectors of {known.vectors.shape[1]} numbers, this model "
+            f"gives {size}: use the model they were enrolled with"
+        )
+    return known.vectors if len(known) else np.zeros((0, size), np.float32)
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file; "" where decoding it will say what is wrong."""
+    try:
+        if not path.is_file():  # reading a pipe may never end
+            return ""
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError):
+        return ""
+
+
+def _repeats(
+    files: Sequence[Path], digests: Sequence[str], known: KnownPhotos
+) -> dict[int, tuple[str, int]]:
+    """Files that are byte for byte another one: its name, and its row (-1: enrolled)."""
+    first = {digest: (name, -1) for digest, name in zip(known.digests, known.files, strict=True)}
+    repeats = {}
+    for row, (path, digest) in enumerate(zip(files, digests, strict=True)):
+        if digest in first:
+            repeats[row] = first[digest]
+        elif digest:
+            first[digest] = (path.name, row)
+    return repeats
+
+
+def look_at_all(
+    files: Sequence[Path],
+    model: Finder,
+    spec: QualitySpec,
+    progress: bool,
+    reader: Bundle | None = None,
+) -> list[Sight]:
+    """Look at photos in threads, then embed all faces."""
+    look, sights = partial(look_at, model=model, spec=spec, reader=reader), list[Sight]()
+    with (
+        closing(map_in_order(look, files, cores())) as found,
+        progress_bar("photos", len(files), show=progress) as tick,
+        one_cv2_thread(),
+    ):
+        for sight in found:
+            sights.append(sight)
+            tick(len(sights), len(files))
+    return embed(sights, model.bundle)
+
+
+def _asker(ask: AskWho, files: Sequence[Path], sights: Sequence[Sight]) -> Ask:
+    def asker(photo: int) -> int | None:
+        faces = sights[photo].faces
+        place = ask(files[photo], faces)
+        return place if place is not None and 0 <= place < len(faces) else None
+
+    return asker
+
+
+def _decide(path: str | Path, digest: str, sight: Sight, choice: Choice) -> Photo:
+    """One photo with what was chosen; copies and sessions are still to come."""
+    plain = Photo(path=str(path), digest=digest, faces=len(sight.looks), taken=sight.taken)
+    if sight.code or choice.face is None:
+        return replace(plain, code=sight.code, reason=sight.reason)
+    place = choice.face
+    look = sight.looks[place]
+    photo = replace(
+        plain,
+        box=look.found.box,
+        eye_distance=look.quality.eye_distance,
+        quality=look.quality,
+        crop=look.cut.crop,
+        wide=look.wide,
+        vector=sight.vectors[place],
+        attributes=None if sight.attributes is None else sight.attributes[place],
+        trace=sight.trace(place),
+    )
+    hopeless = all(one.flaw is not None for one in sight.looks)
+    if look.flaw is not None and (not choice.code or hopeless):
+        return _refused(photo, look.flaw.code, look.flaw.reason)
+    if choice.code:
+        return _refused(photo, choice.code, choice.reason)
+    return replace(photo, used=True)
+
+
+def _refused(photo: Photo, code: Code, reason: str) -> Photo:
+    """A refused photo keeps its face to be shown, and nothing to be learned from."""
+    return replace(
+        photo,
+        used=False,
+        code=code,
+        reason=reason,
+        wide=None,
+        vector=None,
+        attributes=None,
+        trace=None,
+    )
+
+
+def _refuse_copies(photos: Sequence[Photo], known: KnownPhotos) -> list[Photo]:
+    """Of photos that show the same picture, only the first is used."""
+    everything = known.with_photos(photos)
+    kept = list(range(len(known)))
+    out, row = [], len(known)
+    for photo in photos:
+        if photo.used:
+            first = next((one for one in everything.copies_of(row) if one in kept), None)
+            if first is None:
+                kept.append(row)
+            else:
+                reason = "nearly " + _same(everything.files[first], first < len(known))
+                photo = _refused(photo, "same_picture", reason)
+            row += 1
+        out.append(photo)
+    return out
+
+
+def _number(photos: Sequence[Photo], known: KnownPhotos) -> list[Photo]:
+    """Give each used photo the number of its session."""
+    sessions = iter(known.with_photos(photos).sessions[len(known) :].tolist())
+    return [replace(one, session=next(sessions)) if one.used else one for one in photos]
+
+
+def _repeat(path: str, digest: str, name: str, first: Photo | None) -> Photo:
+    """A file that is byte for byte another one: what is wrong with that, is with it."""
+    if first is None or first.used:
+        return Photo(path=path, digest=digest, code="same_picture", reason=_same(name, not first))
+    return replace(first, path=path)
+
+
+def _same(name: str, enrolled: bool) -> str:
+    more = ", which is enrolled already" if enrolled else ""
+    return f"the same picture as {name}{more}: a copy adds nothing"

@@ -1,0 +1,255 @@
+"""Everybody who is not the person: who teaches a head, and who judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.bundle.bundle import Bundle
+from facekit.bundle.identity import IDENTITY, identity_vectors
+from facekit.bundle.strangers import Strangers
+from facekit.enrollment.folds import refuse_leak, split_people
+from facekit.enrollment.gather import look_at_all
+from facekit.enrollment.look import Finder
+from facekit.enrollment.who import Crowd
+from facekit.errors import DataError
+from facekit.recipe.enroll import QualitySpec
+
+Floats = NDArray[np.float32]
+
+#: How many strangers each of the user's own others counts for: enough to be
+#: heard among thousands, and not so many that they push others aside
+#: (data/trials.md).
+_OWN_WEIGHT: Final = 25.0
+
+
+@dataclass(frozen=True, eq=False)
+class Opponents:
+    """Vectors of other people, those who teach apart from those who test.
+
+    Attributes:
+        vectors: float32 array of shape (k, d): they teach.
+        weights: float64 array of shape (k,): how much each counts.
+        people: int64 array of shape (k,): who they are, a number each.
+        judging: float32 array of shape (j, d): strangers who set thresholds.
+        judges: int64 array of shape (j,): who those are.
+        tests: float32 array of shape (t, d): the user's own others, kept out.
+        tested: int64 array of shape (t,): who those are.
+        taught: How many of the user's own others teach, people.
+    """
+
+    vectors: Floats
+    weights: NDArray[np.float64]
+    people: NDArray[np.int64]
+    judging: Floats
+    judges: NDArray[np.int64]
+    tests: Floats
+    tested: NDArray[np.int64]
+    taught: int
+
+
+def gather_opponents(
+    strangers: Strangers,
+    negatives: Floats | None,
+    negative_people: NDArray[np.int64] | None,
+    *,
+    seed: int,
+    most: int = 0,
+) -> Opponents:
+    """Strangers, halved as they come, and the user's own others, halved by person.
+
+    Args:
+        strangers: That come with the backbone.
+        negatives: float32 array of shape (m, d), or None.
+        negative_people: int64 array of shape (m,): who is in each row, or None.
+        seed: Who of the user's own others teaches.
+        most: Strangers that teach; 0 takes all.
+
+    Raises:
+        DataError: The shapes do not fit, a half is empty, or somebody is in both.
+    """
+    d = strangers.vectors.shape[1]
+    vectors = np.empty((0, d), np.float32) if negatives is None else negatives
+    given = np.arange(len(vectors)) if negative_people is None else np.asarray(negative_people)
+    if vectors.shape[1:] != (d,) or given.shape != (len(vectors),):
+        raise DataError(f"negatives {vectors.shape} of people {given.shape} do not fit (m, {d})")
+    _, who = np.unique(given, return_inverse=True)
+    who = -1 - who.astype(np.int64)  # the strangers have the numbers from 0 on
+    out = split_people(who, seed)
+    numbers = np.arange(len(strangers))
+    teach, judge = numbers[~strangers.calibration], numbers[strangers.calibration]
+    teach = teach[: most or len(teach)]  # they come in random order
+    if not len(teach) or not len(judge):
+        raise DataError(
+            f"{len(teach)} strangers to teach and {len(judge)} to judge: both are needed"
+        )
+    known = np.unique(who[~out], return_counts=True)
+    share = _OWN_WEIGHT / known[1][np.searchsorted(known[0], who[~out])]
+    found = Opponents(
+        vectors=np.concatenate([strangers.vectors[teach], vectors[~out]]),
+        weights=np.concatenate([np.ones(len(teach)), share]),
+        people=np.concatenate([teach, who[~out]]),
+        judging=strangers.vectors[judge],
+        judges=judge,
+        tests=vectors[out],
+        tested=who[out],
+        taught=len(known[0]),
+    )
+    refuse_leak([], [], found.people, np.concatenate([found.judges, found.tested]))
+    _refuse_twins(found)
+    return found
+
+
+def _refuse_twins(found: Opponents) -> None:
+    """The very same vector on both sides is one person under two numbers."""
+    taught = {row.tobytes() for row in found.vectors}
+    shared = sum(row.tobytes() in taught for row in (*found.judging, *found.tests))
+    if shared:
+        raise DataError(
+            f"{shared} vectors would both teach and test: the same pictures are on both sides; "
+            "keep each person in one folder, or make the strangers again"
+        )
+
+
+# The user's own others: family and colleagues, who are not the person.
+
+_NAMES: Final = ("negative_vectors", "negative_people")
+#: Share of the pairs of strangers that are as alike as two faces which count as one
+#: person here: too many in one group costs a few negatives, too few splits a person.
+_SAME: Final = 0.002
+#: A face that is as like the person's photos as the least alike quarter of them is
+#: taken for the person: many are in their family's photos.
+_OWN_QUARTER: Final = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class Negatives:
+    """Faces of others.
+
+    Attributes:
+        vectors: float32 array of shape (m, d), in the part that is read.
+        people: int64 array of shape (m,): faces of one person share a number.
+        photos: Photos that were looked at.
+        unusable: Photos without a face that can be used.
+        own: Faces left out because they are the person's.
+    """
+
+    vectors: Floats
+    people: NDArray[np.int64]
+    photos: int = 0
+    unusable: int = 0
+    own: int = 0
+
+    def record(self) -> dict[str, int]:
+        """Counts as JSON values."""
+        return {
+            "photos": self.photos,
+            "faces": len(self.vectors),
+            "people": len(np.unique(self.people)),
+            "unusable_photos": self.unusable,
+            "own_faces_left_out": self.own,
+        }
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What ``--add`` needs of them, for ``stored_negatives``."""
+        return dict(zip(_NAMES, (self.vectors, self.people), strict=True))
+
+
+def no_negatives(size: int) -> Negatives:
+    """Nobody.
+
+    Args:
+        size: d, the length of identity vectors.
+    """
+    return Negatives(np.zeros((0, size), np.float32), np.zeros(0, np.int64))
+
+
+def stored_negatives(arrays: Mapping[str, NDArray[Any]], size: int) -> Negatives:
+    """Those of an earlier enrolment.
+
+    Raises:
+        DataError: They have another shape.
+    """
+    if _NAMES[0] not in arrays:
+        return no_negatives(size)
+    vectors, people = (arrays.get(name, np.zeros(0)) for name in _NAMES)
+    if vectors.shape != (len(people), size):
+        raise DataError("what the enrolment says of others does not fit together: enrol again")
+    return Negatives(np.asarray(vectors, np.float32), np.asarray(people, np.int64))
+
+
+def read_negatives(
+    files: Sequence[Path],
+    model: Finder,
+    own: Floats,
+    strangers: Floats,
+    *,
+    progress: bool = False,
+    reader: Bundle | None = None,
+    part: str = IDENTITY,
+) -> Negatives:
+    """Every face in photos of others.
+
+    Faces in one folder below the top, and faces that are alike, count as one person:
+    a person must not both teach and test.
+
+    Args:
+        files: Photos; a folder for each person helps and is not needed.
+        model: Finds faces and tells people apart.
+        own: float32 array of shape (n, d), identity vectors of the person's photos.
+        strangers: float32 array of shape (k, d), identity vectors; see ``Crowd``.
+        progress: Show a bar.
+        reader: What reads the faces, where it is not the model's bundle.
+        part: The part of the embedding that is read.
+
+    Raises:
+        DataError: No photo has a face that can be used.
+    """
+    sights = look_at_all(files, model, QualitySpec(), progress, reader)
+    rows, folders, crops, unusable = [], [], [], 0
+    for path, sight in zip(files, sights, strict=True):
+        good = [i for i, look in enumerate(sight.looks) if look.flaw is None]
+        unusable += not good
+        rows.append(sight.vectors[good].reshape(len(good), own.shape[1]))
+        folders += [path.parent] * len(good)
+        if part != IDENTITY:
+            crops += [sight.looks[i].cut.crop for i in good]
+    vectors = np.concatenate(rows) if rows else np.zeros((0, own.shape[1]), np.float32)
+    if not len(vectors):
+        raise DataError(
+            f"none of {len(files)} photos of others shows a face that can be used: name a folder "
+            "of photos of family or colleagues with --negatives, or leave it out"
+        )
+    mine = _own_faces(vectors, own)
+    people = _people(vectors, folders, Crowd(strangers).pair_bar(_SAME))
+    if part != IDENTITY:
+        vectors = identity_vectors(reader or model.bundle, np.stack(crops), part)
+    return Negatives(vectors[~mine], people[~mine], len(files), unusable, int(mine.sum()))
+
+
+def _own_faces(vectors: Floats, own: Floats) -> NDArray[np.bool_]:
+    """Which faces are the person's."""
+    if len(own) < 2:
+        return np.asarray((vectors @ own.T >= 1 - 1e-6).any(1))
+    total = own.sum(0)
+    others = total - own  # of each photo, all but itself
+    lengths = np.linalg.norm(others, axis=1)
+    bar = np.quantile((own * others).sum(1) / lengths, _OWN_QUARTER)
+    return np.asarray(vectors @ (total / np.linalg.norm(total)) >= bar)
+
+
+def _people(vectors: Floats, folders: Sequence[Path], bar: float) -> NDArray[np.int64]:
+    """A number for each face; faces of one folder of several, or alike, share one."""
+    from scipy.sparse import csr_array  # late: a tenth of a second
+    from scipy.sparse.csgraph import connected_components
+
+    joined = vectors @ vectors.T >= bar
+    names = np.unique([str(folder) for folder in folders], return_inverse=True)[1]
+    if names.max() > 0:  # photos that lie loose in one folder say nothing of who is who
+        joined |= names[:, None] == names
+    return np.asarray(connected_components(csr_array(joined), directed=False)[1], np.int64)

@@ -1,0 +1,223 @@
+"""Reading enrolments: found by name, every file checked against the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from numpy.typing import NDArray
+
+from facekit.bundle.load import named_bundle
+from facekit.bundle.manifest import MANIFEST, read_manifest
+from facekit.enrollment.layout import (
+    HEAD,
+    NAME,
+    PHOTOS,
+    Copy,
+    EnrollmentManifest,
+    check_name,
+    held,
+    leftovers,
+    parse_manifest,
+    settle,
+)
+from facekit.enrollment.person import Enrollment
+from facekit.errors import BundleError, DataError, FacekitError, UsageError
+from facekit.heads.arrays import unpack
+from facekit.heads.kinds import load_head
+from facekit.system import home
+from facekit.system.files import check_folder, open_to_others, read_private
+
+T = TypeVar("T")
+
+
+def read_enrollment(name: str) -> Enrollment:
+    """Read an enrolment; what it reads is checked against the manifest.
+
+    Args:
+        name: The person.
+
+    Returns:
+        The enrolment.
+
+    Raises:
+        UsageError: Nobody has that name.
+        DataError: It is damaged, altered, foreign or a link.
+    """
+    return _steady(name, lambda folder: read_folder(folder, name))
+
+
+def check_files(name: str) -> None:
+    """Check the hash of every file; raises as ``read_enrollment``."""
+    _steady(name, lambda folder: read_folder(folder, name, every_file=True))
+
+
+def read_photos(name: str) -> dict[str, NDArray[Any]]:
+    """The arrays about the photos that ``write_enrollment`` was given.
+
+    Raises:
+        UsageError: Nobody has that name.
+        DataError: They are damaged, altered or foreign.
+    """
+    return _steady(name, lambda folder: _arrays(folder / PHOTOS, _manifest(folder, name)))
+
+
+def read_folder(folder: Path, name: str, *, every_file: bool = False) -> Enrollment:
+    """Read the enrolment in a folder, whatever the folder is called.
+
+    Args:
+        folder: Where it lies; the folder above it is no link either.
+        name: Whose it must be.
+        every_file: Check the hashes of files that are not read, too.
+
+    Returns:
+        The enrolment.
+
+    Raises:
+        UsageError: There is no such folder.
+        DataError: It is damaged, altered, foreign or a link.
+    """
+    manifest = _manifest(folder, name)
+    for file in manifest.files if every_file else ():
+        _checked(folder / file, manifest)
+    shared = manifest.model_dump(exclude={"format", "files", "copies"})
+    data = _checked(folder / HEAD, manifest)
+    try:
+        return Enrollment(head=load_head(data, str(folder / HEAD)), **shared)
+    except BundleError as error:
+        raise DataError(f"{folder / HEAD} is no head that can be used: enrol again") from error
+
+
+def copies_in(folder: Path) -> tuple[Copy, ...]:
+    """Files elsewhere that a manifest names; none where it cannot be believed."""
+    path = folder / MANIFEST
+    try:
+        check_folder(folder)
+        return parse_manifest(read_private(path), path).copies
+    except DataError:
+        return ()
+
+
+def unknown(name: str) -> UsageError:
+    """The error that says who is enrolled instead."""
+    root = home.enrolled_folder()
+    found = [path.name for path in root.iterdir()] if root.is_dir() else []
+    names = sorted(filter(NAME.fullmatch, found))
+    close = get_close_matches(name, names, 1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    known = ", ".join(names) or "none"
+    return UsageError(f"nobody is enrolled as {name!r}{hint}: known are {known}")
+
+
+def _steady(name: str, read: Callable[[Path], T]) -> T:
+    """Read; where that fails, once more while no other process is writing."""
+    root = home.enrolled_folder()
+    folder = root / check_name(name)
+    try:
+        return read(folder)
+    except FacekitError:
+        if root.is_symlink() or not root.is_dir():
+            raise
+        with held():
+            settle(root)
+            return read(folder)
+
+
+def _manifest(folder: Path, name: str) -> EnrollmentManifest:
+    if os.path.lexists(folder.parent):
+        check_folder(folder.parent)
+    if not os.path.lexists(folder):
+        raise unknown(name)
+    check_folder(folder)
+    path = folder / MANIFEST
+    manifest = parse_manifest(read_private(path), path)
+    if manifest.name != name:
+        raise DataError(f"{folder} is the enrolment of {manifest.name!r}: enrol again")
+    return manifest
+
+
+def _arrays(path: Path, manifest: EnrollmentManifest) -> dict[str, NDArray[Any]]:
+    try:
+        return unpack(_checked(path, manifest), str(path))
+    except BundleError as error:
+        raise DataError(f"{path} holds no arrays that can be used: enrol again") from error
+
+
+def _checked(path: Path, manifest: EnrollmentManifest) -> bytes:
+    data = read_private(path)
+    if manifest.files.get(path.name) != hashlib.sha256(data).hexdigest():
+        raise DataError(f"{path} has been altered since it was made: enrol again")
+    return data
+
+
+# Who is enrolled.
+
+#: What ``state_in_words`` says of an enrolment that can be used.
+OK: Final = "ok"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One entry of the folder of enrolments.
+
+    Attributes:
+        name: The person.
+        enrollment: What is known, None when it cannot be read.
+        error: Why it cannot be read in one line, else None.
+    """
+
+    name: str
+    enrollment: Enrollment | None
+    error: str | None
+
+
+def list_enrolled() -> list[Listing]:
+    """Everybody who is enrolled, by name; damaged enrolments too.
+
+    Raises:
+        DataError: The folder of enrolments is a link or no folder.
+    """
+    root = home.enrolled_folder()
+    if not os.path.lexists(root):
+        return []
+    check_folder(root)
+    if any(kind == "old" for _, _, kind in leftovers(root)):
+        with held():
+            settle(root)
+    return [_listing(path.name) for path in sorted(root.iterdir()) if NAME.fullmatch(path.name)]
+
+
+def _listing(name: str) -> Listing:
+    try:
+        return Listing(name, read_enrollment(name), None)
+    except FacekitError as error:
+        return Listing(name, None, str(error))
+
+
+def state_in_words(entry: Listing) -> str:
+    """Whether an enrolment can be used with the model it was made with.
+
+    Args:
+        entry: From ``list_enrolled``.
+
+    Returns:
+        ``OK``, or what is wrong and what to do, in one line.
+    """
+    one = entry.enrollment
+    if one is None:
+        return str(entry.error)
+    if open_to_others(one.folder) or open_to_others(one.folder.parent):
+        return f"open to others: chmod -R go-rwx {one.folder.parent}"
+    folder = named_bundle(one.bundle)
+    if folder is None:
+        return f"made with {one.bundle}, which is not among the models here"
+    try:
+        same = read_manifest(folder).key == one.key
+    except FacekitError as error:
+        return str(error)
+    return OK if same else f"made with another backbone of {one.bundle}: enrol again"

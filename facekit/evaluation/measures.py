@@ -1,0 +1,508 @@
+"""How good answers to yes-or-no attributes are, and how sure that is.
+
+One weighted computation serves both: every row counted once gives the measured
+numbers, bootstrap weights give their intervals.
+
+Labels are 1, 0 and -1 for unknown; unknown ones are left out. A measure that
+needs both classes is NaN for an attribute that shows only one of them, is left
+out of the mean, and ``counted`` says how many attributes the mean is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from facekit.evaluation.calibration import Reliability, reliability
+from facekit.evaluation.intervals import Interval, bootstrap, clopper_pearson, wilson
+from facekit.evaluation.weighted import (
+    CLASS_METRICS,
+    METRICS,
+    PER_CLASS,
+    WeightedAttributes,
+    WeightedClasses,
+)
+from facekit.labels import ATTRIBUTES
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class AttributeMetrics:
+    """Measures of every attribute, all in [0, 1].
+
+    Attributes:
+        names: The k attributes.
+        values: float64 array of shape (5, k) in the order of ``METRICS``; NaN
+            where a measure cannot be taken.
+        positives: int64 array of shape (k,), labels that are 1.
+        known: int64 array of shape (k,), labels that are 1 or 0.
+        n: Number of images.
+    """
+
+    names: tuple[str, ...]
+    values: Floats
+    positives: NDArray[np.int64]
+    known: NDArray[np.int64]
+    n: int
+
+    @property
+    def means(self) -> dict[str, float]:
+        """Mean of each measure over the attributes that have it."""
+        return dict(zip(_mean_names(), _mean(self.values[..., None])[:, 0].tolist(), strict=True))
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """Over how many attributes each mean goes."""
+        counts = np.isfinite(self.values).sum(axis=1)
+        return dict(zip(_mean_names(), counts.tolist(), strict=True))
+
+    @property
+    def baselines(self) -> dict[str, float]:
+        """The same means for always answering the majority class, surely."""
+        both = (self.positives > 0) & (self.positives < self.known)
+        share = self.positives[both] / self.known[both]
+        majority = self.means["majority_accuracy"]
+        return {
+            "mean_accuracy": majority,
+            "balanced_accuracy": 0.5 if both.any() else float("nan"),
+            "average_precision": float(share.mean()) if both.any() else float("nan"),
+            "ece": 1.0 - majority,
+        }
+
+    @property
+    def per_attribute(self) -> dict[str, dict[str, float | int]]:
+        """``{name: {measure: value, …, "positives": count}}``."""
+        out: dict[str, dict[str, float | int]] = {}
+        for j, name in enumerate(self.names):
+            out[name] = dict(zip(METRICS, self.values[:, j].tolist(), strict=True))
+            out[name]["positives"] = int(self.positives[j])
+        return out
+
+
+@dataclass(frozen=True)
+class AttributeIntervals:
+    """95 % bootstrap intervals of the same measures.
+
+    Attributes:
+        means: (low, high) of each mean, by the names of
+            ``AttributeMetrics.means``.
+        low: float64 array of shape (5, k) in the order of ``METRICS``.
+        high: float64 array of shape (5, k).
+        unit: What was drawn: "person" or "image".
+        rounds: Number of resamples.
+    """
+
+    means: dict[str, Interval]
+    low: Floats
+    high: Floats
+    unit: str
+    rounds: int
+
+
+def attribute_metrics(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    thresholds: ArrayLike | None = None,
+    majority: ArrayLike | None = None,
+    *,
+    names: Sequence[str] = ATTRIBUTES,
+) -> AttributeMetrics:
+    """Measure every attribute.
+
+    Balanced accuracy is the mean of the shares of positives and of negatives
+    answered right. Average precision is the mean precision over the positives,
+    equal scores taken together (as in scikit-learn). ECE has 15 equal-width
+    bins; see `facekit.evaluation.calibration`.
+
+    Args:
+        labels: int array of shape (n, k) with 1, 0 and -1 for unknown.
+        probabilities: float array of shape (n, k), in [0, 1].
+        thresholds: float array of shape (k,); yes where the probability is at
+            least this. None takes 0.5.
+        majority: Array of shape (k,) of 0 and 1, the commoner class of each
+            attribute in the training images. None takes it from these labels,
+            which flatters the baseline.
+        names: The k attributes.
+
+    Returns:
+        The measures.
+
+    Raises:
+        ValueError: Shapes do not fit, or a probability is NaN or outside [0, 1].
+    """
+    prepared = WeightedAttributes(labels, probabilities, thresholds, majority, len(names))
+    values = prepared.measure(np.ones((prepared.n, 1)))[..., 0]
+    return AttributeMetrics(tuple(names), values, prepared.positives, prepared.known, prepared.n)
+
+
+def attribute_intervals(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    thresholds: ArrayLike | None = None,
+    majority: ArrayLike | None = None,
+    *,
+    names: Sequence[str] = ATTRIBUTES,
+    persons: ArrayLike | None = None,
+    rounds: int = 1000,
+    seed: int = 0,
+) -> AttributeIntervals:
+    """95 % bootstrap intervals of everything `attribute_metrics` measures.
+
+    Args:
+        labels: As for `attribute_metrics`, like the next four.
+        probabilities: float array of shape (n, k), in [0, 1].
+        thresholds: float array of shape (k,) or None.
+        majority: Array of shape (k,) or None.
+        names: The k attributes.
+        persons: Array of shape (n,), who is on each image; people are drawn
+            whole. None draws images, which is too narrow if people repeat.
+        rounds: Number of resamples; 1,000 take about 5 s for 20,000 images.
+        seed: Seed of the draws.
+
+    Returns:
+        The intervals, NaN where the measure is.
+
+    Raises:
+        ValueError: As for `attribute_metrics`, or persons of another length.
+    """
+    prepared = WeightedAttributes(labels, probabilities, thresholds, majority, len(names))
+
+    def measure(weights: NDArray[np.floating]) -> Floats:
+        each = prepared.measure(weights)
+        return np.concatenate([each, _mean(each)[:, None]], axis=1)
+
+    low, high = bootstrap(measure, prepared.n, groups=persons, rounds=rounds, seed=seed)
+    low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
+    pairs = zip(low[:, -1].tolist(), high[:, -1].tolist(), strict=True)
+    means = dict(zip(_mean_names(), pairs, strict=True))
+    unit = "image" if persons is None else "person"
+    return AttributeIntervals(means, low[:, :-1], high[:, :-1], unit, rounds)
+
+
+def _mean_names() -> tuple[str, ...]:
+    return ("mean_accuracy", *METRICS[1:])
+
+
+def _mean(values: Floats) -> Floats:
+    """Mean over axis 1 without the NaN entries; NaN where all are."""
+    there = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(there, values, 0.0).sum(axis=1) / there.sum(axis=1))
+
+
+# How good answers are that exclude each other, and how sure that is.
+#
+# One label an image: the likeliest class is the answer. Unknown labels are -1 and
+# left out.
+
+
+@dataclass(frozen=True)
+class ClassMetrics:
+    """Measures of answers over k classes; all but "nll" lie in [0, 1].
+
+    Attributes:
+        names: The k classes.
+        means: Value of each of ``CLASS_METRICS``. Macro measures go over the
+            classes that the labels show.
+        each: float64 array of shape (3, k) in the order of ``PER_CLASS``; NaN for
+            a class that no label shows.
+        confusion: int64 array of shape (k, k), rows are labels, columns answers.
+    """
+
+    names: tuple[str, ...]
+    means: dict[str, float]
+    each: Floats
+    confusion: NDArray[np.int64]
+
+    @property
+    def n(self) -> int:
+        """Number of images with a known label."""
+        return int(self.confusion.sum())
+
+    @property
+    def support(self) -> NDArray[np.int64]:
+        """int64 array of shape (k,), images of each class."""
+        return np.asarray(self.confusion.sum(1))
+
+    @property
+    def baselines(self) -> dict[str, float]:
+        """The same measures for always answering the majority class, surely."""
+        share, present = self.means["majority_accuracy"], int((self.support > 0).sum())
+        even = (1.0 if share else 0.0) / present
+        return {
+            "accuracy": share,
+            "macro_precision": share / present,
+            "macro_recall": even,
+            "macro_f1": 2 * share / (1 + share) / present,
+            "balanced_accuracy": even,
+            "ece": 1.0 - share,
+        }
+
+    @property
+    def per_class(self) -> dict[str, dict[str, float | int]]:
+        """``{name: {"precision", "recall", "f1", "support"}}``."""
+        out: dict[str, dict[str, float | int]] = {}
+        for j, name in enumerate(self.names):
+            out[name] = dict(zip(PER_CLASS, self.each[:, j].tolist(), strict=True))
+            out[name]["support"] = int(self.support[j])
+        return out
+
+
+def class_metrics(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    majority: int | None = None,
+    *,
+    names: Sequence[str],
+) -> ClassMetrics:
+    """Measure answers over k classes.
+
+    ECE takes the probability of the answer given, in 15 equal-width bins (Guo et
+    al., "On Calibration of Modern Neural Networks", ICML 2017). NLL is the mean
+    negative log of the true class's probability, in nats.
+
+    Args:
+        labels: int array of shape (n,) with classes in [0, k), -1 for unknown.
+        probabilities: float array of shape (n, k), in [0, 1]; rows sum to 1.
+        majority: The commonest class of the training images, in [0, k). None
+            takes it from these labels, which flatters the baseline.
+        names: The k classes.
+
+    Returns:
+        The measures.
+
+    Raises:
+        ValueError: Shapes do not fit, a label is no class, nothing is known, or
+            a row is no distribution.
+    """
+    prepared = prepare(labels, probabilities, majority, names)
+    means, each = prepared.measure(np.ones((prepared.labels.size, 1)))
+    named = dict(zip(CLASS_METRICS, means[:, 0].tolist(), strict=True))
+    return ClassMetrics(tuple(names), named, each[..., 0], prepared.confusion())
+
+
+def answer_reliability(labels: ArrayLike, probabilities: ArrayLike) -> Reliability:
+    """How often answers are right, against the probability they were given with.
+
+    Args:
+        labels: int array of shape (n,) with classes in [0, k), -1 for unknown.
+        probabilities: float array of shape (n, k), in [0, 1]; rows sum to 1.
+
+    Returns:
+        The curve; its ``error`` is the ECE of `class_metrics`.
+
+    Raises:
+        ValueError: As for `class_metrics`.
+    """
+    prepared = WeightedClasses(labels, probabilities)
+    right = np.where(prepared.known, prepared.answers == prepared.labels, -1)
+    return reliability(right, prepared.sure)
+
+
+def prepare(
+    labels: ArrayLike, probabilities: ArrayLike, majority: int | None, names: Sequence[str]
+) -> WeightedClasses:
+    """The weighted measures, and a ValueError where the names do not fit."""
+    prepared = WeightedClasses(labels, probabilities, majority)
+    if prepared.k != len(names):
+        raise ValueError(f"{len(names)} names for {prepared.k} classes")
+    return prepared
+
+
+# How sure the measures of answers are that exclude each other.
+
+#: Measures that are no shares: an interval may pass 1.
+_UNBOUNDED: Final = frozenset({"nll"})
+
+
+@dataclass(frozen=True)
+class ClassIntervals:
+    """95 % intervals of the same measures.
+
+    Attributes:
+        means: (low, high) of each of ``CLASS_METRICS``.
+        low: float64 array of shape (3, k) in the order of ``PER_CLASS``.
+        high: float64 array of shape (3, k).
+        unit: What was drawn: "image", "person" or another kind of group.
+        units: How many of these there are.
+        rounds: Number of resamples.
+    """
+
+    means: dict[str, Interval]
+    low: Floats
+    high: Floats
+    unit: str
+    units: int
+    rounds: int
+
+
+def class_intervals(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    majority: int | None = None,
+    *,
+    names: Sequence[str],
+    groups: ArrayLike | None = None,
+    unit: str = "person",
+    rounds: int = 1000,
+    seed: int = 0,
+) -> ClassIntervals:
+    """95 % intervals of everything `class_metrics` measures.
+
+    Bootstrap, but where nobody repeats accuracy and recall are plain shares and
+    have Wilson's interval. Groups never make an interval narrower than the one
+    that draws single images: two people who are alike by chance prove nothing. A
+    measure of exactly 0 or 1 does not vary when it is redrawn; its other end is
+    then the exact bound for as many units.
+
+    Args:
+        labels: As for `class_metrics`, like the next three.
+        probabilities: float array of shape (n, k).
+        majority: A class or None.
+        names: The k classes.
+        groups: Array of shape (n,): images of one person, or near duplicates;
+            groups are drawn whole. None draws images.
+        unit: What one group is called.
+        rounds: Number of resamples.
+        seed: Seed of the draws.
+
+    Returns:
+        The intervals, NaN where the measure is.
+
+    Raises:
+        ValueError: As for `class_metrics`, or groups of another length.
+    """
+    prepared = prepare(labels, probabilities, majority, names)
+    kept = np.flatnonzero(prepared.known)
+    inside = None if groups is None else _of_length(groups, prepared.labels.size)[kept]
+
+    def measure(weights: NDArray[np.floating]) -> Floats:
+        whole = np.zeros((prepared.labels.size, weights.shape[1]))
+        whole[kept] = weights
+        means, each = prepared.measure(whole)
+        return np.concatenate([means, each.reshape(-1, means.shape[1])])
+
+    value = measure(np.ones((kept.size, 1)))[:, 0]
+    low, high = bootstrap(measure, kept.size, rounds=rounds, seed=seed)
+    sizes = _units(prepared, kept, inside)
+    _plain_shares(prepared, low, high)
+    if inside is not None:
+        wide = bootstrap(measure, kept.size, groups=inside, rounds=rounds, seed=seed)
+        low, high = np.fmin(low, wide[0]), np.fmax(high, wide[1])
+    _bound(value, low, high, sizes)
+    first = len(CLASS_METRICS)
+    pairs = zip(low[:first].tolist(), high[:first].tolist(), strict=True)
+    low, high = (ends[first:].reshape(len(PER_CLASS), prepared.k) for ends in (low, high))
+    named = dict(zip(CLASS_METRICS, pairs, strict=True))
+    return ClassIntervals(named, low, high, "image" if groups is None else unit, sizes[0], rounds)
+
+
+def _bound(value: Floats, low: Floats, high: Floats, sizes: Sequence[int]) -> None:
+    """Keep shares in [0, 1], and give those of exactly 0 or 1 the exact other end."""
+    share = np.ones(value.size, bool)
+    share[[CLASS_METRICS.index(name) for name in _UNBOUNDED]] = False
+    np.maximum(low, 0, out=low)
+    high[share] = np.minimum(high[share], 1)
+    for i in np.flatnonzero(share & np.isin(value, (0.0, 1.0))).tolist():
+        bound = clopper_pearson(int(value[i]) * sizes[i], sizes[i])
+        low[i], high[i] = min(low[i], bound[0]), max(high[i], bound[1])
+
+
+def _plain_shares(prepared: WeightedClasses, low: Floats, high: Floats) -> None:
+    """Wilson's interval of the accuracy and of each class's recall, in place."""
+    table = prepared.confusion()
+    hits, trials = table.diagonal(), table.sum(1)
+    low[0], high[0] = wilson(int(hits.sum()), int(trials.sum()))
+    first = len(CLASS_METRICS) + PER_CLASS.index("recall") * prepared.k
+    for j in np.flatnonzero(trials):
+        low[first + j], high[first + j] = wilson(int(hits[j]), int(trials[j]))
+
+
+def _units(
+    prepared: WeightedClasses, kept: NDArray[np.int64], inside: NDArray[np.generic] | None
+) -> list[int]:
+    """Of how many independent units each measure is made."""
+    code = np.arange(kept.size) if inside is None else np.unique(inside, return_inverse=True)[1]
+    truth, said = prepared.labels[kept], prepared.answers[kept]
+    shown = [np.unique(code[truth == j]).size for j in range(prepared.k)]
+    answered = [np.unique(code[said == j]).size for j in range(prepared.k)]
+    both = [max(a, b) for a, b in zip(shown, answered, strict=True)]
+    return [np.unique(code).size] * len(CLASS_METRICS) + answered + shown + both
+
+
+def _of_length(groups: ArrayLike, n: int) -> NDArray[np.generic]:
+    array = np.asarray(groups)
+    if array.shape != (n,):
+        raise ValueError(f"groups {array.shape} must have one entry for each of {n} rows")
+    return array
+
+
+# What an evaluation gives: typed results whose record is the printed JSON.
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A bundle's attributes measured on one partition.
+
+    Attributes:
+        task: What was measured: ``attributes``.
+        dataset: Name of the data.
+        split: train, val or test.
+        n: Number of images.
+        model: Name of the bundle.
+        metrics: Means over the attributes, in [0, 1]; None where one cannot be
+            taken (one class only, say).
+        intervals: Their 95 % intervals [low, high], or None.
+        per_attribute: The same measures of every attribute.
+    """
+
+    task: str
+    dataset: str
+    split: str
+    n: int
+    model: str
+    metrics: dict[str, float | None]
+    intervals: dict[str, list[float] | None]
+    per_attribute: dict[str, dict[str, float | None]]
+
+    def record(self) -> dict[str, Any]:
+        """The same in JSON's own types, as ``facekit evaluate --json`` prints it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ClassEvaluation:
+    """A bundle's classes (emotions, or anybody's own) measured on one partition.
+
+    Attributes:
+        task: What was measured: ``emotions`` or ``classes``.
+        dataset: Name of the data.
+        split: train, val or test.
+        n: Number of images that have a label among the model's classes.
+        model: Name of the bundle.
+        metrics: Accuracy, macro measures, calibration error and log loss.
+        intervals: Their 95 % intervals [low, high].
+        per_class: Precision, recall, F1 (None where the data lack the class) and
+            number of images of each class.
+        confusion: Counts; rows are labels and columns answers, both in the order
+            of ``per_class``.
+    """
+
+    task: str
+    dataset: str
+    split: str
+    n: int
+    model: str
+    metrics: dict[str, float]
+    intervals: dict[str, list[float] | None]
+    per_class: dict[str, dict[str, float | int | None]]
+    confusion: list[list[int]]
+
+    def record(self) -> dict[str, Any]:
+        """The same in JSON's own types, as ``facekit evaluate --json`` prints it."""
+        return asdict(self)

@@ -1,1 +1,0 @@
-"""Features: crops through a frozen backbone, once."""

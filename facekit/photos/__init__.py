@@ -1,0 +1,1 @@
+"""Photos: reading, detecting, aligning, judging."""

@@ -1,0 +1,1 @@
+"""The machine: home folder, files, locks, terminal, processes."""

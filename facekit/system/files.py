@@ -1,0 +1,115 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+import uuid
+from pathlib import Path
+from typing import Final
+
+from facekit.errors import DataError
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file under a temporary name in the same folder, then rename it.
+
+    Args:
+        path: Target; its folder exists.
+        content: Text (written as UTF-8) or bytes.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+# Files and folders that only their owner may touch, from their first byte on.
+
+_FOLDER: Final = 0o700
+_FILE: Final = 0o600
+#: Flags that not every system has: no links are followed, no pipe is waited for.
+_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
+_BINARY: Final = getattr(os, "O_BINARY", 0)
+
+
+def make_private_folder(path: Path) -> None:
+    """Make a folder with mode 0700, whatever the umask; an older one is closed to others.
+
+    Args:
+        path: The folder; the one above it exists.
+
+    Raises:
+        DataError: Something else has that name, or a link.
+        OSError: It cannot be made.
+    """
+    try:
+        path.mkdir(_FOLDER)
+    except FileExistsError:
+        check_folder(path)
+    os.chmod(path, _FOLDER)
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a link, or anything else that is no folder.
+
+    Raises:
+        DataError: With the reason; also where nothing has that name.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    if stat.S_ISLNK(mode):
+        raise DataError(f"{path} is a link, enrolments are read from real folders: remove it")
+    if not stat.S_ISDIR(mode):
+        raise DataError(f"{path} is no folder, so no enrolment: remove it")
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a new file with mode 0600, whatever the umask.
+
+    Args:
+        path: The file; it must not exist.
+        data: All of it.
+
+    Raises:
+        OSError: It exists or cannot be written.
+    """
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK | _BINARY, _FILE)
+    with open(number, "wb") as file:
+        os.chmod(path, _FILE)  # a umask can only have closed it further
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_private(path: Path) -> bytes:
+    """All bytes of a regular file; links, pipes and folders are refused.
+
+    Raises:
+        DataError: In one line.
+    """
+    try:
+        if path.is_symlink():  # O_NOFOLLOW sees one that comes a moment later
+            raise DataError(f"{path} cannot be read (it is a link): enrol again")
+        number = os.open(path, os.O_RDONLY | _NO_LINK | _NO_WAIT | _BINARY)
+        with open(number, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise DataError(f"{path} is no regular file: enrol again")
+            return file.read()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DataError(f"{path} cannot be read ({reason}): enrol again") from error
+
+
+def open_to_others(path: Path) -> bool:
+    """Whether anyone but the owner may read, write or enter a file or folder."""
+    return os.name == "posix" and bool(path.lstat().st_mode & 0o077)

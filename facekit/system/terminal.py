@@ -1,0 +1,64 @@
+"""A progress bar with rate and time left, on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def progress_bar(
+    title: str, total: int, *, done: int = 0, show: bool = True
+) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar while the block runs; nothing where standard error is no terminal.
+
+    Args:
+        title: What is being done.
+        total: How many there are.
+        done: How many are done before the block starts.
+        show: False for no bar at all.
+
+    Yields:
+        A function of (done, all) that moves the bar.
+    """
+    if not show:
+        yield lambda done, every: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), rate, TimeLeft())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=total, completed=done, rate="")
+
+        def move(done: int, every: int) -> None:
+            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
+            rate = f"{speed:,.0f}/s" if speed else ""
+            bar.update(task, completed=done, total=every, rate=rate)
+
+        yield move
+
+
+# Standard error kept quiet while a library starts that cannot be told to be.
+
+
+@contextmanager
+def silent_stderr() -> Iterator[None]:
+    """Throw away what is written to descriptor 2, by C++ too.
+
+    TensorFlow's C++ part writes notices there whatever its log level says.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

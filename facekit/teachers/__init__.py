@@ -1,1 +1,0 @@
-"""Offline teachers: run once over the training images, never at prediction."""

@@ -1,0 +1,1 @@
+"""A bundle measured on a data set."""

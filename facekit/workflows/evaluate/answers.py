@@ -1,0 +1,204 @@
+"""A bundle's answers over classes beside the labels, and what they are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.bundle.bundle import Bundle
+from facekit.datasets.table import Table
+from facekit.errors import BundleError, DataError
+from facekit.evaluation.measures import ClassIntervals, ClassMetrics, class_intervals, class_metrics
+from facekit.labels import EMOTIONS, plain_class
+from facekit.report.record import class_record
+
+#: Heads whose labels exclude each other; their names are also the tasks.
+CLASS_HEADS: Final = ("emotions", "classes")
+#: Rounds of the bootstrap behind every interval.
+ROUNDS: Final = 1000
+_BLOCK: Final = 1024
+
+
+@dataclass(frozen=True)
+class ClassAnswers:
+    """Labels beside a bundle's answers, row by row.
+
+    Attributes:
+        names: The k classes that the model may answer.
+        labels: int64 array of shape (n,), positions in ``names``.
+        probabilities: float32 array of shape (n, k); rows sum to 1.
+        majority: The training data's commonest class, or None if unknown.
+        groups: Array of shape (n,): which rows belong together, or None.
+        unit: What one group is called.
+    """
+
+    names: tuple[str, ...]
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    majority: int | None = None
+    groups: NDArray[Any] | None = None
+    unit: str = "person"
+
+
+@dataclass(frozen=True)
+class MeasuredClasses:
+    """Answers turned into numbers.
+
+    Attributes:
+        metrics: Every measure.
+        intervals: Their 95 % intervals.
+        record: Both as ``facekit evaluate --json`` prints them.
+    """
+
+    metrics: ClassMetrics
+    intervals: ClassIntervals
+    record: dict[str, Any]
+
+
+def answer_classes(
+    bundle: Bundle, crops: NDArray[np.uint8], places: NDArray[np.int64], table: Table
+) -> ClassAnswers:
+    """Read the head that knows a table's classes, for rows of a crop cache.
+
+    Classes are matched by name (emotions by their other usual names, too). Rows
+    with label -1 are left out.
+
+    Args:
+        bundle: Needs a head ``emotions`` or ``classes`` that has the classes.
+        crops: uint8 RGB array of shape (m, side, side, 3).
+        places: int array of shape (n,), the crops of the table's rows in order.
+        table: The n rows.
+
+    Returns:
+        Labels beside answers, of the rows that have a label.
+
+    Raises:
+        BundleError: The bundle has no such head.
+        DataError: No row has a label.
+    """
+    known = np.flatnonzero(table.labels >= 0)
+    if not len(known):
+        raise DataError(f"none of the {len(table):,} images of {table.name} has a usable label")
+    shown = np.asarray(table.labels[known], np.int64)
+    name, place = _head(bundle, table.label_names, np.unique(shown).tolist())
+    rows = places[known]
+    scores = [
+        bundle.scores(crops[rows[i : i + _BLOCK]], [name])[name]
+        for i in range(0, len(rows), _BLOCK)
+    ]
+    names = bundle.heads[name].labels
+    usual = bundle.manifest.heads[name].metrics.get("train_majority")
+    return ClassAnswers(
+        names,
+        place[shown],
+        np.concatenate(scores),
+        names.index(usual) if usual in names else None,
+        None if table.person is None else table.person[known],
+    )
+
+
+def known_emotions(labels: Sequence[str]) -> frozenset[str]:
+    """Which emotions are among class names, in any usual spelling."""
+    return frozenset(plain_class(label) for label in labels).intersection(EMOTIONS)
+
+
+def known_classes(bundle: Bundle, table: Table) -> Table:
+    """Take the labels off rows of emotions that the bundle's head does not know.
+
+    A head of six emotions can be measured on data of seven. Classes of anybody's own
+    are left as they are: one that the head lacks is a mistake to be told.
+
+    Args:
+        bundle: With or without a head ``emotions`` or ``classes``.
+        table: With one label a row.
+
+    Returns:
+        The table; labels of unknown emotions are -1 where the head knows two or more
+        of the others.
+    """
+    if table.label_names != EMOTIONS:
+        return table
+    heads = (bundle.heads[name].labels for name in CLASS_HEADS if name in bundle.heads)
+    most = max(map(known_emotions, heads), key=len, default=frozenset[str]())
+    if len(most) < 2:
+        return table
+    place = np.array([name in most for name in EMOTIONS])
+    labels = np.asarray(table.labels, np.int64)
+    return replace(table, labels=np.where((labels >= 0) & place[labels], labels, -1))
+
+
+def grouped(
+    answers: ClassAnswers, groups: NDArray[np.int64], person: NDArray[np.str_] | None
+) -> ClassAnswers:
+    """Say which answers tell no more than one: those of a person, or of one picture.
+
+    Args:
+        answers: Of n rows.
+        groups: int array of shape (n,); equal numbers belong together.
+        person: The table's column; without it the groups are copies of a picture.
+
+    Returns:
+        The answers; ungrouped where every row is a group of its own.
+    """
+    several = len(np.unique(groups)) < len(groups)
+    unit = "distinct picture" if person is None else "person"
+    return replace(answers, groups=groups if several else None, unit=unit)
+
+
+def measure_classes(
+    answers: ClassAnswers, *, dataset: str, split: str, model: str, rounds: int = ROUNDS
+) -> MeasuredClasses:
+    """Metrics and intervals of answers.
+
+    Args:
+        answers: From ``answer_classes``, or made by a training.
+        dataset: Name of the data.
+        split: Partition measured.
+        model: Name of the bundle.
+        rounds: Bootstrap rounds; groups are resampled whole where they are known.
+
+    Returns:
+        The numbers and their record; its task is ``emotions`` for the seven.
+    """
+    given = (answers.labels, answers.probabilities, answers.majority)
+    metrics = class_metrics(*given, names=answers.names)
+    intervals = class_intervals(
+        *given, names=answers.names, groups=answers.groups, unit=answers.unit, rounds=rounds
+    )
+    task = CLASS_HEADS[0] if answers.names == EMOTIONS else CLASS_HEADS[1]
+    record = class_record(metrics, intervals, task=task, dataset=dataset, split=split, model=model)
+    return MeasuredClasses(metrics, intervals, record)
+
+
+def _head(
+    bundle: Bundle, classes: tuple[str, ...], shown: list[int]
+) -> tuple[str, NDArray[np.int64]]:
+    """Which head, and where each class of the data is among its labels (-1: nowhere).
+
+    Of two heads that know the classes the one with fewer others was made for them.
+    """
+    fitting: list[tuple[int, str, NDArray[np.int64]]] = []
+    for name in CLASS_HEADS:
+        head = bundle.heads.get(name)
+        if head is None or head.activation != "softmax":
+            continue
+        known = {plain_class(label): i for i, label in enumerate(head.labels)}
+        place = np.array([known.get(plain_class(label), -1) for label in classes], np.int64)
+        if (place[shown] >= 0).all():
+            fitting.append((len(head.labels), name, place))
+    if fitting:
+        return min(fitting, key=lambda found: found[0])[1:]
+    wanted = ", ".join(classes[i] for i in shown[:8]) + (", …" if len(shown) > 8 else "")
+    have = "; ".join(
+        f"{name}: {', '.join(bundle.heads[name].labels)}"
+        for name in CLASS_HEADS
+        if name in bundle.heads
+    )
+    raise BundleError(
+        f"{bundle.name} has no head for the classes {wanted} (it has {have or 'no such head'}): "
+        "name another --model"
+    )

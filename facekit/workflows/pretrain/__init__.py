@@ -1,0 +1,1 @@
+"""The shared backbone, from images to a bundle."""

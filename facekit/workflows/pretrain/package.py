@@ -1,0 +1,299 @@
+"""Turn a trained trunk into a bundle, evaluated, with its report."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from facekit.backbones.catalog import config_of
+from facekit.backbones.weights import licences_of, name_weights
+from facekit.bundle.bundle import Bundle
+from facekit.bundle.write import BundleContents, write_bundle
+from facekit.evaluation.calibration import reliability
+from facekit.evaluation.mistakes import most_confident_mistakes
+from facekit.heads.kinds import LinearHead
+from facekit.labels import ATTRIBUTES
+from facekit.recipe.load import to_toml
+from facekit.recipe.schema import PretrainRecipe
+from facekit.report.card import measurements, model_card, write_card
+from facekit.report.page import Thumbnail, write_page
+from facekit.report.record import read_history, report_record, strict, write_json
+from facekit.report.run import AttributeReport, attribute_page
+from facekit.workflows.evaluate.run import AttributeAnswers, Measured, measure
+from facekit.workflows.pretrain.attributes import fit_attributes, majority
+from facekit.workflows.pretrain.strangers import ship_strangers
+from facekit.workflows.run_folder import command_line
+from facekit.workflows.sources import Source
+
+#: Licence notes by source and by teacher.
+_LICENCES: Final = {
+    "celeba": {
+        "CelebA": "images for non-commercial research only; weights trained on data released "
+        "for non-commercial research"
+    },
+    "cartoon": {"cartoon": "drawn by facekit, no licence needed"},
+    "dlib": {
+        "dlib_face_recognition_resnet_model_v1": "public domain (CC0); its outputs were targets"
+    },
+}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a finished training hands over.
+
+    Attributes:
+        backbone: The Keras backbone.
+        trainer: The Keras model around it, with the training heads.
+        epochs: Epochs that were trained.
+        backend: Keras backend that trained them.
+        teachers: By target, the teacher's name first, then where its vectors are from.
+    """
+
+    backbone: Any
+    trainer: Any
+    epochs: int
+    backend: str
+    teachers: dict[str, str]
+
+
+def package(
+    run: Path,
+    recipe: PretrainRecipe,
+    trained: Trained,
+    source: Source,
+    targets: Any,
+) -> tuple[Path, dict[str, Any]]:
+    """Export, calibrate, evaluate on validation and write ``bundle/`` and the report.
+
+    Args:
+        run: Run folder.
+        recipe: The resolved recipe.
+        trained: The networks and how they came about.
+        source: Table and crops of the training and validation images.
+        targets: What the trunk learned from.
+
+    Returns:
+        The bundle's folder and the validation metrics.
+    """
+    from facekit.bundle.onnx import to_onnx
+    from facekit.training.keras import count_macs
+
+    backbone = trained.backbone
+    head = _plain_head(trained.trainer)
+    draft = _contents(recipe, backbone, to_onnx(backbone), head, count_macs(backbone))
+    trial = write_bundle(run / "trial", draft)  # uncalibrated: only a finished one is "bundle"
+    head, answers, mirror = fit_attributes(trial, source)
+    heads = {"attributes": head}
+    notes: dict[str, Any] = {
+        "attributes": {"train_majority": majority(source), "calibrated_on": "val"}
+    }
+    points = _points(trial, recipe, source)
+    if points is not None:
+        heads["points"], notes["points"] = points
+    measured = measure(answers, dataset=source.table.name, split="val", model=recipe.name)
+    metrics = strict(
+        {
+            **{f"val_{name}": value for name, value in measured.record["metrics"].items()},
+            **_identity_cosine(trial, source, targets),
+        }
+    )
+    training = _provenance(recipe, source, trained)
+    final = replace(
+        draft,
+        heads=heads,
+        half=True,
+        head_metrics=notes,
+        mirror=mirror,
+        metrics=metrics,
+        training=training,
+        data_licences={**_licences(training), **licences_of(recipe.backbone)},
+    )
+    card = card_of(write_bundle(run / "trial", final), measured)
+    bundle = ship_strangers(write_bundle(run / "bundle", replace(final, card=card)), source)
+    shutil.rmtree(run / "trial")
+    write_card(run / "card.md", card)
+    write_report(run, recipe, bundle, answers, measured, source)
+    return bundle.folder, metrics
+
+
+def _contents(
+    recipe: PretrainRecipe, backbone: Any, onnx: bytes, head: LinearHead, macs: int
+) -> BundleContents:
+    from facekit.training.keras import count_parameters
+
+    return BundleContents(
+        name=recipe.name,
+        version="1",
+        frame=recipe.frame.build(),
+        onnx=onnx,
+        family=recipe.backbone.family,
+        config=config_of(recipe.backbone),
+        parameters=count_parameters(backbone),
+        macs=macs,
+        heads={"attributes": head},
+    )
+
+
+def _plain_head(trainer: Any) -> LinearHead:
+    """The trainer's last layer as arrays."""
+    from facekit.training.keras import to_numpy
+    from facekit.training.trunk import ATTRIBUTE_PARTS
+
+    layer = trainer.get_layer("attributes")
+    weight, bias = to_numpy(layer.kernel), to_numpy(layer.bias)
+    return LinearHead(parts=ATTRIBUTE_PARTS, labels=ATTRIBUTES, weight=weight, bias=bias)
+
+
+def _points(bundle: Bundle, recipe: PretrainRecipe, source: Source) -> Any:
+    if not isinstance(source.table.images, list | tuple):
+        return None  # a stream cannot be read again in any order
+    from facekit.workflows.pretrain.points import POINT_PARTS, fit_points
+
+    paths = {
+        split: [source.table.images[i] for i in np.flatnonzero(source.table.split == split)]
+        for split in ("train", "val")
+    }
+    frame = recipe.frame.build()
+    parts = POINT_PARTS if set(POINT_PARTS) <= set(bundle.manifest.parts) else ("grid",)
+    return fit_points(
+        paths["train"],
+        paths["val"],
+        frame,
+        bundle.embed,
+        parts=parts,
+        seed=recipe.training.seed,
+    )
+
+
+def _identity_cosine(bundle: Bundle, source: Source, targets: Any) -> dict[str, float]:
+    if targets.identity is None:
+        return {}
+    places = source.places("val")
+    wanted = targets.identity[places]
+    vectors = bundle.embed(source.cache.crops[places], ["identity"])["identity"]
+    norms = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
+    seen = (wanted**2).sum(1) > 0.5
+    if not seen.any():
+        return {}
+    return {"val_identity_cosine": float(((vectors * wanted).sum(1) / norms)[seen].mean())}
+
+
+def _provenance(recipe: PretrainRecipe, source: Source, trained: Trained) -> dict[str, Any]:
+    import platform
+
+    from facekit._version import __version__
+    from facekit.training.keras import keras_version
+
+    return {
+        "recipe": recipe.name,
+        "began": name_weights(recipe.backbone),
+        "data": source.table.name,
+        "images": {s: int((source.table.split == s).sum()) for s in ("train", "val")},
+        "teachers": trained.teachers,
+        "epochs": trained.epochs,
+        "backend": trained.backend,
+        "keras": keras_version(),
+        "facekit": __version__,
+        "python": platform.python_version(),
+        "command": command_line(),
+    }
+
+
+def _licences(training: dict[str, Any]) -> dict[str, str]:
+    used = [training["data"], *(said.split()[0] for said in training["teachers"].values())]
+    return {name: note for key in used for name, note in _LICENCES.get(key, {}).items()}
+
+
+# Report page and card of a finished pretraining run.
+
+
+def card_of(bundle: Bundle, measured: Measured) -> str:
+    """The model card of a freshly trained bundle.
+
+    Args:
+        bundle: Its manifest says what it is.
+        measured: On the validation images.
+
+    Returns:
+        Markdown.
+    """
+    command = f"facekit evaluate celeba --data DIR --split val --model {bundle.name}"
+    rows = measurements(measured.record, measured.metrics.baselines, command)
+    return model_card(bundle.manifest.model_dump(mode="json"), rows)
+
+
+def write_report(
+    run: Path,
+    recipe: PretrainRecipe,
+    bundle: Bundle,
+    answers: AttributeAnswers,
+    measured: Measured,
+    source: Source,
+) -> None:
+    """Write ``report.json`` and ``report.html``: curves, bars, calibration, mistakes.
+
+    Args:
+        run: Run folder; faces shown stay in it.
+        recipe: The resolved recipe.
+        bundle: For its hashes.
+        answers: Cross-fitted answers on the validation images.
+        measured: The same, as numbers.
+        source: Crops and table.
+    """
+    training = bundle.manifest.training
+    history = read_history(run / "metrics.jsonl")
+    shared: dict[str, Any] = {
+        "history": history,
+        "provenance": _page_provenance(bundle),
+        "command": training["command"],
+    }
+    metrics, intervals = measured.metrics, measured.intervals
+    write_json(run / "report.json", report_record(measured.record, metrics, intervals, **shared))
+    report = AttributeReport(
+        title=recipe.name,
+        subtitle=f"40 attributes on {metrics.n:,} validation images of {source.table.name}, "
+        "each half of the people calibrated on the other",
+        metrics=metrics,
+        intervals=intervals,
+        reliability=reliability(answers.labels, answers.probabilities),
+        baseline=metrics.baselines["mean_accuracy"],
+        mistakes=_mistakes(answers, source),
+        recipe=to_toml(recipe),
+        **shared,
+    )
+    write_page(run / "report.html", attribute_page(report))
+
+
+def _mistakes(answers: AttributeAnswers, source: Source) -> list[Thumbnail]:
+    places = source.places("val")
+    out = []
+    for wrong in most_confident_mistakes(answers.labels, answers.probabilities):
+        said = wrong.probability if wrong.label == 0 else 1 - wrong.probability
+        claim, label = ("yes", "no") if wrong.label == 0 else ("no", "yes")
+        out.append(
+            Thumbnail(
+                np.array(source.cache.crops[places[wrong.row]]),
+                ATTRIBUTES[wrong.column].replace("_", " "),
+                (f"answered {claim}, {100 * said:.0f} % sure", f"label: {label}"),
+            )
+        )
+    return out
+
+
+def _page_provenance(bundle: Bundle) -> dict[str, str]:
+    backbone, training = bundle.manifest.backbone, bundle.manifest.training
+    images = ", ".join(f"{n:,} {split}" for split, n in training["images"].items())
+    return {
+        "backbone": f"{backbone.family}, {backbone.parameters:,} parameters, "
+        f"{backbone.macs / 1e6:.0f} M multiply-adds",
+        "backbone sha256": backbone.sha256,
+        "data": f"{training['data']}: {images}",
+        "teachers": ", ".join(f"{k}: {v}" for k, v in training["teachers"].items()) or "none",
+        "made with": f"facekit {training['facekit']}, Keras {training['keras']} on "
+        f"{training['backend']}, Python {training['python']}",
+    }

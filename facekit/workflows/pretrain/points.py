@@ -1,0 +1,192 @@
+"""Fit the five-point head that refines a box-only crop.
+
+Targets are a landmark detector's points on the training images; inputs are the
+same faces cropped slightly wrong on purpose. At prediction it lets the embedded
+default detector, which gives boxes alone, align as a landmark detector does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from facekit.errors import FacekitError, ImageError
+from facekit.frame import FaceFrame
+from facekit.heads.head import read_parts
+from facekit.heads.kinds import LinearHead
+from facekit.heads.logistic import fit_ridge, standardise
+from facekit.photos.detect import find_detector
+from facekit.photos.detection import Detector
+from facekit.photos.image import decode
+from facekit.system.terminal import progress_bar
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.float32]
+Parts = dict[str, Numbers]
+Embed = Callable[[NDArray[np.uint8], tuple[str, ...]], Parts]
+
+#: x and y of the five points, in the order of ``facekit.frame``.
+POINT_LABELS: Final = tuple(
+    f"{name}_{axis}"
+    for name in ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
+    for axis in "xy"
+)
+#: The part of the embedding that alone says best where things are (data/trials.md).
+POINT_PARTS: Final = ("grid_mid",)
+
+#: How wrong a box-only crop may be: degrees, share of the size, share of the
+#: side. Wider than what Haar's boxes showed (`python -m benchmarks detectors`: nine in
+#: ten eyes within 0.18 of the eye distance, 6 % of the side).
+_ROTATION, _ZOOM, _SHIFT = 12.0, 0.18, 0.08
+_STRENGTH: Final = 3000.0  # ridge penalty on standardised inputs; see data/trials.md
+_VIEWS: Final = 2  # wrong crops a face
+_FEWEST: Final = 200  # wrong crops; fewer fit only noise
+_MOST: Final = 16_000  # faces; bounds time and memory
+
+
+def fit_points(
+    paths: list[Path],
+    held_out: list[Path],
+    frame: FaceFrame,
+    embed: Embed,
+    *,
+    parts: tuple[str, ...] = POINT_PARTS,
+    seed: int = 0,
+    detector: Detector | None = None,
+) -> tuple[LinearHead, dict[str, Any]] | None:
+    """Fit the head, or say nothing where there is no landmark detector.
+
+    Args:
+        paths: Training images.
+        held_out: Validation images.
+        frame: The backbone's frame.
+        embed: Crops (n, side, side, 3) and part names to those parts.
+        parts: What the head reads.
+        seed: Of the wrong crops and the choice of images.
+        detector: Gives five points a face; None takes YuNet.
+
+    Returns:
+        The head (ten numbers, shares of the side) with its error on the held-out
+        images; None without YuNet's model file or with too few faces.
+    """
+    if detector is None:
+        try:
+            detector = find_detector("yunet")
+        except FacekitError:
+            return None
+    rng = np.random.default_rng([seed, 5])
+    chosen = [paths[i] for i in sorted(rng.permutation(len(paths))[:_MOST])]
+    embedding, y = _views(chosen, frame, embed, parts, detector, rng, _VIEWS)
+    if len(y) < _FEWEST:
+        return None
+    x = read_parts(embedding, parts)
+    mean, scale = standardise(x)
+    x -= mean  # in place: the views of all faces may take a gigabyte
+    x /= scale
+    weight, bias = fit_ridge(x, y, _STRENGTH)
+    head = LinearHead(
+        parts=parts,
+        labels=POINT_LABELS,
+        weight=weight,
+        bias=bias,
+        activation="none",
+        mean=mean,
+        scale=scale,
+    )
+    return head, _measure(head, frame, *_views(held_out, frame, embed, parts, detector, rng, 1))
+
+
+def _measure(head: LinearHead, frame: FaceFrame, embedding: Parts, y: Numbers) -> dict[str, Any]:
+    """Error of the eyes before and after, as a share of the eye distance."""
+    if not len(y):
+        return {"faces": 0}
+    found = head.logits(embedding)
+    eyes = y[:, :4].reshape(-1, 2, 2)
+    distance = np.linalg.norm(eyes[:, 1] - eyes[:, 0], axis=1)[:, None]
+    place = (frame.points()[:2] / frame.side)[None]
+    after = np.linalg.norm(found[:, :4].reshape(-1, 2, 2) - eyes, axis=2) / distance
+    before = np.linalg.norm(place - eyes, axis=2) / distance
+    return {
+        "faces": len(y),
+        "eye_error_unrefined": round(float(before.mean()), 4),
+        "eye_error": round(float(after.mean()), 4),
+        "eye_error_95": round(float(np.quantile(after, 0.95)), 4),
+    }
+
+
+def jitter(frame: FaceFrame, rng: Generator) -> Floats:
+    """A small wrong similarity inside the frame.
+
+    Returns:
+        float64 array of shape (2, 3), frame pixels to frame pixels.
+    """
+    angle = np.deg2rad(rng.uniform(-_ROTATION, _ROTATION))
+    zoom = np.exp(rng.uniform(-1, 1) * np.log1p(_ZOOM))
+    cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
+    linear = np.array([[cos, -sin], [sin, cos]])
+    middle = np.full(2, frame.side / 2)
+    shift = rng.uniform(-_SHIFT, _SHIFT, 2) * frame.side
+    return np.column_stack([linear, middle - linear @ middle + shift])
+
+
+def _views(
+    paths: list[Path],
+    frame: FaceFrame,
+    embed: Embed,
+    parts: tuple[str, ...],
+    detector: Detector,
+    rng: Generator,
+    views: int,
+) -> tuple[Parts, Numbers]:
+    """Embedding of wrong crops of all faces found, and targets of shape (n, 10)."""
+    seeds = rng.integers(0, 2**63, len(paths))
+
+    def crop(place: int) -> list[tuple[NDArray[np.uint8], Floats]]:
+        own = np.random.default_rng(seeds[place])
+        return _wrong_crops(paths[place], frame, detector, own, views)
+
+    inputs: list[Parts] = []
+    targets: list[Numbers] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool, progress_bar("points", len(paths)) as tick:
+        for start in range(0, len(paths), 512):
+            chunk = range(start, min(start + 512, len(paths)))
+            pairs = [pair for found in pool.map(crop, chunk) for pair in found]
+            tick(chunk.stop, len(paths))
+            if not pairs:
+                continue
+            inputs.append(embed(np.stack([image for image, _ in pairs]), parts))
+            points = np.stack([points.ravel() for _, points in pairs]) / frame.side
+            targets.append(points.astype(np.float32))
+    if not targets:
+        return {}, np.zeros((0, len(POINT_LABELS)), np.float32)
+    joined = {name: np.concatenate([block[name] for block in inputs]) for name in parts}
+    return joined, np.concatenate(targets)
+
+
+def _wrong_crops(
+    path: Path, frame: FaceFrame, detector: Detector, rng: Generator, views: int
+) -> list[tuple[NDArray[np.uint8], Floats]]:
+    try:
+        rgb = decode(path)
+    except ImageError:
+        return []
+    found = [one for one in detector.detect(rgb) if one.points is not None]
+    if not found:
+        return []
+    points = np.asarray(found[0].points, np.float64)
+    right = frame.matrix_from_points(points)
+    out = []
+    for _ in range(views):
+        wrong = jitter(frame, rng)
+        matrix = np.column_stack(
+            [wrong[:, :2] @ right[:, :2], wrong[:, :2] @ right[:, 2] + wrong[:, 2]]
+        )
+        out.append((frame.warp(rgb, matrix), points @ matrix[:, :2].T + matrix[:, 2]))
+    return out

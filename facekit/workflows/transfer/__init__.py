@@ -1,0 +1,1 @@
+"""Classes on a backbone, from a frozen head to a whole network."""

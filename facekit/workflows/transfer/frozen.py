@@ -1,0 +1,97 @@
+"""The frozen rung: features from the store, a head on them, calibrated."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.bundle.bundle import Bundle
+from facekit.errors import RecipeError
+from facekit.evaluation.calibration import fit_temperature
+from facekit.heads.head import Floats, Head
+from facekit.recipe.transfer import TransferRecipe
+from facekit.workflows.transfer.data import ClassData
+from facekit.workflows.transfer.fits import cross_fit, fit_linear_head, fit_mlp_head, mean_logits
+from facekit.workflows.transfer.inputs import HeadInputs, read_inputs
+from facekit.workflows.transfer.results import Learned
+
+
+def fit_frozen(
+    bundle: Bundle,
+    data: ClassData,
+    recipe: TransferRecipe,
+    *,
+    cache_root: Path | None = None,
+    report: Callable[[dict[str, Any]], None] = lambda row: None,
+) -> Learned:
+    """Fit the recipe's head on the frozen backbone.
+
+    Args:
+        bundle: Whose backbone is read.
+        data: The classes; without validation rows the head is cross-validated, and
+            its ``logits`` have ``cv`` in place of ``val``.
+        recipe: Its ``features`` and ``head``.
+        cache_root: Folder of all caches; None for the one in the user's home.
+        report: Called with every row of the history.
+
+    Returns:
+        The head, calibrated on rows that it has not learned from.
+
+    Raises:
+        RecipeError: The backbone has none of the recipe's parts, or an MLP is
+            wanted of data that is cross-validated.
+    """
+    begun = time.perf_counter()
+    small = not len(data.val)
+    if small and recipe.head.kind != "linear":
+        raise RecipeError(
+            f"{len(data.train):,} training images are cross-validated, which head.kind='mlp' is "
+            "not: --set head.kind=linear, or --set data.validation=holdout"
+        )
+    inputs = read_inputs(bundle, data, recipe, cache_root)
+    if small:
+        head, out = cross_fit(inputs, recipe, report)
+        calibrated = calibrate_head(head, out, inputs.labels)
+        return _learned(bundle, calibrated, recipe, begun, {"cv": out}, inputs)
+    fit = fit_linear_head if recipe.head.kind == "linear" else fit_mlp_head
+    chosen = fit(inputs, recipe, report)
+    seen = mean_logits(chosen, inputs.seen)
+    calibrated = calibrate_head(chosen, seen, inputs.answers)
+    return _learned(bundle, calibrated, recipe, begun, {"val": seen}, inputs)
+
+
+def calibrate_head(head: Head, logits: Floats, labels: NDArray[np.int64]) -> Head:
+    """Divide a head's logits by the temperature that suits the labels.
+
+    Args:
+        head: Softmax.
+        logits: float array of shape (m, k): what it gives, uncalibrated.
+        labels: int array of shape (m,).
+
+    Returns:
+        The head with a calibration.
+    """
+    slope = 1 / fit_temperature(labels, logits)
+    k = len(head.labels)
+    calibration = np.column_stack([np.full(k, slope), np.zeros(k)]).astype(np.float32)
+    return replace(head, calibration=calibration)
+
+
+def _learned(
+    bundle: Bundle,
+    head: Head,
+    recipe: TransferRecipe,
+    begun: float,
+    logits: dict[str, Floats],
+    inputs: HeadInputs,
+) -> Learned:
+    seconds = time.perf_counter() - begun
+    if inputs.tested:
+        logits = {**logits, "test": mean_logits(head, inputs.tested)}
+    return Learned(bundle, head, recipe.model, seconds, head.parameters, logits)

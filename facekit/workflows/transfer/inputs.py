@@ -1,0 +1,171 @@
+"""What a frozen head is fitted on: features in views, reduced and standardised."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.bundle.bundle import Bundle
+from facekit.bundle.session import cores
+from facekit.cache.features import FeatureSet, FeatureStore
+from facekit.cache.views import MIRROR, PLAIN, View, augmented_views
+from facekit.errors import RecipeError
+from facekit.heads.head import Floats, read_parts
+from facekit.heads.logistic import standardise
+from facekit.heads.reduce import fit_channels
+from facekit.recipe.transfer import TransferRecipe
+from facekit.system.home import cache_folder
+from facekit.system.terminal import progress_bar
+from facekit.workflows.transfer.data import ClassData
+
+#: Rows read at once; 80 MB of the largest embedding here.
+_BLOCK: Final = 1024
+#: Rows that principal channels are found from.
+_CHANNEL_ROWS: Final = 6000
+
+
+@dataclass(frozen=True)
+class HeadInputs:
+    """Standardised inputs and what is to be answered.
+
+    Attributes:
+        views: float16 arrays of shape (n, d): the training rows, each array seen
+            another way; the first is plain.
+        shares: float32 array of shape (n, k): what is learned.
+        labels: int64 array of shape (n,).
+        groups: int64 array of shape (n,): rows that belong together.
+        seen: float32 arrays of shape (m, d): the validation rows in the views
+            that prediction averages; the training rows where they are
+            cross-validated.
+        answers: int64 array of shape (m,): their labels.
+        tested: As ``seen``, of the test rows.
+        frame: Parts, labels, channels, mean and scale: what every head that is
+            made of these inputs shares.
+    """
+
+    views: list[NDArray[np.float16]]
+    shares: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    seen: list[Floats]
+    answers: NDArray[np.int64]
+    tested: list[Floats]
+    frame: dict[str, Any]
+
+
+def read_inputs(
+    bundle: Bundle, data: ClassData, recipe: TransferRecipe, cache_root: Path | None
+) -> HeadInputs:
+    """Read the features from the store, computing what is missing of them.
+
+    Args:
+        bundle: Whose backbone is read.
+        data: The classes.
+        recipe: Its ``features``.
+        cache_root: Folder of all caches; None for the one in the user's home.
+
+    Returns:
+        The inputs.
+
+    Raises:
+        RecipeError: The backbone has none of the recipe's parts.
+    """
+    parts = tuple(part for part in recipe.features.parts if part in bundle.parts)
+    if not parts:
+        raise RecipeError(
+            f"features.parts names {', '.join(recipe.features.parts)}, "
+            f"{bundle.name} has {', '.join(bundle.parts)}"
+        )
+    store = FeatureStore((cache_folder() if cache_root is None else cache_root) / "features")
+    views: list[View] = [PLAIN, *([MIRROR] if recipe.features.mirror else [])]
+    views += augmented_views(recipe.augment, recipe.features.augmented, seed=recipe.training.seed)
+    shown = [PLAIN, *([MIRROR] if recipe.mirror else [])]
+    train = _features(store, bundle, data, data.train, parts, views)
+    channels = _channels(train, parts, recipe.features.channels)
+    raw = _reduced(train, parts, channels)
+    mean, scale = standardise(raw[0])
+    for view in raw:
+        _standardise_inplace(view, mean, scale)
+    held = []
+    seen = data.val if len(data.val) else data.train
+    for rows in (seen, data.test):
+        read = _features(store, bundle, data, rows, parts, shown)
+        views32 = [view.astype(np.float32) for view in _reduced(read, parts, channels)]
+        held.append([(view - mean) / scale for view in views32])
+    frame = {
+        "parts": parts,
+        "labels": data.names,
+        "activation": "softmax",
+        "channels": channels,
+        "mean": mean,
+        "scale": scale,
+    }
+    taught = data.shares[data.train], data.labels[data.train], data.groups[data.train]
+    return HeadInputs(raw, *taught, held[0], data.labels[seen], held[1], frame)
+
+
+def _features(
+    store: FeatureStore,
+    bundle: Bundle,
+    data: ClassData,
+    rows: NDArray[np.int64],
+    parts: tuple[str, ...],
+    views: list[View],
+) -> FeatureSet:
+    with progress_bar("features", len(rows) * len(views)) as tick:
+        return store.features(
+            data.source.cache, rows, bundle, parts=parts, views=views, progress=tick
+        )
+
+
+def _channels(
+    features: FeatureSet, parts: tuple[str, ...], keep: dict[str, int]
+) -> dict[str, Floats]:
+    n = len(features.crops)
+    rows = np.unique(np.linspace(0, n - 1, min(n, _CHANNEL_ROWS)).astype(np.int64))
+    return {
+        part: fit_channels([features.read(rows, part)], keep[part])
+        for part in parts
+        if 0 < keep.get(part, 0) < features.parts[part][-1]
+    }
+
+
+def _reduced(
+    features: FeatureSet, parts: tuple[str, ...], channels: dict[str, Floats]
+) -> list[NDArray[np.float16]]:
+    """Every view as the head reads it, before standardising."""
+    from threadpoolctl import threadpool_limits  # late, like SciPy
+
+    n = len(features.crops)
+    if not n:
+        return []
+    width = read_parts(_read(features, parts, np.arange(1)), parts, channels).shape[1]
+    views = [np.empty((n, width), np.float16) for _ in features.views]
+
+    def work(place: tuple[int, int]) -> None:
+        view, start = place
+        rows = np.arange(start, min(start + _BLOCK, n))
+        views[view][rows] = read_parts(_read(features, parts, view * n + rows), parts, channels)
+
+    # Blocks are read, widened and multiplied side by side, each on one core.
+    places = [(view, start) for view in range(len(views)) for start in range(0, n, _BLOCK)]
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(cores()) as pool:
+        list(pool.map(work, places))
+    return views
+
+
+def _read(
+    features: FeatureSet, parts: tuple[str, ...], rows: NDArray[np.int64]
+) -> dict[str, NDArray[np.float16]]:
+    return {part: features.read(rows, part) for part in parts}
+
+
+def _standardise_inplace(view: NDArray[np.float16], mean: Floats, scale: Floats) -> None:
+    for start in range(0, len(view), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        view[rows] = (view[rows].astype(np.float32) - mean) / scale

@@ -1,0 +1,356 @@
+"""What a finished transfer leaves: bundle, card, report, predictions."""
+
+from __future__ import annotations
+
+import csv
+import io
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.bundle.bundle import POINTS, Bundle
+from facekit.bundle.load import named_bundle
+from facekit.bundle.write import BundleContents, write_bundle
+from facekit.evaluation.measures import answer_reliability
+from facekit.evaluation.mistakes import most_confident_wrong_classes
+from facekit.heads.head import Head, activate
+from facekit.labels import EMOTIONS
+from facekit.recipe.load import to_toml
+from facekit.recipe.transfer import TransferRecipe
+from facekit.report.card import measurements, model_card, write_card
+from facekit.report.page import Thumbnail, write_page
+from facekit.report.record import read_history, report_record_classes, strict, write_json
+from facekit.report.run import ClassReport, class_page
+from facekit.system.files import write_atomically
+from facekit.workflows.evaluate.answers import (
+    CLASS_HEADS,
+    ClassAnswers,
+    MeasuredClasses,
+    answer_classes,
+    grouped,
+    measure_classes,
+)
+from facekit.workflows.run_folder import command_line
+from facekit.workflows.transfer.data import ClassData
+
+#: Of predictions.csv, before the probability of every class. Rows of one group (a
+#: person's, copies of a picture) tell no more than one.
+PREDICTION_COLUMNS: Final = ("id", "label", "answer", "group")
+_LICENCES: Final = {
+    "fer": {
+        "FER-2013": "images found by a web search, no licence stated: for research; weights "
+        "trained on data released for non-commercial research"
+    },
+    "ckplus": {"CK+": "non-commercial research under a signed agreement"},
+}
+
+
+def write_results(
+    run: Path, recipe: TransferRecipe, learned: Learned, data: ClassData
+) -> tuple[Path, dict[str, Any]]:
+    """Write ``bundle/``, ``card.md``, ``predictions.csv``, ``report.html``, ``report.json``.
+
+    Measured is ``test`` where there is one, else validation (``val``), else every
+    training row by a head that has not seen its group (``cv``). The last two are in
+    ``validation.csv`` in any case. ``report.json`` comes last: with it the run is
+    finished.
+
+    Args:
+        run: Run folder; faces shown stay in it.
+        recipe: The resolved recipe.
+        learned: What the rung hands over.
+        data: The classes.
+
+    Returns:
+        The bundle's folder and the measures.
+    """
+    split = "val" if len(data.val) else "cv"
+    name = CLASS_HEADS[0] if data.names == EMOTIONS else CLASS_HEADS[1]
+    contents = _contents(recipe, learned, data, name, split)
+    bundle = write_bundle(run / "bundle", contents)
+    rows = data.val if len(data.val) else data.train
+    answers = _answers(bundle, learned, data, split, rows)
+    _write_predictions(run / "validation.csv", answers, data, rows)
+    told = data.source.table.name, recipe.name
+    measured = measure_classes(answers, dataset=told[0], split=split, model=told[1])
+    metrics = _named(split, measured.record)
+    if len(data.test):
+        split, rows = "test", data.test
+        answers = _answers(bundle, learned, data, split, rows)
+        measured = measure_classes(answers, dataset=told[0], split=split, model=told[1])
+        metrics = _named(split, measured.record) | metrics
+    contents = replace(contents, metrics=strict(metrics))
+    draft = write_bundle(run / "bundle", contents).manifest.model_dump(mode="json")
+    baselines = measured.metrics.baselines
+    card = model_card(draft, measurements(measured.record, baselines, _printed_by(recipe, split)))
+    bundle = write_bundle(run / "bundle", replace(contents, card=card))
+    write_card(run / "card.md", card)
+    _write_predictions(run / "predictions.csv", answers, data, rows)
+    write_report(run, recipe, learned, bundle, answers, measured, data, rows)
+    return bundle.folder, strict(metrics)
+
+
+def _named(split: str, record: dict[str, Any]) -> dict[str, Any]:
+    return {f"{split}_{key}": value for key, value in record["metrics"].items()}
+
+
+def _printed_by(recipe: TransferRecipe, split: str) -> str:
+    """What prints the numbers again: what is held out is known to the run alone."""
+    if split != "test":
+        return command_line()
+    return f"facekit evaluate {recipe.data.source} --data DIR --model {recipe.name}"
+
+
+def _contents(
+    recipe: TransferRecipe, learned: Learned, data: ClassData, name: str, split: str
+) -> BundleContents:
+    manifest = learned.bundle.manifest
+    heads: dict[str, Head] = {name: learned.head}
+    base = _findable(learned)
+    if learned.base and not base:  # a backbone out of some folder goes along
+        heads = {**learned.bundle.heads, **heads}
+    training = {**provenance_of(recipe, data, learned), "backbone": dict(manifest.training)}
+    return BundleContents(
+        name=recipe.name,
+        version="1",
+        frame=learned.bundle.frame,
+        onnx=learned.bundle.graph.read_bytes(),
+        family=manifest.backbone.family,
+        config=manifest.backbone.config,
+        parameters=manifest.backbone.parameters,
+        macs=manifest.backbone.macs,
+        heads=heads,
+        head_metrics={
+            **{key: entry.metrics for key, entry in manifest.heads.items()},
+            name: {"train_majority": data.names[_usual(data)], "calibrated_on": split},
+        },
+        half=True,
+        mirror=recipe.mirror,
+        training=training,
+        data_licences={**manifest.data_licences, **_LICENCES.get(data.source.table.name, {})},
+        base=base,
+    )
+
+
+def _usual(data: ClassData) -> int:
+    """The commonest class of the training rows."""
+    return int(np.bincount(data.labels[data.train], minlength=len(data.names)).argmax())
+
+
+def _findable(learned: Learned) -> str:
+    """The base's name where that name finds this very backbone from anywhere."""
+    if not learned.base:
+        return ""
+    bundle = learned.bundle
+    there = named_bundle(bundle.name)
+    same = there is not None and there.resolve() == bundle.folder.resolve()
+    return bundle.name if same else ""
+
+
+def _answers(
+    bundle: Bundle, learned: Learned, data: ClassData, split: str, rows: NDArray[np.int64]
+) -> ClassAnswers:
+    """Answers on rows; the backbone runs only where the rung has not kept them."""
+    place = np.full(len(data.labels), -1, np.int64)
+    place[data.source.rows] = np.arange(len(data.source.rows))
+    if split in learned.logits:
+        slope, offset = np.moveaxis(np.asarray(learned.head.calibration), 1, 0)
+        chances = activate(learned.logits[split] * slope + offset, "softmax")
+        answers = ClassAnswers(data.names, data.labels[rows], chances, _usual(data))
+    else:
+        table = data.source.table.select(place[rows])
+        answers = answer_classes(bundle, data.crops, rows, table)
+    return grouped(answers, data.groups[rows], data.source.table.person)
+
+
+def _write_predictions(
+    path: Path, answers: ClassAnswers, data: ClassData, rows: NDArray[np.int64]
+) -> None:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow((*PREDICTION_COLUMNS, *answers.names))
+    told = data.source.cache.ids[rows], answers.labels, data.groups[rows], answers.probabilities
+    for one, label, group, chances in zip(*told, strict=True):
+        said = answers.names[int(chances.argmax())]
+        row = one, answers.names[label], said, group
+        writer.writerow((*row, *(f"{p:.4f}" for p in chances)))
+    write_atomically(path, buffer.getvalue())
+
+
+# The report of a finished transfer: ``report.html`` and ``report.json``.
+
+#: Crops timed one by one for the latency.
+_TIMED: Final = 50
+#: What was measured, for the page's second line.
+_MEASURED: Final = {
+    "test": "test images",
+    "val": "validation images",
+    "cv": "training images, each answered by a head that has not seen it",
+}
+
+
+def write_report(
+    run: Path,
+    recipe: TransferRecipe,
+    learned: Learned,
+    bundle: Bundle,
+    answers: ClassAnswers,
+    measured: MeasuredClasses,
+    data: ClassData,
+    rows: NDArray[np.int64],
+) -> None:
+    """Write the page, then the record.
+
+    Args:
+        run: Run folder with ``metrics.jsonl`` in it.
+        recipe: The resolved recipe.
+        learned: What the rung handed over.
+        bundle: The finished bundle.
+        answers: What was measured.
+        measured: The same, as numbers.
+        data: The classes.
+        rows: int array of shape (n,): the crops of the answers.
+    """
+    manifest = bundle.manifest
+    parameters = manifest.backbone.parameters + learned.head.parameters
+    history = read_history(run / "metrics.jsonl")
+    provenance = {
+        "backbone sha256": manifest.backbone.sha256,
+        **{key: str(value) for key, value in provenance_of(recipe, data, learned).items()},
+    }
+    shared: dict[str, Any] = {
+        "history": history,
+        "provenance": provenance,
+        "command": command_line(),
+    }
+    latency = _latency(bundle, data.crops[rows[:_TIMED]], list(manifest.heads))
+    record = measured.record
+    report = ClassReport(
+        title=recipe.name,
+        subtitle=f"{len(data.names)} classes of {record['dataset']}, measured on "
+        f"{record['n']:,} {_MEASURED[record['split']]}",
+        metrics=measured.metrics,
+        intervals=measured.intervals,
+        reliability=answer_reliability(answers.labels, answers.probabilities),
+        facts={
+            "rung": recipe.rung,
+            "parameters": f"{parameters:,}, of which {learned.trainable:,} were trained",
+            "training": f"{learned.seconds:,.1f} seconds on {len(data.train):,} images",
+            "one face": f"{latency:.1f} ms",
+        },
+        mistakes=_mistakes(answers, data, rows),
+        recipe=to_toml(recipe),
+        **shared,
+    )
+    write_page(run / "report.html", class_page(report))
+    write_json(
+        run / "report.json",
+        report_record_classes(
+            measured.record,
+            measured.metrics,
+            measured.intervals,
+            name=recipe.name,
+            rung=recipe.rung,
+            parameters=parameters,
+            trainable=learned.trainable,
+            macs=manifest.backbone.macs,
+            seconds=round(learned.seconds, 2),
+            latency_ms=latency,
+            **shared,
+        ),
+    )
+
+
+def _mistakes(answers: ClassAnswers, data: ClassData, rows: NDArray[np.int64]) -> list[Thumbnail]:
+    return [
+        Thumbnail(
+            np.array(data.crops[rows[wrong.row]]),
+            answers.names[wrong.answer],
+            (f"{100 * wrong.probability:.0f} % sure", f"label: {answers.names[wrong.label]}"),
+        )
+        for wrong in most_confident_wrong_classes(answers.labels, answers.probabilities)
+    ]
+
+
+def _latency(bundle: Bundle, crops: NDArray[np.uint8], heads: list[str]) -> float:
+    """Milliseconds a crop, one at a time, all heads but the points; the median."""
+    heads = [name for name in heads if name != POINTS]
+    taken = []
+    for crop in crops:
+        begun = time.perf_counter()
+        bundle.scores(crop[None], heads)
+        taken.append(time.perf_counter() - begun)
+    return round(1000 * float(np.median(taken)), 3)
+
+
+def provenance_of(recipe: TransferRecipe, data: ClassData, learned: Learned) -> dict[str, Any]:
+    """Where a run's bundle comes from, for its manifest and its report."""
+    from facekit._version import __version__
+
+    images = {"train": len(data.train), "val": len(data.val), "test": len(data.test)}
+    return {
+        "recipe": recipe.name,
+        "rung": recipe.rung,
+        "data": data.source.table.name,
+        "labels": recipe.data.labels,
+        "validation": recipe.data.validation,
+        "images": images,
+        "base": learned.bundle.name if learned.base else "none",
+        "seconds": round(learned.seconds, 1),
+        "facekit": __version__,
+        "python": platform.python_version(),
+        "command": command_line(),
+    }
+
+
+# What a rung of transfer hands over to be measured, and what a sitting leaves.
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a rung hands over.
+
+    Attributes:
+        bundle: The backbone that the head reads: the frozen one, or the tuned one
+            as a bundle without heads.
+        head: Calibrated.
+        base: Name of the frozen bundle; empty where the backbone is the recipe's own.
+        seconds: Of training; features included.
+        trainable: Numbers that were trained.
+        logits: By split, float32 array of shape (n, k): uncalibrated answers on the
+            rows of ``ClassData``, averaged over the views of prediction, where they
+            are known already. Those of ``cv`` are of the training rows, each from a
+            head that has not seen its group.
+    """
+
+    bundle: Bundle
+    head: Head
+    base: str
+    seconds: float
+    trainable: int
+    logits: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TransferResult:
+    """What a sitting left behind.
+
+    Attributes:
+        run: The run folder.
+        rung: Which rung was trained; for ``auto`` the one that was kept.
+        bundle: The bundle in it, None while the run is not finished.
+        metrics: The last epoch's row, or the measures of the finished run.
+        finished: Whether training reached its end.
+    """
+
+    run: Path
+    rung: str
+    bundle: Path | None
+    metrics: dict[str, Any]
+    finished: bool

@@ -1,0 +1,91 @@
+"""Who is looked for: those that fit the backbone, and nobody in silence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facekit.bundle.bundle import Bundle
+from facekit.bundle.identity import IDENTITY, identity_vectors
+from facekit.bundle.load import load_bundle
+from facekit.enrollment.gallery import open_gallery
+from facekit.enrollment.person import Gallery
+from facekit.enrollment.store import write_enrollment
+from facekit.errors import BundleError, DataError, UsageError
+from facekit.system.home import enrolled_folder
+
+CROPS = np.random.default_rng(0).integers(0, 256, (3, 40, 40, 3), np.uint8)
+
+
+@pytest.fixture
+def bundle(tiny_bundle: Path, facekit_home: Path) -> Bundle:
+    return load_bundle(tiny_bundle)
+
+
+@pytest.fixture
+def crowd(bundle: Bundle, make, photos) -> Bundle:
+    """Two people who fit, one of another backbone, one damaged."""
+    for one in (
+        make("me"),
+        make("anna", bias=1.0),
+        make("bob", key="0" * 16, bundle="other"),
+        make("carl"),
+    ):
+        write_enrollment(one, photos)
+    (enrolled_folder() / "carl" / "head.npz").write_bytes(b"")
+    return bundle
+
+
+def test_all_are_those_that_can_be_used(crowd: Bundle) -> None:
+    gallery = open_gallery(crowd)
+    assert [one.name for one in gallery.enrolled] == ["anna", "me"]
+    assert list(gallery.left_out) == ["bob", "carl"]
+    assert "another backbone (of the model other) than tiny has" in gallery.left_out["bob"]
+    assert "altered" in gallery.left_out["carl"]
+    assert not any("\n" in reason for reason in gallery.left_out.values())
+
+
+def test_named_ones_are_read_or_refused(crowd: Bundle) -> None:
+    assert [one.name for one in open_gallery(crowd, "me").enrolled] == ["me"]
+    assert [one.name for one in open_gallery(crowd, ["me", "anna", "me"]).enrolled] == [
+        "me",
+        "anna",
+    ]
+    assert open_gallery(crowd, ()).enrolled == open_gallery(crowd, "none").enrolled == ()
+    for name, error in (("bob", BundleError), ("carl", DataError), ("dora", UsageError)):
+        with pytest.raises(error):
+            open_gallery(crowd, ["me", name])
+
+
+def test_one_pass_a_view_gives_what_two_calls_give(crowd: Bundle) -> None:
+    gallery = open_gallery(crowd)
+    reading = crowd.read_views(CROPS, ["attributes"], gallery.mirrored)
+    vectors = identity_vectors(crowd, CROPS)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+    found = gallery.identify(reading, len(CROPS))
+    for one in gallery.enrolled:
+        for row, verdict in zip(found, one.judge(vectors), strict=True):
+            assert row[one.name].score == pytest.approx(verdict.score, abs=1e-5)
+
+
+def test_nobody_costs_nothing(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[object] = []
+    embed = bundle.backbone.embed
+
+    def counted(crops: np.ndarray, parts: object = None) -> object:
+        runs.append(parts)
+        return embed(crops, parts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(bundle.backbone, "embed", counted)
+    reading = bundle.read_views(CROPS, ["attributes"], Gallery().mirrored)
+    assert runs == [None]
+    assert reading.mirrored == {}
+    assert Gallery().identify(reading, 3) == [{}, {}, {}]
+    bundle.read_views(CROPS, ["attributes"], (IDENTITY,))
+    assert runs == [None, None, ["identity"]]
+    averaging = replace(bundle, manifest=bundle.manifest.model_copy(update={"mirror": True}))
+    averaging.read_views(CROPS, ["attributes"], (IDENTITY,))
+    assert runs[3:] == [None, ["identity", "pooled"]], "the mirrored pass serves both"

@@ -1,0 +1,92 @@
+"""The camera's clock is read from every kind of file that has one, and nothing else."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from facekit.photos.image import taken_at
+
+NOON = 1_689_336_000.0  # 2023-07-14 12:00:00 UTC
+TEXT = "2023:07:14 12:00:00"
+
+
+def block(text: str = TEXT, *, tag: int = 36867, order: str = "<", main: int = 34665) -> bytes:
+    """A TIFF block: one directory that points to another with one text."""
+    data = text.encode() + b"\0"
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8)
+    first = struct.pack(order + "HHHII", 1, main, 4, 1, 26) + bytes(4)
+    second = struct.pack(order + "HHHII", 1, tag, 2, len(data), 44) + bytes(4)
+    return head + first + second + data
+
+
+def jpeg(exif: bytes) -> bytes:
+    plain = cv2.imencode(".jpg", np.full((8, 8, 3), 90, np.uint8))[1].tobytes()
+    body = b"Exif\0\0" + exif
+    return plain[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + plain[2:]
+
+
+def png(exif: bytes) -> bytes:
+    plain = cv2.imencode(".png", np.full((8, 8, 3), 90, np.uint8))[1].tobytes()
+    chunk = struct.pack(">I4s", len(exif), b"eXIf") + exif + bytes(4)
+    return plain[:-12] + chunk + plain[-12:]
+
+
+def webp(exif: bytes) -> bytes:
+    odd = struct.pack("<4sI", b"VP8 ", 3) + b"abc\0"
+    body = b"WEBP" + odd + struct.pack("<4sI", b"EXIF", len(exif)) + exif
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+@pytest.mark.parametrize("wrap", [bytes, jpeg, png, webp])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_every_container_gives_the_time(wrap, order: str) -> None:
+    assert taken_at(wrap(block(order=order))) == NOON
+
+
+def test_a_file_gives_what_its_bytes_give(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg(block()))
+    assert taken_at(path) == NOON
+    assert taken_at(tmp_path / "missing.jpg") is None
+    assert taken_at(tmp_path) is None
+
+
+def test_the_time_of_digitising_counts_and_that_of_saving_does_not() -> None:
+    assert taken_at(block(tag=36868)) == NOON
+    assert taken_at(block(tag=306)) is None
+    assert taken_at(block(main=306)) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0000:00:00 00:00:00", "    :  :     :  :  ", "2023:13:41 12:00:00", "", "yesterday", "2023"],
+)
+def test_a_time_that_is_none_is_none(text: str) -> None:
+    assert taken_at(jpeg(block(text))) is None
+
+
+@pytest.mark.parametrize("wrap", [bytes, jpeg, png, webp])
+def test_no_damage_raises(wrap) -> None:
+    whole = wrap(block())
+    for end in range(len(whole)):
+        assert taken_at(whole[:end]) in (None, NOON)
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        broken = bytearray(whole)
+        for at in rng.integers(0, len(whole), 4):
+            broken[at] = int(rng.integers(0, 256))
+        found = taken_at(bytes(broken))
+        assert found is None or isinstance(found, float)
+
+
+def test_pictures_without_exif_and_other_files() -> None:
+    plain = np.full((8, 8, 3), 90, np.uint8)
+    for kind in (".jpg", ".png", ".webp", ".bmp"):
+        assert taken_at(cv2.imencode(kind, plain)[1].tobytes()) is None
+    assert taken_at(b"") is None
+    assert taken_at(b"a text") is None

@@ -1,0 +1,46 @@
+"""A scene is known again when it is resized or moved, and told from others."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from facekit.cartoon import draw_scene, make_person
+from facekit.photos.likeness import COLOURS, describe_colours, describe_scene
+
+
+def scene(number: int) -> np.ndarray:
+    return draw_scene([make_person(5, number)], np.random.default_rng(number)).image
+
+
+def test_a_resized_photo_is_the_same_scene() -> None:
+    image = scene(1)
+    small = cv2.resize(image, (160, 120), interpolation=cv2.INTER_AREA)
+    assert describe_scene(image) @ describe_scene(small) == pytest.approx(1, abs=1e-3)
+    assert describe_colours(image) @ describe_colours(small) > 0.95
+
+
+def test_colours_are_shares_and_do_not_care_where_they_are() -> None:
+    image = scene(2)
+    found = describe_colours(image)
+    assert found.shape == (COLOURS,)
+    assert float((found**2).sum()) == pytest.approx(1, abs=1e-5)
+    turned = describe_colours(np.ascontiguousarray(image[::-1, ::-1]))
+    assert found @ turned > 0.98
+    assert abs(float(describe_scene(image) @ describe_scene(image[::-1, ::-1].copy()))) < 0.95
+
+
+def test_other_scenes_differ() -> None:
+    first = [scene(number) for number in range(8)]
+    colours = np.stack([describe_colours(one) for one in first])
+    alike = (colours @ colours.T)[~np.eye(8, dtype=bool)]
+    assert (alike >= 0).all()
+    assert np.median(alike) < 0.8
+    red = np.full((50, 50, 3), (200, 20, 20), np.uint8)
+    blue = np.full((50, 50, 3), (20, 20, 200), np.uint8)
+    assert describe_colours(red) @ describe_colours(blue) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_blank_photo_has_no_shape() -> None:
+    assert not describe_scene(np.full((30, 40, 3), 7, np.uint8)).any()

@@ -1,0 +1,176 @@
+"""YuNet: three looks, coordinates brought back, garbage left out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from facekit.cartoon import draw_scene, make_person
+from facekit.errors import UsageError
+from facekit.photos.detect import YUNET_FILE
+from facekit.photos.yunet import SCORE, YuNet
+
+Rows = NDArray[np.float32]
+Answer = Callable[[tuple[int, int]], Rows | None]
+
+
+def face(x: float, y: float, width: float, height: float, score: float = 0.9) -> Rows:
+    points = [(0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)]
+    flat = [value for a, b in points for value in (x + a * width, y + b * height)]
+    return np.array([[x, y, width, height, *flat, score]], np.float32)
+
+
+class Network:
+    """Stands in for OpenCV's network; remembers the sizes that it was shown."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer, self.sizes, self.size = answer, [], (0, 0)
+
+    def setInputSize(self, size: tuple[int, int]) -> None:
+        self.size = size
+
+    def detect(self, image: NDArray[np.uint8]) -> tuple[int, Rows | None]:
+        assert (image.shape[1], image.shape[0]) == self.size
+        self.sizes.append(self.size)
+        return 1, self.answer(self.size)
+
+
+@pytest.fixture
+def yunet(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], tuple[YuNet, Network]]:
+    def make(answer: Answer) -> tuple[YuNet, Network]:
+        network = Network(answer)
+        monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *_: network)
+        detector = YuNet(b"weights")
+        network.sizes.clear()
+        return detector, network
+
+    return make
+
+
+def test_boxes_and_points_are_in_pixels_of_the_picture(yunet) -> None:
+    detector, network = yunet(lambda size: face(10, 20, 30, 40, 0.75))
+    (found,) = detector.detect(np.zeros((960, 1280, 3), np.uint8))
+    assert network.sizes == [(640, 480)]
+    assert found.box == pytest.approx((20, 40, 60, 80))
+    assert found.score == pytest.approx(0.75)
+    assert isinstance(found.score, float)
+    assert found.points.shape == (5, 2)
+    assert found.points.dtype == np.float64
+    assert found.points[0] == pytest.approx((20 + 0.3 * 60, 40 + 0.4 * 80))
+
+
+def test_a_face_that_fills_the_picture_is_found_with_a_margin(yunet) -> None:
+    def answer(size: tuple[int, int]) -> Rows | None:
+        return face(60, 60, 240, 240) if size == (415, 415) else None
+
+    detector, network = yunet(answer)
+    (found,) = detector.detect(np.zeros((554, 554, 3), np.uint8))
+    assert network.sizes == [(554, 554), (415, 415)]  # 277 px and a quarter on each side
+    assert found.box == pytest.approx([-18, -18, 480, 480])
+
+
+def test_small_faces_get_a_third_look_where_there_is_more_to_see(yunet) -> None:
+    detector, network = yunet(lambda size: face(5, 5, 9, 9) if max(size) > 1000 else None)
+    assert len(detector.detect(np.zeros((1500, 2000, 3), np.uint8))) == 1
+    assert network.sizes[-1] == (1600, 1200)
+    network.sizes.clear()
+    assert detector.detect(np.zeros((480, 640, 3), np.uint8)) == []
+    assert len(network.sizes) == 2
+
+
+def test_small_pictures_are_enlarged(yunet) -> None:
+    detector, network = yunet(lambda size: face(40, 40, 80, 80))
+    (found,) = detector.detect(np.zeros((48, 48, 3), np.uint8))
+    assert network.sizes == [(160, 160)]
+    assert found.box == pytest.approx((12, 12, 24, 24))
+
+
+def test_what_cannot_be_a_face_is_left_out(yunet) -> None:
+    good = face(100, 100, 50, 60)
+    bad = [
+        face(np.inf, 100, 50, 60),
+        face(100, np.nan, 50, 60),
+        face(100, 100, 0, 60),
+        face(-5000, -2000, 4, 4),
+        face(0, -1e36, 10, 1e36),
+    ]
+    detector, _ = yunet(lambda size: np.concatenate([*bad, good, face(10, 10, 90, 90)]))
+    found = detector.detect(np.zeros((480, 640, 3), np.uint8))
+    assert [each.box for each in found] == [(10, 10, 90, 90), (100, 100, 50, 60)]
+
+
+def test_no_face_in_a_picture_without_room(yunet) -> None:
+    detector, network = yunet(lambda size: face(10, 10, 9, 9))
+    assert detector.detect(np.zeros((2000, 3, 3), np.uint8)) == []
+    assert network.sizes == []
+
+
+def test_the_key_names_file_and_score(yunet) -> None:
+    detector, _ = yunet(lambda size: None)
+    assert detector.name == "yunet"
+    keys = {detector.key, YuNet(b"others").key, YuNet(b"weights", score=0.5).key}
+    assert len(keys) == 3
+    assert str(SCORE) in detector.key
+
+
+def test_foreign_files_are_refused(tiny_onnx: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    for data in (b"", b"no onnx at all", tiny_onnx):
+        with pytest.raises(UsageError, match="no YuNet face detector"):
+            YuNet(data)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.fixture(scope="module")
+def real_yunet(real_data: Path) -> YuNet:
+    path = real_data.parent / "models" / YUNET_FILE
+    if not path.exists():
+        pytest.skip(f"no {YUNET_FILE} beside the real data")
+    return YuNet(path.read_bytes())
+
+
+@pytest.mark.real
+def test_the_real_network_finds_drawn_faces(real_yunet: YuNet) -> None:
+    scene = draw_scene([make_person(5, i) for i in range(3)], np.random.default_rng(5), (480, 360))
+    found = sorted(real_yunet.detect(scene.image), key=lambda each: each.box[0])
+    assert len(found) == 3
+    for each, points in zip(found, scene.points, strict=True):
+        assert each.points is not None
+        distance = np.linalg.norm(points[1] - points[0])
+        assert np.linalg.norm(each.points[:2] - points[:2], axis=1).max() < 0.25 * distance
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("size", [(9, 640), (20, 640), (2, 2), (640, 12)])
+def test_the_real_network_finds_nothing_in_thin_pictures(
+    real_yunet: YuNet, size: tuple[int, int]
+) -> None:
+    """On views below 32 px OpenCV's network returned faces of 1e37 px, now and then."""
+    for grey in (0, 128):
+        assert real_yunet.detect(np.full((*size, 3), grey, np.uint8)) == []
+
+
+@pytest.mark.real
+def test_one_detector_serves_many_threads(real_yunet: YuNet) -> None:
+    people = [make_person(5, i) for i in range(2)]
+    images = [
+        draw_scene(people, np.random.default_rng(i), (320 + 32 * i, 240)).image for i in range(4)
+    ]
+    alone = [[each.box for each in real_yunet.detect(image)] for image in images]
+    together: dict[int, list[object]] = {}
+
+    def work(i: int) -> None:
+        for _ in range(5):
+            together[i] = [each.box for each in real_yunet.detect(images[i])]
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [together[i] for i in range(4)] == alone
