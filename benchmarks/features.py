@@ -82,7 +82,7 @@ def measure_features(
         MissingExtraError: Keras is not installed.
         UsageError: Both sides do not give the same features.
     """
-    from facekit.training.keras import keras_version, start_keras
+    from facekit.training.backend import keras_version, start_keras
 
     backend = start_keras()
     from facekit.training.keras import restore_backbone

@@ -171,7 +171,7 @@ def build_epoch(
     Raises:
         MissingExtraError: Keras is not installed.
     """
-    from facekit.training.keras import start_keras
+    from facekit.training.backend import start_keras
 
     start_keras(seed=seed)
     from benchmarks.frozen import build_frozen

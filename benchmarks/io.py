@@ -134,7 +134,7 @@ def measure_training(
     """
     if importlib.util.find_spec("keras") is None:
         raise MissingExtraError("keras", "train", "the training rate is left out")
-    from facekit.training.keras import start_keras
+    from facekit.training.backend import start_keras
 
     start_keras(precision=recipe.training.precision)
     from facekit.backbones.catalog import build_backbone

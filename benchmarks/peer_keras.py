@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.errors import DataError
-from facekit.training.keras import start_keras
+from facekit.training.backend import start_keras
 
 #: Layers that only compute; a file with any other (a Lambda, say) is not opened.
 _HARMLESS: Final = frozenset(

@@ -7,15 +7,15 @@ port keras-vggface, whose weights fit. Colour order and mean are inside the netw
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import keras
 import numpy as np
-from keras import layers
 from numpy.typing import NDArray
 
-from facekit.backbones.inputs import to_bgr
 from facekit.errors import RecipeError
+
+if TYPE_CHECKING:
+    import keras
 
 #: Mean blue, green and red of the training faces (keras-vggface, version 1).
 _MEAN: Final = (93.5940, 104.7624, 129.1863)
@@ -30,6 +30,10 @@ def build_parts(crops: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
     Returns:
         ``grid``: what ``pool5`` gives, a thirty-second of the side.
     """
+    from keras import layers  # late: the file of weights is checked without Keras
+
+    from facekit.backbones.inputs import to_bgr
+
     x = to_bgr(crops, _MEAN)
     for block, (width, count) in enumerate(BLOCKS, 1):
         for conv in range(1, count + 1):

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facekit.datasets.folder import PICTURE_SUFFIXES
 from facekit.errors import UsageError
+from facekit.system.files import PICTURE_SUFFIXES
 
 
 @dataclass(frozen=True)

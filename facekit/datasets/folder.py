@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from facekit.datasets.table import Issues, Table
 from facekit.errors import DataError
+from facekit.system.files import PICTURE_SUFFIXES
 
 
 def read_folder(
@@ -91,13 +92,6 @@ def _persons(ids: list[str], known: dict[str, str]) -> NDArray[np.str_] | None:
 
 
 # Class folders: one folder a class, perhaps inside one folder a split.
-
-#: What is taken for a picture by its name. HEIC cannot be decoded, but its error
-#: says so and what to do.
-PICTURE_SUFFIXES: Final = frozenset(
-    (".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg")
-    + (".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
-)
 #: Folders that hold a split, in any case.
 SPLIT_FOLDERS: Final[dict[str, str]] = {
     "train": "train",

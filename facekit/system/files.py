@@ -10,6 +10,13 @@ from typing import Final
 
 from facekit.errors import DataError
 
+#: What is taken for a picture by its name. HEIC cannot be decoded, but its error
+#: says so and what to do.
+PICTURE_SUFFIXES: Final = frozenset(
+    (".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg")
+    + (".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+)
+
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file under a temporary name in the same folder, then rename it.

@@ -1,8 +1,7 @@
-"""Start Keras on the chosen backend, quietly and reproducibly."""
+"""Keras networks as numbers: variables copied, parameters and multiply-adds counted, files."""
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import os
 import tempfile
@@ -19,69 +18,7 @@ from facekit.backbones.catalog import build_backbone, spec_from_config
 from facekit.backbones.inputs import PixelMean
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.onnx import read_weights
-from facekit.errors import MissingExtraError, UsageError
 from facekit.recipe.schema import Pool
-from facekit.system.terminal import silent_stderr
-
-#: What ``KERAS_BACKEND`` may name here; TensorFlow is the default.
-BACKENDS = ("tensorflow", "jax")
-
-
-def require_backend() -> str:
-    """Say early, without importing Keras, whether training can run here.
-
-    Returns:
-        What ``KERAS_BACKEND`` names, or ``tensorflow``.
-
-    Raises:
-        UsageError: ``KERAS_BACKEND`` names a backend facekit does not train on.
-        MissingExtraError: Keras, the backend or onnx is not installed.
-    """
-    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
-    if backend not in BACKENDS:
-        raise UsageError(f"KERAS_BACKEND is {backend!r}; facekit trains on {' or '.join(BACKENDS)}")
-    extra = "jax" if backend == "jax" else "train"
-    for module in (backend, "keras", "onnx"):  # onnx: a run ends with an export
-        if importlib.util.find_spec(module) is None:
-            instead = "or set KERAS_BACKEND=jax where JAX is installed"
-            raise MissingExtraError(module, extra, instead if module == "tensorflow" else "")
-    return backend
-
-
-def start_keras(*, seed: int = 0, precision: str = "float32") -> str:
-    """Import Keras, fix the seeds and set the precision policy.
-
-    Args:
-        seed: For initial weights and dropout.
-        precision: ``float32``, ``mixed_bfloat16`` or ``mixed_float16``.
-
-    Returns:
-        The name of the backend that runs.
-
-    Raises:
-        UsageError: ``KERAS_BACKEND`` names a backend facekit does not train on.
-        MissingExtraError: Keras, the backend or onnx is not installed.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    os.environ["KERAS_BACKEND"] = require_backend()
-    with silent_stderr():
-        import keras
-
-        keras.ops.zeros(1)  # the first operation makes the backend speak
-        keras.utils.set_random_seed(seed)  # of TensorFlow too, which speaks beside JAX
-    keras.mixed_precision.set_global_policy(precision)
-    return str(keras.backend.backend())
-
-
-def keras_version() -> str:
-    """Version of the Keras that trains here."""
-    import keras
-
-    return str(keras.__version__)
-
-
-# Copy Keras variables out to NumPy and back.
 
 
 def to_numpy(variable: Any) -> NDArray[Any]:
@@ -101,9 +38,6 @@ def assign_all(variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None
         variable.assign(value)
 
 
-# Count what a Keras network has learned.
-
-
 def count_parameters(model: keras.Model) -> int:
     """Numbers of a network, moving statistics of its normalisation included.
 
@@ -116,9 +50,6 @@ def count_parameters(model: keras.Model) -> int:
 def count_trainable(model: keras.Model) -> int:
     """Numbers that training changes."""
     return int(sum(math.prod(weight.shape) for weight in model.trainable_weights))
-
-
-# Count multiply-adds of a Keras model.
 
 
 def count_macs(model: Any) -> int:
@@ -143,9 +74,6 @@ def count_macs(model: Any) -> int:
     return int(total)
 
 
-# A trained classifier as one ``.keras`` file, for whoever goes on in Keras.
-
-
 def save_keras(model: keras.Model, path: Path) -> None:
     """Save a classifier with its softmax; whole or not at all.
 
@@ -165,9 +93,6 @@ def save_keras(model: keras.Model, path: Path) -> None:
             warnings.simplefilter("ignore", DeprecationWarning)
             whole.save(draft)
         os.replace(draft, path)
-
-
-# Bring the backbone of a bundle back into Keras, for fine-tuning.
 
 
 def restore_backbone(bundle: Bundle, pool: Pool | None = None) -> keras.Model:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.errors import UsageError
-from facekit.training.keras import require_backend
+from facekit.training.backend import require_backend
 
 #: Many people with few photos each: most attributes belong to the person.
 _PEOPLE: Final = 160

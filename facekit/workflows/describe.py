@@ -45,7 +45,7 @@ def describe_network(recipe: Recipe) -> dict[str, Any]:
     Raises:
         FacekitError: The network cannot be built.
     """
-    from facekit.training.keras import start_keras
+    from facekit.training.backend import start_keras
 
     start_keras()
     if isinstance(recipe, PretrainRecipe):

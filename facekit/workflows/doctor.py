@@ -17,7 +17,7 @@ from facekit.bundle.session import cores
 from facekit.errors import BundleError, FacekitError
 from facekit.photos.detect import yunet_path
 from facekit.system.home import home
-from facekit.training.keras import require_backend
+from facekit.training.backend import require_backend
 from facekit.workflows.models import yunet_state
 
 #: Names the extra in a requirement such as ``keras>=3.10; extra == "train"``.

@@ -20,7 +20,6 @@ from facekit.bundle.bundle import Bundle
 from facekit.bundle.identity import IDENTITY, require_part
 from facekit.bundle.load import DEFAULT, load_bundle
 from facekit.bundle.strangers import Strangers, read_strangers
-from facekit.datasets.folder import PICTURE_SUFFIXES
 from facekit.enrollment.fit import Fitted, fit_enrollment
 from facekit.enrollment.gather import AskWho, gather_photos
 from facekit.enrollment.layout import REPORT, check_name
@@ -36,7 +35,7 @@ from facekit.errors import BundleError, DataError, UsageError
 from facekit.predict import FaceModel, load
 from facekit.recipe.enroll import EnrollRecipe
 from facekit.recipe.load import load_recipe, to_toml
-from facekit.system.files import write_atomically
+from facekit.system.files import PICTURE_SUFFIXES, write_atomically
 from facekit.workflows.run_folder import command_line
 
 Paths = str | Path | Sequence[str | Path]

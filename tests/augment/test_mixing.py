@@ -20,7 +20,7 @@ STEPS, SIZE, SIDE = 4, 8, 32
 @pytest.fixture(scope="module", autouse=True)
 def _keras(request: pytest.FixtureRequest) -> None:
     if importlib.util.find_spec("tensorflow") is not None:
-        from facekit.training.keras import start_keras
+        from facekit.training.backend import start_keras
 
         start_keras(seed=0)
 

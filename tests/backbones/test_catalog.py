@@ -79,7 +79,7 @@ def test_what_is_pooled_is_the_average_or_all_of_the_grid() -> None:
     import numpy as np
 
     from facekit.backbones.catalog import build_backbone
-    from facekit.training.keras import start_keras
+    from facekit.training.backend import start_keras
 
     start_keras(seed=1)
     spec = BackboneSpec(family="cnn", widths=(4, 6), blocks=(1, 1), identity_size=0, colour="grey")
@@ -104,7 +104,8 @@ def test_weights_come_from_a_file_or_one_line_says_why_not(
 
     from facekit.backbones.catalog import build_backbone
     from facekit.backbones.weights import check_weights, load_weights, name_weights
-    from facekit.training.keras import start_keras, to_numpy
+    from facekit.training.backend import start_keras
+    from facekit.training.keras import to_numpy
 
     start_keras(seed=2)
     path = tmp_path / "small.weights.h5"

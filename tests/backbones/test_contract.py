@@ -42,7 +42,7 @@ def test_an_unknown_family_is_refused_with_the_nearest_name() -> None:
 def test_parts_export_and_weights(family: str, tmp_path: Path) -> None:
     from facekit.bundle.onnx import read_weights, to_onnx
     from facekit.bundle.session import OnnxBackbone
-    from facekit.training.keras import start_keras
+    from facekit.training.backend import start_keras
 
     start_keras(seed=3)
     model = build_backbone(spec_of(family), SIDE)
@@ -85,7 +85,7 @@ def _settle(model: object) -> None:
 @pytest.mark.tf
 def test_a_layer_that_cannot_be_exported_is_named() -> None:
     from facekit.bundle.onnx import to_onnx
-    from facekit.training.keras import start_keras
+    from facekit.training.backend import start_keras
 
     start_keras()
     import keras
@@ -100,7 +100,7 @@ def test_a_layer_that_cannot_be_exported_is_named() -> None:
 @pytest.mark.tf
 def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     from facekit.bundle.onnx import read_weights, to_onnx
-    from facekit.training.keras import start_keras
+    from facekit.training.backend import start_keras
 
     start_keras()
     small = build_backbone(spec_of("compact"), SIDE)
@@ -113,7 +113,8 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.tf
 def test_multiply_adds_are_counted() -> None:
-    from facekit.training.keras import count_macs, start_keras
+    from facekit.training.backend import start_keras
+    from facekit.training.keras import count_macs
 
     start_keras()
     import keras

@@ -18,7 +18,7 @@ def test_it_answers_as_a_plain_vgg16_does(vggface_file: Path) -> None:
     """Whose pictures are blue-green-red less the mean of keras-vggface's version 1."""
     from facekit.backbones.catalog import build_backbone
     from facekit.backbones.weights import load_weights, name_weights
-    from facekit.training.keras import start_keras
+    from facekit.training.backend import start_keras
 
     start_keras(seed=1)
     import keras

@@ -30,7 +30,7 @@ def small(
     """Two bundles of one small Keras backbone with different weights."""
     from facekit.backbones.catalog import build_backbone
     from facekit.bundle.onnx import to_onnx
-    from facekit.training.keras import start_keras
+    from facekit.training.backend import start_keras
 
     spec = BackboneSpec(widths=(8, 12), blocks=(1, 1), identity_size=16)
     found = []

@@ -100,7 +100,8 @@ def test_a_keras_epoch_moves_the_head_alone(tiny_contents: BundleContents, tmp_p
     from facekit.backbones.catalog import build_backbone
     from facekit.bundle.onnx import to_onnx
     from facekit.recipe.schema import BackboneSpec
-    from facekit.training.keras import start_keras, to_numpy
+    from facekit.training.backend import start_keras
+    from facekit.training.keras import to_numpy
 
     start_keras(seed=1)
     spec = BackboneSpec(widths=(8, 12), blocks=(1, 1), identity_size=16)

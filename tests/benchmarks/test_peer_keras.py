@@ -35,7 +35,7 @@ def save(path: Path, *extra: object, channels: int = 1) -> Path:
 @pytest.fixture(scope="module", autouse=True)
 def _keras() -> None:
     pytest.importorskip("tensorflow")
-    from facekit.training.keras import start_keras
+    from facekit.training.backend import start_keras
 
     start_keras()
 

@@ -32,7 +32,7 @@ def recipe_of(rung: str, *, rate: float = 1e-2) -> TransferRecipe:
 def make_backbone(*, settled: bool = False) -> Any:
     """A backbone of random weights; its normalisation may know ``crops_of(64)``."""
     from facekit.backbones.catalog import build_backbone
-    from facekit.training.keras import start_keras
+    from facekit.training.backend import start_keras
 
     start_keras(seed=1)
     backbone = build_backbone(SPEC, SIDE)
@@ -183,8 +183,8 @@ def test_the_trunk_is_what_the_head_reads() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_has_a_last_stage(family: str) -> None:
     from facekit.backbones.catalog import build_backbone
+    from facekit.training.backend import start_keras
     from facekit.training.classifier import set_rung
-    from facekit.training.keras import start_keras
 
     start_keras(seed=0)
     counted = family in ("compact", "cnn")

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.tf
 
 @pytest.fixture(scope="module", autouse=True)
 def _keras() -> None:
-    from facekit.training.keras import start_keras
+    from facekit.training.backend import start_keras
 
     start_keras(seed=0)
 

@@ -19,8 +19,8 @@ NAMES = tuple("abcd")
 def build(top: dict[str, Any], start: Head | None = None, **keys: Any) -> tuple[Any, Any]:
     """A tiny plain network with a classifier around it."""
     from facekit.backbones.catalog import build_backbone
+    from facekit.training.backend import start_keras
     from facekit.training.classifier import build_classifier
-    from facekit.training.keras import start_keras
 
     start_keras(seed=3)
     recipe = TransferRecipe.model_validate(

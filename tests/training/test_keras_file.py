@@ -12,7 +12,7 @@ import pytest
 def test_a_grey_network_comes_back_from_its_file(tmp_path: Path) -> None:
     from facekit.recipe.schema import BackboneSpec, TopSpec
     from facekit.recipe.transfer import TransferRecipe
-    from facekit.training.keras import start_keras
+    from facekit.training.backend import start_keras
 
     start_keras(seed=1)
     import keras

@@ -21,7 +21,8 @@ def test_a_restored_backbone_answers_like_its_bundle(
 ) -> None:
     from facekit.backbones.catalog import build_backbone
     from facekit.bundle.onnx import to_onnx
-    from facekit.training.keras import restore_backbone, start_keras
+    from facekit.training.backend import start_keras
+    from facekit.training.keras import restore_backbone
 
     start_keras(seed=5)
     spec = BackboneSpec(widths=(8, 12), blocks=(1, 1), identity_size=16)

@@ -32,7 +32,7 @@ def make_run(
 
     ``shown`` are the measures of each epoch, in place of real ones.
     """
-    from facekit.training.keras import start_keras
+    from facekit.training.backend import start_keras
 
     start_keras(seed=0)
     import keras

@@ -14,7 +14,7 @@ from facekit.recipe.schema import OptimizerSpec
     ("name", "kind"), [("adamw", "AdamW"), ("adam", "Adam"), ("rmsprop", "RMSprop"), ("sgd", "SGD")]
 )
 def test_every_name_is_its_optimizer(name: str, kind: str) -> None:
-    from facekit.training.keras import start_keras
+    from facekit.training.backend import start_keras
     from facekit.training.schedule import build_optimizer
 
     start_keras()

@@ -45,8 +45,9 @@ def test_vgg_face_has_its_layers_and_its_numbers() -> None:
     """14,847,815 with a dense layer of 256 and seven classes; 133,127 of them on top."""
     from facekit.backbones.catalog import build_backbone
     from facekit.recipe.schema import BackboneSpec
+    from facekit.training.backend import start_keras
     from facekit.training.classifier import build_classifier, set_rung
-    from facekit.training.keras import count_parameters, count_trainable, start_keras
+    from facekit.training.keras import count_parameters, count_trainable
 
     start_keras()
     made = {

@@ -187,7 +187,7 @@ def _provenance(recipe: PretrainRecipe, source: Source, trained: Trained) -> dic
     import platform
 
     from facekit._version import __version__
-    from facekit.training.keras import keras_version
+    from facekit.training.backend import keras_version
 
     return {
         "recipe": recipe.name,

@@ -15,7 +15,7 @@ from facekit.backbones.weights import check_weights, load_weights, require_file
 from facekit.cache.teacher import read_teacher_table, to_targets
 from facekit.errors import RecipeError, UsageError
 from facekit.recipe.schema import PretrainRecipe
-from facekit.training.keras import require_backend, start_keras
+from facekit.training.backend import require_backend, start_keras
 from facekit.workflows.pretrain.teacher import (
     identity_spec,
     name_teachers,

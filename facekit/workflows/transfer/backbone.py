@@ -95,7 +95,8 @@ def _read(folder: Path) -> Bundle | None:
 
 def _export(folder: Path, recipe: TransferRecipe) -> Bundle:
     from facekit.bundle.onnx import to_onnx
-    from facekit.training.keras import count_macs, count_parameters, start_keras
+    from facekit.training.backend import start_keras
+    from facekit.training.keras import count_macs, count_parameters
 
     start_keras(seed=recipe.training.seed)
     network = open_network(recipe, None)

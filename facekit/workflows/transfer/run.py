@@ -229,7 +229,7 @@ def _fine_tuned(
     epochs: int | None,
 ) -> Learned | None:
     """The finished network, None while epochs are left."""
-    from facekit.training.keras import start_keras
+    from facekit.training.backend import start_keras
     from facekit.workflows.transfer.tune import export_tuned, finetune
 
     start_keras(seed=recipe.training.seed, precision=recipe.training.precision)

@@ -65,7 +65,7 @@ def require_training(recipe: TransferRecipe, *, resume: bool = False) -> None:
         FacekitError: Keras, its backend or what the recipe mixes with is missing, or
             there is no such backbone, or no such weights to begin with.
     """
-    from facekit.training.keras import require_backend, start_keras
+    from facekit.training.backend import require_backend, start_keras
 
     require_layers(recipe.mix, require_backend())
     if recipe.rung != "scratch":

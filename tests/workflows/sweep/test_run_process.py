@@ -61,7 +61,7 @@ def test_an_interrupt_stops_everything(
 
 
 def test_who_ends_a_sweep_ends_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    repository = Path(sweep_process.__file__).parents[2]
+    repository = Path(sweep_process.__file__).parents[3]
     stand_in(tmp_path, "import os, time\nprint(os.getpid())\ntime.sleep(60)\n", monkeypatch)
     code = (
         f"import sys; sys.path[:0] = [{str(repository)!r}]\n"

@@ -54,9 +54,10 @@ def train(cartoon_fer: Path, tmp_path_factory: pytest.TempPathFactory) -> Train:
 
 def logits_of(run: Path, crops: Any, classes: int = len(EMOTIONS)) -> Any:
     """Of a freshly built classifier with the best weights of the run."""
+    from facekit.training.backend import start_keras
     from facekit.training.checkpoint import load_weights
     from facekit.training.classifier import build_classifier
-    from facekit.training.keras import assign_all, start_keras
+    from facekit.training.keras import assign_all
     from facekit.workflows.transfer.backbone import open_network
 
     start_keras(seed=9)

@@ -72,7 +72,7 @@ def base(tiny_contents: BundleContents, tmp_path_factory: pytest.TempPathFactory
     """A bundle with a Keras backbone of random weights and no heads."""
     from facekit.backbones.catalog import build_backbone
     from facekit.bundle.onnx import to_onnx
-    from facekit.training.keras import start_keras
+    from facekit.training.backend import start_keras
 
     start_keras(seed=5)
     contents = replace(
@@ -298,8 +298,9 @@ def test_another_family_from_scratch(train: Train, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_shipped_backbone_tuned_takes_at_most_8_mb() -> None:
     from facekit.bundle.onnx import to_onnx
+    from facekit.training.backend import start_keras
     from facekit.training.classifier import build_trunk
-    from facekit.training.keras import restore_backbone, start_keras
+    from facekit.training.keras import restore_backbone
 
     start_keras()
     assert len(to_onnx(build_trunk(restore_backbone(load_bundle("celeba-compact"))))) < 7_500_000

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from facekit.errors import MissingExtraError, UsageError
-from facekit.training.keras import require_backend
+from facekit.training.backend import require_backend
 
 
 @pytest.fixture
