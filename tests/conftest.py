@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 from collections.abc import Iterator
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
     from facekit.bundle.write import BundleContents
 
 ROOT = Path(__file__).resolve().parents[1]
+#: What the tests marked ``tf`` need; JAX beside it needs the same of Keras.
+NEEDED = ("tensorflow", "keras")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked ``tf`` are skipped, with the reason, where TensorFlow is missing."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        reason = f"{missing[0]} is not installed: it comes with the extra train"
+        for item in items:
+            if item.get_closest_marker("tf"):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -96,7 +109,9 @@ def tiny_onnx() -> bytes:
     1x1 convolution of it with ReLU, "pooled" the mean colour of the crop, and
     "identity" a random projection of the grid.
     """
-    onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'facekit[train]'")
+    onnx = pytest.importorskip(
+        "onnx", reason="onnx is not installed: it comes with the extras dev and train"
+    )
     rng = np.random.default_rng(0)
     constants = {
         "scale": np.float32(1 / 255),

@@ -40,7 +40,7 @@ from facekit.frame import ALIGNED_EYES, BOX_EYES, FaceFrame
 from facekit.photos.align import Refine, align
 from facekit.photos.detect import find_detector
 from facekit.photos.detection import Detector
-from facekit.photos.image import Header, decode, read_header
+from facekit.photos.image import decode, picture_size
 from facekit.system.files import write_atomically
 from facekit.system.lock import locked
 from facekit.system.pool import map_in_order, one_cv2_thread
@@ -355,22 +355,17 @@ def picture_sizes(table: Table) -> NDArray[np.int64]:
     """
     sizes = np.zeros((len(table), 2), np.int64)
     for row, source in enumerate(encoded(table, np.arange(len(table)))):
-        header = _header(source)
-        if header is not None:
-            sizes[row] = header.width, header.height
+        with contextlib.suppress(ImageError, OSError):
+            sizes[row] = _size(source)
     return sizes
 
 
-def _header(source: Path | bytes) -> Header | None:
-    try:
-        if isinstance(source, bytes):
-            return read_header(source)
-        with source.open("rb") as file:
-            first = file.read(_FIRST)
-            try:
-                return read_header(first)
-            except ImageError:
-                rest = file.read()
-                return read_header(first + rest) if rest else None
-    except (ImageError, OSError):
-        return None
+def _size(source: Path | bytes) -> tuple[int, int]:
+    if isinstance(source, bytes):
+        return picture_size(source)
+    with source.open("rb") as file:
+        first = file.read(_FIRST)
+        try:
+            return picture_size(first)
+        except ImageError:
+            return picture_size(first + file.read())

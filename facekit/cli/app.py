@@ -77,10 +77,10 @@ def _root(
     """Hold the options that every verb shares."""
 
 
-def main(command: Callable[[], object] = app) -> None:
+def main(command: Callable[[], object] | None = None) -> None:
     """Run a command line; what the user can mend becomes one line and exit code 2."""
     try:
-        command()
+        (command or app)()
     except FacekitError as error:
         line = str(error)
     except OSError as error:  # a full disk, a folder that may not be written

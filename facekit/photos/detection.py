@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -124,3 +125,14 @@ class View:
 def biggest_first(found: list[Detection]) -> list[Detection]:
     """Sort by area of the box, largest first."""
     return sorted(found, key=lambda d: d.box[2] * d.box[3], reverse=True)
+
+
+_SILENT: Final = 0  # cv::utils::logging::LOG_LEVEL_SILENT
+
+
+@functools.cache
+def silence_opencv() -> None:
+    """Once a process: what goes wrong is our error to report, not a log line."""
+    old = getattr(cv2, "setLogLevel", None)  # OpenCV 4.12; later it moved
+    set_level = old if old is not None else cv2.utils.logging.setLogLevel
+    set_level(_SILENT)

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.errors import UsageError
-from facekit.photos.detection import Detection, View, biggest_first
-from facekit.photos.image import silence_opencv
+from facekit.photos.detection import Detection, View, biggest_first, silence_opencv
 
 #: Pictures are enlarged to this, in pixels of the longer side.
 SMALLEST: Final = 160

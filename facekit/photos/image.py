@@ -1,46 +1,70 @@
-"""Encoded pictures to RGB arrays, upright, on white, in bounded memory."""
+"""Encoded pictures to RGB arrays, upright, on white, in bounded memory.
+
+Pillow decodes; its plugins are opened one by one, by a file's first bytes and not
+through ``Image.open``, which guesses and has one pixel limit for the whole process.
+Colour profiles are not applied: faces are learned from pixels as they are stored.
+"""
 
 from __future__ import annotations
 
-import functools
+import io
 import re
 import stat
-import struct
-import zlib
-from collections.abc import Iterator
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from facekit.errors import ImageError
 
 #: Pictures with more pixels are reduced while decoding (JPEG) or refused; a
-#: decoded picture takes about six bytes a pixel at the peak.
+#: decoded picture takes about eight bytes a pixel at the peak.
 MAX_PIXELS: Final = 100_000_000
 #: No picture file is larger; the rest is videos and disk images.
 MAX_BYTES: Final = 1 << 30
+FORMATS: Final = "JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF, HEIC or PNM"
 
-_REDUCED: Final = {
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
-#: What brings each EXIF orientation upright: (swap axes, then flip code).
-_UPRIGHT: Final[dict[int, tuple[bool, int | None]]] = {
-    1: (False, None),
-    2: (False, 1),
-    3: (False, -1),
-    4: (False, 0),
-    5: (True, None),
-    6: (True, 1),
-    7: (True, -1),
-    8: (True, 0),
-}
+#: How a file of each format begins, its name in Pillow and the plugin that reads it.
+_FORMATS: Final = tuple(
+    (re.compile(magic, re.DOTALL), name, plugin)
+    for magic, name, plugin in (
+        (rb"\xff\xd8\xff", "JPEG", "PIL.JpegImagePlugin"),
+        (rb"\x89PNG\r\n\x1a\n", "PNG", "PIL.PngImagePlugin"),
+        (rb"RIFF.{4}WEBP", "WEBP", "PIL.WebPImagePlugin"),
+        (rb"GIF8[79]a", "GIF", "PIL.GifImagePlugin"),
+        (rb"II\*\0|MM\0\*", "TIFF", "PIL.TiffImagePlugin"),
+        (rb"BM", "BMP", "PIL.BmpImagePlugin"),
+        (rb".{4}ftyp.{0,40}avi[fs]", "AVIF", "PIL.AvifImagePlugin"),
+        (rb".{4}ftyp.{0,40}(hei|hev|mif1|msf1)", "HEIF", "pillow_heif"),
+        (rb"P[1-6]\s", "PPM", "PIL.PpmImagePlugin"),
+    )
+)
+#: Reads that opening and decoding may make: a plugin's loop over the pieces of a file
+#: makes one each, so that a hundred million tiny pieces end in a line.
+_MOST_READS: Final = 1_000_000
+#: Markers of a JPEG; more have no use. Scans of a progressive one are decoded each for
+#: all its pixels, so that few are allowed in a large picture (cameras write ten).
+_MOST_MARKERS, _MOST_SCANS, _MOST_SCANNED = 20_000, 500, 2_000_000_000
+#: The next JPEG marker in scan data: stuffed zeros, fill bytes and restarts are none.
+_NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
+#: What an unfinished scan is filled up with: it shows wherever a bit is missing.
+_FILLINGS: Final = (b"", b"\x55" * 64, b"\xaa" * 64)
+
+#: Rows that are brought to RGB at once: they stay in the processor's cache.
+_STRIP: Final = 256
+
+#: EXIF 2.3: the way up; the directory of the photo; when it was taken, or digitised.
+#: DateTime (306) is left out: programs write there when they saved.
+_ORIENTATION, _DIRECTORY, _TAKEN = 274, 34665, (36867, 36868)
+_TIME: Final = "%Y:%m:%d %H:%M:%S"
+#: Read of a file for its time; EXIF blocks come first in JPEG, but may come last in WebP.
+_MOST_FOR_TIME: Final = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -97,13 +121,47 @@ def read_picture(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Pictu
     """
     name = _printable(source.name) if isinstance(source, Path) else "the picture"
     try:
-        data = _read(source) if isinstance(source, Path) else source
-        if not data:
-            raise ImageError("the file is empty")
-        header = read_header(data)
-        return _decode(data, header, _reduction(header, max_pixels))
+        return _decode(_read(source) if isinstance(source, Path) else source, max_pixels)
+    except MemoryError as error:
+        raise ImageError(f"{name}: does not fit into memory: make it smaller") from error
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error
+
+
+def picture_size(data: bytes) -> tuple[int, int]:
+    """Width and height of a picture as it is stored, from its header.
+
+    Raises:
+        ImageError: No picture, or a header that makes no sense.
+    """
+    width, height = _open(data)[1].size
+    return width, height
+
+
+def taken_at(source: Path | bytes) -> float | None:
+    """When a photo was taken.
+
+    The time is that of the camera's own clock; a time zone is rarely there and is not
+    asked for, so the number is good for differences between photos of one camera, not
+    as a date.
+
+    Args:
+        source: A picture file, or its bytes.
+
+    Returns:
+        Seconds since 1970 by the camera's clock, as if it ran in UTC; None where
+        the file does not say or cannot be read.
+    """
+    try:
+        data = source if isinstance(source, bytes) else _first(source)
+        found = _exif(_open(data)[1]).get_ifd(_DIRECTORY)
+        for tag in _TAKEN:
+            text = str(found.get(tag, "")).split("\0")[0].strip()
+            if re.fullmatch(r"[\d: ]{19}", text) and not text.startswith("0000"):
+                return datetime.strptime(text, _TIME).replace(tzinfo=UTC).timestamp()
+    except Exception:
+        return None
+    return None
 
 
 def _printable(name: str) -> str:
@@ -126,413 +184,196 @@ def _read(path: Path) -> bytes:
         raise ImageError(f"cannot be read ({reason})") from error
 
 
-def _reduction(header: Header, max_pixels: int) -> int:
+def _first(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_MOST_FOR_TIME)
+
+
+class _Counted(io.BytesIO):
+    """Bytes that may be asked for so many times."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        if self.reads > _MOST_READS:
+            raise ImageError("the picture is in too many pieces: save it again")
+        return super().read(size)
+
+
+def _open(data: bytes) -> tuple[str, Any]:
+    """The format, and Pillow's image with its header read and no pixel decoded."""
+    if not data:
+        raise ImageError("the file is empty")
+    found = next((entry for entry in _FORMATS if entry[0].match(data)), None)
+    if found is None:
+        raise ImageError(f"not a picture in a known format ({FORMATS})")
+    _, name, plugin = found
+    _hush()
+    try:
+        module = import_module(plugin)
+    except ImportError as error:
+        raise ImageError(
+            "HEIC pictures need pillow-heif: pip install 'facekit[heic]', or export as JPEG"
+        ) from error
+    if name == "HEIF" and name not in Image.OPEN:
+        module.register_heif_opener()
+    try:
+        return name, Image.OPEN[name][0](_Counted(data), "")
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # plugins raise whatever their parser stumbles over
+        raise ImageError("the picture is cut short or damaged in its header") from error
+
+
+def _hush() -> None:
+    """Pillow warns of damaged extras; the filter is put back where something removed it."""
+    if not any(f[0] == "ignore" and f[3] and f[3].pattern == r"PIL\." for f in warnings.filters):
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def _decode(data: bytes, max_pixels: int) -> Picture:
+    name, image = _open(data)
+    width, height = image.size
+    factor = _reduction(name, image, max_pixels)
+    versions = [data]
+    if name == "JPEG":
+        versions = _whole_jpegs(data, width * height)
+    elif name == "PNG":
+        _require_sound(image)
+    if name == "PNG" or versions[0] is not data:  # verifying has used the image up
+        _, image = _open(versions[0])
+    first = _pixels(name, image, factor)
+    for other in versions[1:]:
+        if not np.array_equal(first, _pixels(*_open(other), factor)):
+            raise ImageError("the JPEG is cut short")
+    if factor == 1:
+        return Picture(first, first.shape[1], first.shape[0])
+    if (first.shape[1] > first.shape[0]) != (width > height):
+        width, height = height, width
+    return Picture(first, width, height)
+
+
+def _reduction(name: str, image: Any, max_pixels: int) -> int:
     """1, 2, 4 or 8: how many times smaller the picture must be decoded."""
-    pixels = header.width * header.height
+    pixels = image.width * image.height
     if pixels <= max_pixels:
         return 1
     # A progressive JPEG takes three bytes a pixel however far it is reduced.
-    if header.format == "jpeg" and not (header.progressive and pixels > 2 * max_pixels):
-        for factor in _REDUCED:
+    whole = image.info.get("progressive") and pixels > 2 * max_pixels
+    if name == "JPEG" and not whole:
+        for factor in (2, 4, 8):
             if pixels <= max_pixels * factor**2:
                 return factor
     raise ImageError(
-        f"has {header.width:,} x {header.height:,} pixels, more than the {max_pixels:,} "
+        f"has {image.width:,} x {image.height:,} pixels, more than the {max_pixels:,} "
         "that are read at once: make it smaller"
     )
 
 
-def _decode(data: bytes, header: Header, reduction: int) -> Picture:
-    silence_opencv()
-    if header.format == "png":
-        data = plain_png(data)
-    flags = cv2.IMREAD_UNCHANGED if header.alpha else cv2.IMREAD_COLOR
+def _require_sound(image: Any) -> None:
+    """Checksums of a PNG, which decoding alone does not look at."""
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED.get(reduction, flags))
-    except cv2.error as error:
-        raise ImageError(f"cannot be decoded ({error.err})") from error
-    except MemoryError as error:
-        raise ImageError("does not fit into memory: make it smaller") from error
-    if image is None:
-        raise ImageError(f"the {header.format.upper()} is damaged or of an unknown kind")
-    if header.alpha:
-        image = _upright(_over_white(_eight_bits(image)), header.orientation)
-    height, width = image.shape[:2]
-    rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    if reduction == 1:
-        return Picture(rgb, width, height)  # type: ignore[arg-type]
-    turned = (width > height) != (header.width > header.height)
-    full = (header.height, header.width) if turned else (header.width, header.height)
-    return Picture(rgb, *full)  # type: ignore[arg-type]
+        image.verify()
+    except ImageError:
+        raise
+    except Exception as error:
+        checksum = "checksum" in str(error)
+        reason = "damaged (a checksum is wrong)" if checksum else "cut short"
+        raise ImageError(f"the PNG is {reason}") from error
 
 
-def _eight_bits(image: NDArray[np.generic]) -> NDArray[np.uint8]:
-    if image.dtype == np.uint16:
-        return cv2.convertScaleAbs(image, alpha=1 / 257)  # type: ignore[arg-type,return-value]
-    if image.dtype != np.uint8:
-        raise ImageError(f"has pixels of type {image.dtype}: save it with 8 or 16 bits")
-    return image.view(np.uint8)
+def _whole_jpegs(data: bytes, pixels: int) -> list[bytes]:
+    """The JPEG; without its end marker, several that agree where no pixel is missing.
+
+    Some cameras leave the marker out. Put there, it would hide a scan that is cut: the
+    decoder fills up with grey. What it fills up with is in ``_FILLINGS``.
+    """
+    at = tail = 2
+    scans = 0
+    for _ in range(_MOST_MARKERS):
+        marker = _NEXT_MARKER.search(data, at)
+        if marker is None:
+            break
+        at, kind = marker.start(), data[marker.start() + 1]
+        if scans and tail < 0:
+            tail = at
+        if kind == 0xD9:
+            return [data]
+        size = int.from_bytes(data[at + 2 : at + 4], "big")
+        if at + 2 + size > len(data) or (at + 4 > len(data)):
+            raise ImageError("the JPEG is cut short")
+        at += 2 if kind == 0x01 else 2 + max(2, size)
+        if kind == 0xDA:
+            scans, tail = scans + 1, -1
+            if scans > _MOST_SCANS or (scans > 1 and scans * pixels > _MOST_SCANNED):
+                raise ImageError(f"has {scans} scans or more: save it again")
+    else:
+        raise ImageError("the picture is in too many pieces: save it again")
+    if not scans:
+        raise ImageError("the JPEG is cut short")
+    data = data.rstrip(b"\xff")
+    tail = len(data) if tail < 0 else tail
+    return [data[:tail] + filling + data[tail:] + b"\xff\xd9" for filling in _FILLINGS]
 
 
-def _over_white(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """uint8 BGR (h, w, 3) of grey, BGR or BGRA pixels."""
-    if image.ndim == 2:
-        return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)  # type: ignore[return-value]
-    if image.shape[2] == 3:
-        return image
-    over = np.empty((*image.shape[:2], 3), np.uint8)
-    for top in range(0, len(image), 256):  # strips keep the wider numbers small
-        strip = image[top : top + 256]
-        alpha = strip[..., 3:].astype(np.uint16)
-        over[top : top + 256] = (strip[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255
+def _pixels(name: str, image: Any, factor: int) -> NDArray[np.uint8]:
+    if factor > 1:
+        image.draft(None, (image.width // factor, image.height // factor))
+    try:
+        image.load()
+        way = 1 if name == "TIFF" else _exif(image).get(_ORIENTATION, 1)  # Pillow turned it
+        rgb = _upright(_over_white(image), way)
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:
+        label = "HEIC" if name == "HEIF" else "PNM" if name == "PPM" else name
+        short = "cut short" if "truncated" in str(error) else "damaged or of an unknown kind"
+        raise ImageError(f"the {label} is {short}") from error
+    return np.ascontiguousarray(rgb)
+
+
+def _exif(image: Any) -> Image.Exif:
+    """The EXIF block, empty where it is broken; never what XMP says instead."""
+    if image.format == "TIFF":
+        return image.getexif()  # type: ignore[no-any-return]
+    exif = Image.Exif()
+    try:
+        exif.load(image.info.get("exif") or b"")
+    except Exception:
+        return Image.Exif()
+    return exif
+
+
+def _over_white(image: Any) -> NDArray[np.uint8]:
+    """uint8 RGB (h, w, 3) of whatever mode a picture has."""
+    if image.mode in ("F", "I") or image.mode.startswith("I;"):
+        deep = np.asarray(image)
+        if deep.dtype.kind not in "iu" or deep.min() < 0 or deep.max() > 65535:
+            raise ImageError(f"has pixels of type {deep.dtype}: save it with 8 or 16 bits")
+        grey = ((deep.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    width, height = image.size
+    over = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, _STRIP):
+        part = image.crop((0, top, width, min(top + _STRIP, height)))
+        strip = np.asarray(part if part.mode == mode else part.convert(mode))
+        if mode == "RGBA":
+            alpha = strip[..., 3:].astype(np.uint16)
+            strip = (strip[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255
+        over[top : top + _STRIP] = strip
     return over
 
 
-def _upright(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    swap, flip = _UPRIGHT[orientation]
-    if swap:
-        image = cv2.transpose(image)  # type: ignore[assignment]
-    return image if flip is None else cv2.flip(image, flip)  # type: ignore[return-value]
-
-
-# What a picture's first bytes say: format, size, orientation, transparency.
-#
-# Read before decoding, so that a huge picture is refused or reduced before it
-# takes memory, and a damaged one is named before a C library complains.
-
-FORMATS = "JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or PNM"
-
-
-#: The next JPEG marker in scan data: stuffed zeros, fill bytes and restarts are none.
-_NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Header:
-    """Facts about an encoded picture.
-
-    Attributes:
-        format: "jpeg", "png", "webp", "gif", "tiff", "bmp", "avif" or "pnm".
-        width: Stored width in pixels, before EXIF orientation.
-        height: Stored height in pixels, before EXIF orientation.
-        alpha: Whether pixels may be transparent.
-        orientation: EXIF orientation 1 to 8 of PNG and WebP; for other
-            formats 1, because OpenCV turns them itself.
-        progressive: A progressive JPEG, which is held in memory as a whole.
-    """
-
-    format: str
-    width: int
-    height: int
-    alpha: bool = False
-    orientation: int = 1
-    progressive: bool = False
-
-
-def read_header(data: bytes) -> Header:
-    """Recognise a picture by its bytes, never by its name.
-
-    Args:
-        data: The encoded picture.
-
-    Returns:
-        Its Header.
-
-    Raises:
-        ImageError: No known format, or a header that makes no sense.
-    """
-    for magic, reader in _READERS:
-        if magic.match(data):
-            try:
-                header = reader(data)
-            except (struct.error, IndexError, ValueError) as error:
-                raise ImageError("the picture is cut short or damaged in its header") from error
-            if header.width < 1 or header.height < 1:
-                raise ImageError("the picture's header gives it no size")
-            return header
-    if re.match(rb".{4}ftyp(hei|hev|mif1|msf1)", data, re.DOTALL):
-        raise ImageError("HEIC pictures cannot be read: export the picture as JPEG")
-    raise ImageError(f"not a picture in a known format ({FORMATS})")
-
-
-def _jpeg(data: bytes) -> Header:
-    at = 2
-    while True:
-        while data[at] != 0xFF or data[at + 1] in (0x00, 0xFF):
-            at += 1
-        marker = data[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a frame header
-            height, width = struct.unpack_from(">HH", data, at + 5)
-            break
-        if marker in (0xD9, 0xDA):
-            raise ValueError("no frame before the scan")
-        standalone = marker == 0x01 or 0xD0 <= marker <= 0xD8
-        at += 2 if standalone else 2 + struct.unpack_from(">H", data, at + 2)[0]
-    _require_end(data, at)
-    return Header("jpeg", width, height, progressive=marker in (0xC2, 0xC6, 0xCA, 0xCE))
-
-
-def _require_end(data: bytes, at: int) -> None:
-    """Walk a JPEG's segments and scans to its end; OpenCV may fill a cut scan with grey.
-
-    What follows the end, such as the film of a moving photo, is not looked at.
-
-    Args:
-        data: The encoded picture.
-        at: Where its frame header starts.
-    """
-    while marker := _NEXT_MARKER.search(data, at):
-        at, kind = marker.start(), data[marker.start() + 1]
-        if kind == 0xD9:
-            return
-        if at + 4 > len(data):
-            break
-        at += 2 if kind == 0x01 else 2 + max(2, struct.unpack_from(">H", data, at + 2)[0])
-    raise ImageError("the JPEG is cut short")
-
-
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, start, end) of every chunk up to IEND, checksums verified."""
-    at, kind = 8, b""
-    while kind != b"IEND":
-        if at + 12 > len(data):
-            raise ImageError("the PNG is cut short")
-        size, kind = struct.unpack_from(">I4s", data, at)
-        end = at + 12 + size
-        if end > len(data):
-            raise ImageError("the PNG is cut short")
-        view = memoryview(data)[at + 4 : end - 4]
-        if zlib.crc32(view) != struct.unpack_from(">I", data, end - 4)[0]:
-            raise ImageError("the PNG is damaged (a checksum is wrong)")
-        yield kind, at, end
-        at = end
-
-
-def _png(data: bytes) -> Header:
-    width, height, _depth, colour = struct.unpack_from(">IIBB", data, 16)
-    alpha, orientation = colour in (4, 6), 1
-    for kind, start, end in _png_chunks(data):
-        if kind == b"tRNS":
-            alpha = True
-        elif kind == b"eXIf":
-            orientation = _orientation(data[start + 8 : end - 4])
-    return Header("png", width, height, alpha, orientation)
-
-
-def plain_png(data: bytes) -> bytes:
-    """A PNG with nothing but pixels and orientation.
-
-    libpng prints warnings about colour profiles and other extras straight to
-    standard error; animation chunks go as well, which leaves the first frame.
-
-    Args:
-        data: A PNG that ``read_header`` accepted.
-
-    Returns:
-        The same picture without other chunks.
-    """
-    keep = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND")
-    parts = [data[start:end] for kind, start, end in _png_chunks(data) if kind in keep]
-    return b"".join([data[:8], *parts])
-
-
-def _webp(data: bytes) -> Header:
-    kind = data[12:16]
-    if kind == b"VP8 ":
-        width, height = struct.unpack_from("<HH", data, 26)
-        return Header("webp", width & 0x3FFF, height & 0x3FFF)
-    if kind == b"VP8L":
-        bits = struct.unpack_from("<I", data, 21)[0]
-        size = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-        return Header("webp", *size, alpha=bool(bits >> 28 & 1))
-    if kind != b"VP8X":
-        raise ValueError("unknown WebP chunk")
-    width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
-    orientation, at = 1, 12
-    while at + 8 <= len(data):
-        name, size = struct.unpack_from("<4sI", data, at)
-        if name == b"EXIF":
-            orientation = _orientation(data[at + 8 : at + 8 + size].removeprefix(b"Exif\0\0"))
-        at += 8 + size + size % 2
-    return Header("webp", width, height, bool(data[20] & 0x10), orientation)
-
-
-def _gif(data: bytes) -> Header:
-    width, height = struct.unpack_from("<HH", data, 6)
-    return Header("gif", width, height, alpha=True)
-
-
-def _bmp(data: bytes) -> Header:
-    if struct.unpack_from("<I", data, 14)[0] == 12:  # the OS/2 header
-        return Header("bmp", *struct.unpack_from("<HH", data, 18))
-    width, height = struct.unpack_from("<ii", data, 18)
-    return Header("bmp", width, abs(height))
-
-
-def _tiff(data: bytes) -> Header:
-    tags = _tiff_tags(data)
-    samples = tags.get(277, 1)
-    return Header("tiff", tags.get(256, 0), tags.get(257, 0), alpha=samples == 4)
-
-
-def _avif(data: bytes) -> Header:
-    """The largest of the boxes that give a size (tiles and thumbnails have one too)."""
-    sizes, at = [(0, 0)], data.find(b"ispe")
-    while at >= 0:
-        sizes.append(struct.unpack_from(">II", data, at + 8))
-        at = data.find(b"ispe", at + 4)
-    return Header("avif", *max(sizes, key=lambda s: s[0] * s[1]))
-
-
-def _pnm(data: bytes) -> Header:
-    text = re.sub(rb"#[^\n]*\n", b" ", data[:4096])
-    numbers = re.match(rb"P[1-6]\s+(\d+)\s+(\d+)", text)
-    if not numbers:
-        raise ValueError("no size")
-    return Header("pnm", int(numbers[1]), int(numbers[2]))
-
-
-def _tiff_tags(data: bytes) -> dict[int, int]:
-    """Whole-number tags of the first directory, as TIFF and EXIF have it."""
-    order = "<" if data[:2] == b"II" else ">"
-    start = struct.unpack_from(order + "I", data, 4)[0]
-    count = struct.unpack_from(order + "H", data, start)[0]
-    tags = {}
-    for at in range(start + 2, start + 2 + 12 * count, 12):
-        tag, kind, n = struct.unpack_from(order + "HHI", data, at)
-        if n == 1 and kind in (3, 4):
-            tags[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, at + 8)[0]
-    return tags
-
-
-def _orientation(exif: bytes) -> int:
-    try:
-        value = _tiff_tags(exif).get(274, 1)
-    except struct.error:  # a broken EXIF block is no reason to lose the picture
-        return 1
-    return value if 1 <= value <= 8 else 1
-
-
-_READERS = tuple(
-    (re.compile(magic, re.DOTALL), reader)
-    for magic, reader in (
-        (rb"\xff\xd8\xff", _jpeg),
-        (rb"\x89PNG\r\n\x1a\n", _png),
-        (rb"RIFF.{4}WEBP", _webp),
-        (rb"GIF8[79]a", _gif),
-        (rb"II\*\0|MM\0\*", _tiff),
-        (rb"BM", _bmp),
-        (rb".{4}ftypavi[fs]", _avif),
-        (rb"P[1-6]\s", _pnm),
-    )
-)
-
-
-# When a photo was taken, as its camera wrote it down.
-#
-# EXIF is a TIFF directory inside the picture's file. The time is that of the
-# camera's own clock; a time zone is rarely there and is not asked for, so the
-# number is good for differences between photos of one camera, not as a date.
-
-#: Tags of EXIF 2.3: where the EXIF directory starts; when the photo was taken, or
-#: was digitised. DateTime (306) is left out: programs write there when they saved.
-_DIRECTORY: Final = 34665
-_TAKEN: Final = (36867, 36868)
-_ASCII: Final = 2
-_TIME: Final = "%Y:%m:%d %H:%M:%S"
-#: Read of a file at most; EXIF blocks come first in JPEG, but may come last in WebP.
-_MOST: Final = 1 << 26
-_CHUNKS: Final = {b"\x89PNG": (8, ">I4s", 12, b"eXIf"), b"RIFF": (12, "<4sI", 8, b"EXIF")}
-
-
-def taken_at(source: Path | bytes) -> float | None:
-    """When a photo was taken.
-
-    Args:
-        source: A JPEG, PNG, WebP or TIFF file, or its bytes.
-
-    Returns:
-        Seconds since 1970 by the camera's clock, as if it ran in UTC; None where
-        the file does not say or cannot be read.
-    """
-    try:
-        data = source if isinstance(source, bytes) else _first(source)
-        block = _exif(data)
-        return None if block is None else _seconds(block)
-    except (OSError, ValueError, IndexError, OverflowError, struct.error):
-        return None
-
-
-def _first(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_MOST)
-
-
-def _exif(data: bytes) -> bytes | None:
-    """The TIFF block inside a file."""
-    if data[:4] in (b"II*\0", b"MM\0*"):
-        return data
-    if data[:3] == b"\xff\xd8\xff":
-        return _jpeg_exif(data)
-    return _chunk(data) if data[:4] in _CHUNKS else None
-
-
-def _jpeg_exif(data: bytes) -> bytes | None:
-    at = 2
-    while data[at] == 0xFF and data[at + 1] != 0xDA:  # up to the first scan
-        size = struct.unpack_from(">H", data, at + 2)[0]
-        if size < 2:
-            return None
-        if data[at + 1] == 0xE1 and data[at + 4 : at + 10] == b"Exif\0\0":
-            return data[at + 10 : at + 2 + size]
-        at += 2 + size
-    return None
-
-
-def _chunk(data: bytes) -> bytes | None:
-    """The EXIF chunk of a PNG (padded by a checksum) or WebP (padded to even sizes)."""
-    at, layout, frame, wanted = _CHUNKS[data[:4]]
-    while at + 8 <= len(data):
-        one, other = struct.unpack_from(layout, data, at)
-        name, size = (other, one) if isinstance(other, bytes) else (one, other)
-        if name == wanted:
-            return data[at + 8 : at + 8 + size].removeprefix(b"Exif\0\0")
-        at += frame + size + (size % 2 if frame == 8 else 0)
-    return None
-
-
-def _seconds(block: bytes) -> float | None:
-    order = "<" if block[:2] == b"II" else ">"
-    main = _tags(block, order, struct.unpack_from(order + "I", block, 4)[0])
-    if _DIRECTORY not in main:
-        return None
-    found = _tags(block, order, main[_DIRECTORY][2])
-    for tag in _TAKEN:
-        kind, count, start = found.get(tag, (0, 0, 0))
-        text = block[start : start + count].split(b"\0")[0].decode("ascii", "replace").strip()
-        if kind == _ASCII and re.fullmatch(r"[\d: ]{19}", text) and not text.startswith("0000"):
-            return datetime.strptime(text, _TIME).replace(tzinfo=UTC).timestamp()
-    return None
-
-
-def _tags(block: bytes, order: str, start: int) -> dict[int, tuple[int, int, int]]:
-    """(type, count, value or place) of every tag of a directory."""
-    count = struct.unpack_from(order + "H", block, start)[0]
-    rows = (
-        struct.unpack_from(order + "HHII", block, at)
-        for at in range(start + 2, start + 2 + 12 * count, 12)
-    )
-    return {tag: (kind, n, value) for tag, kind, n, value in rows}
-
-
-# OpenCV's own log lines, kept off standard error.
-
-_SILENT = 0  # cv::utils::logging::LOG_LEVEL_SILENT
-
-
-@functools.cache
-def silence_opencv() -> None:
-    """Once a process: what goes wrong is our error to report, not a log line."""
-    old = getattr(cv2, "setLogLevel", None)  # OpenCV 4.12; later it moved
-    set_level = old if old is not None else cv2.utils.logging.setLogLevel
-    set_level(_SILENT)
+def _upright(rgb: NDArray[np.uint8], orientation: object) -> NDArray[np.uint8]:
+    """Turn by the EXIF orientation: 5 to 8 swap the axes, then both may be mirrored."""
+    if orientation not in range(2, 9):
+        return rgb
+    if orientation in (5, 6, 7, 8):
+        rgb = rgb.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        rgb = rgb[::-1]
+    if orientation in (2, 3, 6, 7):
+        rgb = rgb[:, ::-1]
+    return rgb

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.errors import UsageError
-from facekit.photos.detection import THINNEST, Detection, View, biggest_first
-from facekit.photos.image import silence_opencv
+from facekit.photos.detection import THINNEST, Detection, View, biggest_first, silence_opencv
 
 #: Lowest score of a face. On 84 unaligned photos and 200 of LFW every photo
 #: keeps its face up to 0.8; at 0.5 there are 0.1 more boxes a photo.

@@ -10,8 +10,8 @@ from typing import Final
 
 from facekit.errors import DataError
 
-#: What is taken for a picture by its name. HEIC cannot be decoded, but its error
-#: says so and what to do.
+#: What is taken for a picture by its name; without pillow-heif the error of a HEIC
+#: file says what to install.
 PICTURE_SUFFIXES: Final = frozenset(
     (".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg")
     + (".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")

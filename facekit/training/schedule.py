@@ -1,13 +1,15 @@
-"""Learning rate of every step."""
+"""The optimiser of a recipe, and the learning rate of every step."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-
-import keras
+from typing import TYPE_CHECKING
 
 from facekit.recipe.schema import OptimizerSpec, ScheduleSpec
+
+if TYPE_CHECKING:
+    import keras
 
 
 def learning_rate(
@@ -78,9 +80,6 @@ class Plateau:
         return False
 
 
-# The optimiser of a recipe, and how its steps are compiled.
-
-
 def build_optimizer(spec: OptimizerSpec) -> keras.optimizers.Optimizer:
     """The named optimiser, with a limit on the global gradient norm where wanted.
 
@@ -91,14 +90,16 @@ def build_optimizer(spec: OptimizerSpec) -> keras.optimizers.Optimizer:
     Returns:
         An optimiser that decays neither normalisation nor biases.
     """
+    from keras import optimizers  # late: the rates are pure numbers
+
     shared = {"learning_rate": spec.learning_rate, "global_clipnorm": spec.clip_norm or None}
     if spec.name == "adam":
-        return keras.optimizers.Adam(**shared)
+        return optimizers.Adam(**shared)
     if spec.name == "rmsprop":
-        return keras.optimizers.RMSprop(momentum=spec.momentum, **shared)
+        return optimizers.RMSprop(momentum=spec.momentum, **shared)
     if spec.name == "sgd":
-        return keras.optimizers.SGD(momentum=spec.momentum, **shared)
-    optimizer = keras.optimizers.AdamW(weight_decay=spec.weight_decay, **shared)
+        return optimizers.SGD(momentum=spec.momentum, **shared)
+    optimizer = optimizers.AdamW(weight_decay=spec.weight_decay, **shared)
     # Normalisation and biases are not decayed: it only shrinks the scale of features.
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
@@ -106,4 +107,6 @@ def build_optimizer(spec: OptimizerSpec) -> keras.optimizers.Optimizer:
 
 def use_jit() -> bool:
     """XLA is how JAX runs; on TensorFlow's CPU kernels it measured a third slower."""
+    import keras
+
     return bool(keras.backend.backend() == "jax")

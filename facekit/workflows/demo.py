@@ -68,8 +68,8 @@ def demo(
         MissingExtraError: The extra ``train`` is not installed.
     """
     folder, start = Path(out), time.perf_counter()
-    require_backend()
     _require_empty(folder)
+    require_backend()
     say(f"drawing {people} people, {_PHOTOS} photos each")
     data = _draw(folder / "celeba", people)
     say("training a tiny backbone on them")

@@ -89,4 +89,4 @@ def whole_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("benchmarks.enroller.gather_photos", gather)
     for module in ("identity", "old_way"):
-        monkeypatch.setattr(f"facekit.bench.{module}.find_detector", lambda name: WholePicture())
+        monkeypatch.setattr(f"benchmarks.{module}.find_detector", lambda name: WholePicture())
