@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from benchmarks.registry import BenchOptions
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.load import find_bundle, list_bundles, load_bundle
-from facekit.bundle.session import cores
 from facekit.cache.crops import build_cache, encoded
 from facekit.datasets.fer import read_fer
 from facekit.datasets.table import Table
@@ -29,6 +28,7 @@ from facekit.evaluation.measures import class_intervals, class_metrics
 from facekit.labels import EMOTIONS
 from facekit.photos.image import decode
 from facekit.system.home import cache_folder
+from facekit.system.pool import cores
 
 #: Our models, measured where they are there.
 _OURS: Final = ("fer-frozen", "fer-full")

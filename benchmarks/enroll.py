@@ -22,9 +22,9 @@ from benchmarks.lineup import list_photos
 from benchmarks.old_way import compare_ways
 from benchmarks.registry import BenchOptions
 from facekit.bundle.load import find_bundle
-from facekit.bundle.session import cores
 from facekit.errors import DataError, FacekitError
 from facekit.system.home import models_folder
+from facekit.system.pool import cores
 
 #: Photos when the user names no limit: as many as the first author had.
 _LIMIT: Final = 21

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from benchmarks.lineup import Picture, most_central
 from facekit.bundle.identity import identity_vectors
-from facekit.bundle.session import cores
 from facekit.errors import BundleError
 from facekit.photos.align import align
 from facekit.photos.detect import yunet_path
 from facekit.predict import FaceModel
+from facekit.system.pool import cores
 
 _HEAD: Final = "attributes"
 Floats = NDArray[np.float32]

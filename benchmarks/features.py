@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from benchmarks.registry import BenchOptions
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.load import load_bundle
-from facekit.bundle.session import cores
 from facekit.cache.features import FeatureStore
 from facekit.errors import UsageError
+from facekit.system.pool import cores
 
 #: Crops a round when the user names no limit.
 _LIMIT: Final = 1024

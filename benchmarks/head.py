@@ -25,11 +25,11 @@ from benchmarks.features import paired
 from benchmarks.registry import BenchOptions
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.load import load_bundle
-from facekit.bundle.session import cores
 from facekit.errors import FacekitError, UsageError
 from facekit.labels import EMOTIONS
 from facekit.recipe.load import load_recipe
 from facekit.recipe.transfer import TransferRecipe
+from facekit.system.pool import cores
 
 #: Recipes by what they are called here.
 _RECIPES: Final = {"linear": "fer-frozen-linear", "default": "fer-frozen-mlp"}

@@ -20,12 +20,12 @@ from benchmarks.lineup import Lineup, read_lineup
 from benchmarks.peer_dlib import DlibReader
 from benchmarks.registry import BenchOptions
 from facekit.bundle.load import load_bundle
-from facekit.bundle.session import cores
 from facekit.errors import UsageError
 from facekit.photos.detect import find_detector
 from facekit.predict import FaceModel
 from facekit.recipe.enroll import EnrollRecipe
 from facekit.recipe.load import load_recipe
+from facekit.system.pool import cores
 from facekit.system.terminal import progress_bar
 
 _RECIPE: Final = "me"

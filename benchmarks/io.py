@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.registry import BenchOptions
-from facekit.bundle.session import cores
 from facekit.cache.crops import CropCache, build_cache
 from facekit.datasets.celeba import read_celeba
 from facekit.datasets.table import Table
@@ -26,6 +25,7 @@ from facekit.errors import DataError, MissingExtraError
 from facekit.photos.image import decode
 from facekit.recipe.load import load_recipe
 from facekit.recipe.schema import PretrainRecipe
+from facekit.system.pool import cores
 
 #: Images when the user names no limit.
 _LIMIT: Final = 2000

@@ -16,9 +16,9 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from facekit.bundle.session import cores
 from facekit.errors import DataError, ImageError
 from facekit.photos.image import decode
+from facekit.system.pool import cores
 
 Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]

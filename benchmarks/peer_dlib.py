@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.lineup import Picture, most_central
-from facekit.bundle.session import cores
 from facekit.cache.teacher import DLIB_FILES, DLIB_SIZE, model_files
+from facekit.system.pool import cores
 
 #: ``face_recognition.compare_faces`` accepts up to this distance.
 TOLERANCE: Final = 0.6

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.registry import BenchOptions
-from facekit.bundle.session import cores
 from facekit.errors import DataError, FacekitError
 from facekit.predict import FaceModel, load
+from facekit.system.pool import cores
 
 #: Photos when the user names no limit.
 _LIMIT: Final = 100

@@ -5,6 +5,7 @@
     |-- RecipeError              a recipe that does not fit its schema
     |-- DataError                a dataset or input that cannot be used
     |   `-- ImageError           one picture that cannot be decoded
+    |       `-- UnreadError      one picture whose file cannot be read this time
     |-- BundleError              a model bundle that is missing, altered or foreign
     |-- MissingExtraError        an optional dependency that is not installed
     `-- InterruptedRunError      a run folder that cannot be started or resumed
@@ -33,6 +34,10 @@ class DataError(FacekitError):
 
 class ImageError(DataError):
     """One picture that cannot be decoded; a batch records it and goes on."""
+
+
+class UnreadError(ImageError):
+    """A file that cannot be read this time; what it holds is not known."""
 
 
 class BundleError(FacekitError):

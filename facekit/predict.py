@@ -16,7 +16,6 @@ import numpy as np
 
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.load import load_bundle
-from facekit.bundle.session import cores
 from facekit.enrollment.gallery import open_gallery
 from facekit.enrollment.person import Gallery
 from facekit.errors import FacekitError
@@ -24,6 +23,7 @@ from facekit.faces import FoundFace, Image, checked_image, find_faces, open_imag
 from facekit.photos.detect import find_detector
 from facekit.photos.detection import Detector
 from facekit.results import Analysis
+from facekit.system.pool import cores
 
 #: Faces, or photos, that are embedded at once.
 BATCH: Final = 32

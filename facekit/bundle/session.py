@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -10,18 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.errors import BundleError, UsageError
+from facekit.system.pool import cores
 
 #: Crops a run; bounds the memory.
 BATCH: Final = 32
 #: ONNX Runtime prints only what ends the process; errors reach us as exceptions.
 _FATAL: Final = 4
-
-
-def cores() -> int:
-    """How many cores this process may use, in [1, inf)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class OnnxBackbone:

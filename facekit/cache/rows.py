@@ -27,6 +27,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from facekit.system.pool import cores
+
 #: Bytes kept of a hash: two of a million crops agree with a chance of 1e-27.
 HASH_BYTES: Final = 16
 #: Crops that one thread hashes at a time.
@@ -238,6 +240,6 @@ def hash_crops(crops: NDArray[np.uint8], rows: NDArray[np.int64]) -> HashedCrops
             digest = hashlib.sha256(np.ascontiguousarray(images[row]).data, usedforsecurity=False)
             hashes[i] = np.frombuffer(digest.digest(), np.uint8, HASH_BYTES)
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         list(pool.map(work, range(0, len(rows), _BLOCK)))
     return HashedCrops(images, rows, hashes)

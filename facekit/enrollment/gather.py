@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.identity import IDENTITY, require_part
-from facekit.bundle.session import cores
 from facekit.bundle.strangers import Strangers, read_strangers
 from facekit.enrollment.look import Finder, Sight, embed, look_at
 from facekit.enrollment.photo import Code, Photo
@@ -23,7 +22,7 @@ from facekit.enrollment.who import Ask, Choice, Crowd, Gallery, choose_faces
 from facekit.errors import DataError
 from facekit.recipe.enroll import QualitySpec
 from facekit.results import Face
-from facekit.system.pool import map_in_order, one_cv2_thread
+from facekit.system.pool import cores, map_in_order, one_cv2_thread
 from facekit.system.terminal import progress_bar
 
 Floats = NDArray[np.float32]

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facekit.errors import ImageError
+from facekit.errors import ImageError, UnreadError
 
 #: Pictures with more pixels are reduced while decoding (JPEG) or refused; a
 #: decoded picture takes about eight bytes a pixel at the peak.
@@ -125,7 +125,7 @@ def read_picture(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Pictu
     except MemoryError as error:
         raise ImageError(f"{name}: does not fit into memory: make it smaller") from error
     except ImageError as error:
-        raise ImageError(f"{name}: {error}") from error
+        raise type(error)(f"{name}: {error}") from error
 
 
 def picture_size(data: bytes) -> tuple[int, int]:
@@ -181,7 +181,7 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ImageError(f"cannot be read ({reason})") from error
+        raise UnreadError(f"cannot be read ({reason})") from error
 
 
 def _first(path: Path) -> bytes:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from facekit._version import __version__
 from facekit.bundle.load import DEFAULT, load_bundle
-from facekit.bundle.session import cores
 from facekit.errors import BundleError, FacekitError
 from facekit.photos.detect import yunet_path
 from facekit.system.home import home
+from facekit.system.pool import cores
 from facekit.training.backend import require_backend
 from facekit.workflows.models import yunet_state
 

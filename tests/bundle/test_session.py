@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from facekit.bundle.session import BATCH, OnnxBackbone, cores
+from facekit.bundle.session import BATCH, OnnxBackbone
 from facekit.errors import BundleError, UsageError
+from facekit.system.pool import cores
 
 RNG = np.random.default_rng(0)
 

@@ -19,8 +19,9 @@ import filelock
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
-from facekit.cache import crops as building
+from facekit.cache import array as building
 from facekit.cache import crops as caching
 from facekit.cache.crops import build_cache, cache_key
 from facekit.datasets.table import Table
@@ -72,7 +73,7 @@ def direct(path: Path) -> NDArray[np.uint8]:
 def test_crops_are_what_a_direct_warp_gives(
     table: Table, paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(building, "BLOCK", 7)
+    monkeypatch.setattr(caching, "BLOCK", 7)
     cache = build_cache(table, FRAME, root=tmp_path / "cache", workers=3, progress=False)
     assert np.array_equal(cache.crops, [direct(path) for path in paths])
     assert isinstance(cache.crops, np.memmap)
@@ -82,7 +83,7 @@ def test_crops_are_what_a_direct_warp_gives(
     assert cache.ok.dtype == bool
     assert cache.errors == {}
     assert np.array_equal(cache.ids, table.ids)
-    assert cache.key == cache_key(table, FRAME)
+    assert cache.key == cache_key(table, FRAME, tmp_path / "memory")
     assert cache.folder == tmp_path / "cache" / f"drawn-{cache.key}"
 
 
@@ -97,15 +98,16 @@ def test_a_finished_cache_is_opened_without_decoding(
 
 
 def test_the_key_changes_with_whatever_changes_a_crop(
-    table: Table, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+    table: Table, paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def key(frame: FaceFrame = FRAME) -> str:
-        return cache_key(table, frame)
+    memory = tmp_path / "contents.sqlite"
 
-    keys = [key(), key(FaceFrame(side=25)), cache_key(table.select(np.arange(29)), FRAME)]
-    assert key() == keys[0]
+    def key(frame: FaceFrame = FRAME) -> str:
+        return cache_key(table, frame, memory)
+
+    keys = [key(), key(FaceFrame(side=25)), cache_key(table.select(np.arange(29)), FRAME, memory)]
     os.utime(paths[3], ns=(1, 1))
-    keys.append(key())
+    assert key() == keys[0]  # a touched file holds what it held
     paths[4].write_bytes(paths[4].read_bytes() + b"\0")
     keys.append(key())
     paths[5].unlink()
@@ -132,9 +134,9 @@ def test_the_pixels_stay_the_same_when_the_times_do_not(
 ) -> None:
     first = build_cache(table, FRAME, root=tmp_path / "cache", progress=False)
     os.utime(paths[3], ns=(1, 1))
-    monkeypatch.setattr(building, "BLOCK", 7)  # nor do they depend on the blocks
-    second = build_cache(table, FRAME, root=tmp_path / "cache", progress=False)
-    assert first.key != second.key
+    monkeypatch.setattr(caching, "BLOCK", 7)  # nor do they depend on the blocks
+    second = build_cache(table, FRAME, root=tmp_path / "other", progress=False)
+    assert first.key == second.key
     assert first.pixels == second.pixels
     digest = hashlib.sha256(first.crops.tobytes() + np.full(len(paths), 1, np.uint8).tobytes())
     assert first.pixels == digest.hexdigest()
@@ -179,15 +181,16 @@ def test_a_stream_gives_the_same_crops_and_is_keyed_by_content(
     streamed = as_table(stream, len(paths))
     cache = build_cache(streamed, FRAME, root=tmp_path / "cache", progress=False)
     assert np.array_equal(cache.crops, [direct(path) for path in paths])
-    key = cache_key(streamed, FRAME)
+    key = cache_key(streamed, FRAME, tmp_path / "memory")
+    assert key == cache.key
     stream.data[7] = stream.data[8]
-    assert cache_key(streamed, FRAME) != key
+    assert cache_key(streamed, FRAME, tmp_path / "memory") != key
 
 
 def test_an_interrupted_build_goes_on_with_what_is_missing(
     paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(building, "BLOCK", 5)
+    monkeypatch.setattr(caching, "BLOCK", 5)
     stream = Stream([path.read_bytes() for path in paths])
     table, calls = as_table(stream, 30), 0
 
@@ -217,12 +220,12 @@ WORKER = """
 import json, sys, time
 from pathlib import Path
 import numpy as np
-from facekit.crops import build, cache
+from facekit.cache import crops as cache
 from facekit.datasets.table import Table
 from facekit.frame import FaceFrame
 
 images, root, log, pause, block = sys.argv[1:]
-build.BLOCK = int(block)
+cache.BLOCK = int(block)
 decode = cache.decode
 
 def slow(source):
@@ -291,7 +294,9 @@ def test_two_processes_share_one_build(paths: list[Path], tmp_path: Path) -> Non
 def test_a_second_process_waits_and_says_so(
     table: Table, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    lock = filelock.FileLock(tmp_path / f"drawn-{cache_key(table, FRAME)}.lock")
+    lock = filelock.FileLock(
+        tmp_path / f"drawn-{cache_key(table, FRAME, tmp_path / 'memory')}.lock"
+    )
     lock.acquire()
     thread = threading.Thread(target=lambda: build_cache(table, FRAME, root=tmp_path))
     thread.start()
@@ -313,15 +318,15 @@ def test_a_second_process_waits_and_says_so(
 def test_unusable_leftovers_are_built_again(
     damage: str, table: Table, paths: list[Path], tmp_path: Path
 ) -> None:
-    folder = tmp_path / "cache" / f"drawn-{cache_key(table, FRAME)}"
+    folder = tmp_path / "cache" / f"drawn-{cache_key(table, FRAME, tmp_path / 'memory')}"
     folder.mkdir(parents=True)
     size = 5 if damage == "other size" else 30
-    np.save(folder / "crops.npy", np.full((size, 24, 24, 3), 9, np.uint8))
+    np.save(folder / "rows.npy", np.full((size, 24, 24, 3), 9, np.uint8))
     if damage != "no state":
         np.save(folder / "state.npy", np.ones(size, np.uint8))
     if damage in ("half a file", "nonsense"):
-        whole = (folder / "crops.npy").read_bytes()
-        (folder / "crops.npy").write_bytes(whole[:5000] if damage == "half a file" else b"x" * 500)
+        whole = (folder / "rows.npy").read_bytes()
+        (folder / "rows.npy").write_bytes(whole[:5000] if damage == "half a file" else b"x" * 500)
     cache = build_cache(table, FRAME, root=tmp_path / "cache", progress=False)
     assert np.array_equal(cache.crops, [direct(path) for path in paths])
 
@@ -331,9 +336,9 @@ def test_leftovers_are_closed_before_they_are_deleted(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Windows refuses to delete a mapped file."""
-    folder = tmp_path / "cache" / f"drawn-{cache_key(table, FRAME)}"
+    folder = tmp_path / "cache" / f"drawn-{cache_key(table, FRAME, tmp_path / 'memory')}"
     folder.mkdir(parents=True)
-    np.save(folder / "crops.npy", np.full((5, 24, 24, 3), 9, np.uint8))
+    np.save(folder / "rows.npy", np.full((5, 24, 24, 3), 9, np.uint8))
     np.save(folder / "state.npy", np.ones(5, np.uint8))
     deleted, unlink = [], Path.unlink
 
@@ -345,16 +350,16 @@ def test_leftovers_are_closed_before_they_are_deleted(
 
     monkeypatch.setattr(Path, "unlink", delete)
     build_cache(table, FRAME, root=tmp_path / "cache", progress=False)
-    assert sorted(deleted) == ["crops.npy", "state.npy"]
+    assert sorted(deleted) == ["rows.npy", "state.npy"]
 
 
 def test_half_an_error_line_of_a_killed_run_harms_nobody(tmp_path: Path) -> None:
     (tmp_path / "errors.jsonl").write_text('\n["a.png", "first"]\n["b.png", "sec')
     building._append_errors(tmp_path, {"b.png": "second\nline"})
-    assert building.read_errors(tmp_path) == {"a.png": "first", "b.png": "second\nline"}
+    assert building._errors(tmp_path) == {"a.png": "first", "b.png": "second\nline"}
 
 
-@pytest.mark.parametrize(("name", "left"), [("crops", 999), ("crops", 0), ("state", 0)])
+@pytest.mark.parametrize(("name", "left"), [("rows", 999), ("rows", 0), ("state", 0)])
 def test_a_damaged_finished_cache_says_what_to_do(
     table: Table, tmp_path: Path, name: str, left: int
 ) -> None:
@@ -370,7 +375,7 @@ def test_a_full_disk_is_noticed_before_anything_is_written(
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=30 * 24 * 24 * 3)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(DataError, match=r"needs 0 MB .*FACEKIT_HOME"):
+    with pytest.raises(DataError, match=r"need 0 MB .*FACEKIT_HOME"):
         build_cache(table, FRAME, root=tmp_path / "cache", progress=False)
     assert not list((tmp_path / "cache").glob("*/*"))
 
@@ -435,3 +440,77 @@ def test_real_celeba_is_cropped(real_data: Path, tmp_path: Path) -> None:
     assert cache.ok.all()
     assert 60 < cache.crops.mean() < 190
     assert len(np.unique(cache.crops.reshape(len(every), -1), axis=0)) == len(every)
+
+
+def test_two_folders_with_the_same_names_sizes_and_times_share_nothing(tmp_path: Path) -> None:
+    """Uncompressed pictures of one size, copied with their times."""
+    tables = []
+    for name in ("red", "blue"):
+        folder = tmp_path / name
+        folder.mkdir()
+        for i in range(3):
+            colour = (i, 0, 200) if name == "red" else (200, 0, i)  # blue, green, red
+            assert cv2.imwrite(str(folder / f"{i}.bmp"), np.full((218, 178, 3), colour, np.uint8))
+            os.utime(folder / f"{i}.bmp", ns=(10**18, 10**18))
+        tables.append(as_table(sorted(folder.iterdir()), 3))
+    red, blue = (build_cache(t, FRAME, root=tmp_path / "cache", progress=False) for t in tables)
+    assert red.folder != blue.folder
+    assert (red.crops[..., 0] == 200).all() and (blue.crops[..., 2] == 200).all()
+
+
+def test_an_orientation_mended_with_the_time_kept_is_seen(tmp_path: Path) -> None:
+    paths = []
+    for way in (1, 3):
+        exif = Image.Exif()
+        exif[274] = way
+        paths.append(tmp_path / f"{way}.jpg")
+        with Image.open(draw(tmp_path / "images", 1)[0]) as drawn:
+            drawn.save(paths[-1], quality=95, exif=exif)
+    assert paths[0].stat().st_size == paths[1].stat().st_size
+    table = as_table([tmp_path / "photo.jpg"], 1)
+    found = []
+    for path in paths:
+        shutil.copy(path, tmp_path / "photo.jpg")
+        os.utime(tmp_path / "photo.jpg", ns=(10**18, 10**18))
+        found.append(build_cache(table, FRAME, root=tmp_path / "cache", progress=False).crops[0])
+    assert not np.array_equal(found[0], found[1])
+
+
+@pytest.mark.parametrize("hashed", [False, True])
+def test_a_passing_read_error_is_no_fact(
+    hashed: bool, table: Table, paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The drive is away for a moment: while files are decoded, or while hashed as well."""
+    away = {paths[4], paths[9]}
+    opened, read = Path.open, Path.read_bytes
+
+    def refuse_open(self: Path, *args: object, **kwargs: object) -> object:
+        if self in away:
+            raise PermissionError(13, "Permission denied", str(self))
+        return opened(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    def refuse_read(self: Path) -> bytes:
+        if self in away:
+            raise OSError(5, "Input/output error", str(self))
+        return read(self)
+
+    root = tmp_path / "cache"
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse_read)
+        if hashed:
+            patch.setattr(Path, "open", refuse_open)
+        first = build_cache(table, FRAME, root=root, progress=False)
+    assert np.flatnonzero(~first.ok).tolist() == [4, 9]
+    assert "Input/output error" in first.errors["004.png"]
+    second = build_cache(table, FRAME, root=root, progress=False)
+    assert second.ok.all() and not second.errors
+    assert np.array_equal(second.crops[4], direct(paths[4]))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems' names are text")
+def test_a_name_that_is_no_text_has_a_crop(paths: list[Path], tmp_path: Path) -> None:
+    odd = paths[0].with_name(os.fsdecode(b"\xff.png"))
+    paths[0].rename(odd)
+    table = as_table([odd], 1)
+    table = Table(**{**vars(table), "ids": np.array([odd.name])})
+    assert build_cache(table, FRAME, root=tmp_path / "cache", progress=False).ok.all()

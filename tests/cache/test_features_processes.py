@@ -27,7 +27,7 @@ import json, sys, time
 from pathlib import Path
 import numpy as np
 from facekit.bundle.load import load_bundle
-from facekit.features import shelf
+from facekit.cache import features as shelf
 from facekit.cache.features import FeatureStore
 from facekit.cache.views import MIRROR, PLAIN
 
@@ -147,7 +147,8 @@ import os, signal, sys
 from pathlib import Path
 import numpy as np
 from facekit.bundle.load import load_bundle
-from facekit.features import row_file, shelf
+from facekit.cache import features as shelf
+from facekit.cache import rows as row_file
 from facekit.cache.features import FeatureStore
 shelf.BLOCK = 8
 write, calls = row_file._write_at, []

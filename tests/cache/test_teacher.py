@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,7 +32,7 @@ import os, signal, sys
 from pathlib import Path
 from facekit.photos.image import decode
 from facekit.datasets.celeba import read_celeba
-from facekit.teachers import dlib
+from facekit.cache import teacher as dlib
 
 table = read_celeba(sys.argv[1], splits=("train",)).select(range(6))
 
@@ -41,17 +42,13 @@ def read(path):
     return decode(path)
 
 dlib._BLOCK = 2
-dlib.teach(table, read, root=Path(sys.argv[2]), tick=lambda done, every: None)
+dlib.teach(table, read, root=Path(sys.argv[2]))
 """
 
 
 @pytest.fixture
 def table(cartoon_celeba: Path) -> Table:
     return read_celeba(cartoon_celeba, splits=("train",)).select(np.arange(6))
-
-
-def quiet(done: int, every: int) -> None:
-    pass
 
 
 @needs_dlib
@@ -62,12 +59,11 @@ def test_a_killed_teacher_goes_on_where_it_was(
     command = [sys.executable, "-c", KILLED, str(cartoon_celeba), str(tmp_path)]
     dead = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert dead.returncode == -signal.SIGKILL, dead.stderr
-    (path,) = tmp_path.glob("dlib-*.npy")
-    before = np.load(path, allow_pickle=False)
-    assert np.isfinite(before[:4]).all() and np.isinf(before[4:]).all()
+    (folder,) = tmp_path.glob("dlib-*/")
+    before = np.load(folder / "rows.npy", allow_pickle=False)
+    assert np.load(folder / "state.npy").tolist() == [1, 1, 1, 1, 0, 0]
 
     seen: list[Path] = []
-    ticks: list[tuple[int, int]] = []
 
     def read(image: Path | bytes) -> NDArray[np.uint8]:
         assert isinstance(image, Path)
@@ -75,15 +71,14 @@ def test_a_killed_teacher_goes_on_where_it_was(
         return decode(image)
 
     monkeypatch.setattr(teacher, "_BLOCK", 2)
-    vectors = teacher.teach(table, read, root=tmp_path, tick=lambda *state: ticks.append(state))
+    vectors = teacher.teach(table, read, root=tmp_path)
     assert sorted(seen) == sorted(table.images[4:])  # type: ignore[index]
-    assert ticks == [(6, 6)]
     assert vectors.shape == (6, teacher.DLIB_SIZE) and vectors.dtype == np.float32
     assert np.isfinite(vectors).all() and np.array_equal(vectors[:4], before[:4])
     assert len(np.unique(vectors, axis=0)) == 6
 
     seen.clear()
-    assert np.array_equal(teacher.teach(table, read, root=tmp_path, tick=quiet), vectors)
+    assert np.array_equal(teacher.teach(table, read, root=tmp_path), vectors)
     assert not seen  # nothing is left to do, so nothing is read
 
 
@@ -94,7 +89,7 @@ def test_an_unreadable_image_has_no_vector(table: Table, tmp_path: Path) -> None
     bad.write_text("no picture")
     images = [bad, table.images[1]]  # type: ignore[index]
     broken = replace(table.select(np.arange(2)), images=images)
-    vectors = teacher.teach(broken, decode, root=tmp_path / "cache", tick=quiet)
+    vectors = teacher.teach(broken, decode, root=tmp_path / "cache")
     assert np.isnan(vectors[0]).all() and np.isfinite(vectors[1]).all()
     assert np.linalg.norm(vectors[1]) == pytest.approx(1.3, abs=0.4)  # as dlib's vectors are
 
@@ -102,19 +97,17 @@ def test_an_unreadable_image_has_no_vector(table: Table, tmp_path: Path) -> None
 def test_other_pictures_of_the_same_names_are_other_vectors(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[Path] = []
-
-    def fill(path: Path, *rest: object) -> NDArray[np.float32]:
-        made.append(path)
-        return np.zeros((6, 128), np.float32)
-
-    monkeypatch.setattr(teacher, "_fill", fill)
+    monkeypatch.setattr(teacher, "_load", mean_colour)
     other = tmp_path / "other.jpg"
-    other.write_bytes(b"x" * 100)
+    shutil.copy(table.images[5], other)  # type: ignore[index]
     images = list(table.images)  # type: ignore[arg-type]
-    for change in (images, [other, *images[1:]], images):
-        teacher.teach(replace(table, images=change), decode, root=tmp_path, tick=quiet)
-    assert made[0] == made[2] != made[1]
+    first, changed, again = (
+        teacher.teach(replace(table, images=change), decode, root=tmp_path / "cache")
+        for change in (images, [other, *images[1:]], images)
+    )
+    assert np.array_equal(first, again)
+    assert changed[0, 0] == first[5, 0] != first[0, 0]
+    assert len(list((tmp_path / "cache").glob("dlib-*/"))) == 2
 
 
 class Stream:
@@ -145,17 +138,18 @@ def test_a_stream_is_taught_like_files_and_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr(teacher, "_BLOCK", 2)
     monkeypatch.setattr(teacher, "_load", mean_colour)
-    files = teacher.teach(table, decode, root=tmp_path / "files", tick=quiet)
+    files = teacher.teach(table, decode, root=tmp_path / "files")
     stream = Stream(table)
     streamed = replace(table, images=stream)
 
-    def stop(done: int, every: int) -> None:
-        assert (done, every, stream.given) == (2, 6, 8)  # all for the key, then one block
-        raise KeyboardInterrupt
+    def stopping(image: Path | bytes) -> NDArray[np.uint8]:
+        if image == stream.data[3]:
+            raise KeyboardInterrupt
+        return decode(image)
 
     with pytest.raises(KeyboardInterrupt):
-        teacher.teach(streamed, decode, root=tmp_path / "stream", tick=stop)
-    vectors = teacher.teach(streamed, decode, root=tmp_path / "stream", tick=quiet)
+        teacher.teach(streamed, stopping, root=tmp_path / "stream")
+    vectors = teacher.teach(streamed, decode, root=tmp_path / "stream")
     assert np.array_equal(vectors, files)
     assert stream.asked[-1] == [2, 3, 4, 5]
     assert len(np.unique(vectors[:, 0])) == 6
@@ -165,15 +159,15 @@ def test_a_selection_of_a_stream_is_taught(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(teacher, "_load", mean_colour)
-    files = teacher.teach(table, decode, root=tmp_path / "files", tick=quiet)
+    files = teacher.teach(table, decode, root=tmp_path / "files")
     chosen = replace(table, images=Stream(table)).select(np.array([1, 4]))
-    vectors = teacher.teach(chosen, decode, root=tmp_path / "stream", tick=quiet)
+    vectors = teacher.teach(chosen, decode, root=tmp_path / "stream")
     assert np.array_equal(vectors, files[[1, 4]])
 
 
 def test_only_aligned_images_are_taught(table: Table, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--teacher-table"):
-        teacher.teach(replace(table, aligned=None), decode, root=tmp_path, tick=quiet)
+        teacher.teach(replace(table, aligned=None), decode, root=tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -7,7 +7,6 @@ default detector, which gives boxes alone, align as a landmark detector does.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +24,7 @@ from facekit.heads.logistic import fit_ridge, standardise
 from facekit.photos.detect import find_detector
 from facekit.photos.detection import Detector
 from facekit.photos.image import decode
+from facekit.system.pool import cores
 from facekit.system.terminal import progress_bar
 
 Floats = NDArray[np.float64]
@@ -154,7 +154,7 @@ def _views(
 
     inputs: list[Parts] = []
     targets: list[Numbers] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool, progress_bar("points", len(paths)) as tick:
+    with ThreadPoolExecutor(cores()) as pool, progress_bar("points", len(paths)) as tick:
         for start in range(0, len(paths), 512):
             chunk = range(start, min(start + 512, len(paths)))
             pairs = [pair for found in pool.map(crop, chunk) for pair in found]

@@ -63,12 +63,10 @@ def teach_identity(source: Source, cache_root: Path | None) -> NDArray[np.float3
     from facekit.cache.teacher import DLIB_SIZE, teach
     from facekit.photos.image import decode
     from facekit.system.home import cache_folder
-    from facekit.system.terminal import progress_bar
 
     vectors = np.full((len(source.cache.ids), DLIB_SIZE), np.nan, np.float32)
-    with progress_bar("identity teacher", len(source.table)) as tick:
-        root = cache_folder() if cache_root is None else cache_root
-        vectors[source.rows] = teach(source.table, decode, root=root / "teachers", tick=tick)
+    root = cache_folder() if cache_root is None else cache_root
+    vectors[source.rows] = teach(source.table, decode, root=root / "teachers")
     return vectors
 
 

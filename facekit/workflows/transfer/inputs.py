@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.bundle.bundle import Bundle
-from facekit.bundle.session import cores
 from facekit.cache.features import FeatureSet, FeatureStore
 from facekit.cache.views import MIRROR, PLAIN, View, augmented_views
 from facekit.errors import RecipeError
@@ -20,6 +19,7 @@ from facekit.heads.logistic import standardise
 from facekit.heads.reduce import fit_channels
 from facekit.recipe.transfer import TransferRecipe
 from facekit.system.home import cache_folder
+from facekit.system.pool import cores
 from facekit.system.terminal import progress_bar
 from facekit.workflows.transfer.data import ClassData
 
