@@ -30,6 +30,7 @@ from facekit.bundle.session import OnnxBackbone
 from facekit.errors import BundleError, UsageError
 from facekit.frame import FaceFrame
 from facekit.heads.head import Head
+from facekit.heads.kinds import load_head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,7 @@ class BundleContents:
         card: The text of card.md.
         base: Name of the bundle whose backbone this is: the graph is not written
             again, and the base's heads count too. Empty for none.
+        files: Further files by name, such as strangers.
     """
 
     name: str
@@ -75,6 +77,30 @@ class BundleContents:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
     base: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def draft_bundle(
+    contents: BundleContents, *, backbone: OnnxBackbone | None = None, below: Bundle | None = None
+) -> Bundle:
+    """The bundle that the contents would make, in memory: to measure before it is written.
+
+    Args:
+        contents: What it holds.
+        backbone: The graph, where it is open already.
+        below: The bundle that it goes on from: its heads count too.
+
+    Returns:
+        The bundle, with the heads as they would be read back; it has no folder.
+    """
+    opened = backbone or OnnxBackbone(contents.onnx)
+    manifest, files = _render_files(contents, opened.parts)
+    heads = {name: load_head(files[entry.file], name) for name, entry in manifest.heads.items()}
+    if below is not None:
+        entries = {**below.manifest.heads, **manifest.heads}
+        manifest = manifest.model_copy(update={"heads": entries})
+        heads = {**below.heads, **heads}
+    return Bundle(Path(), manifest, heads, opened, Path())
 
 
 def write_bundle(folder: Path, contents: BundleContents) -> Bundle:
@@ -97,7 +123,9 @@ def write_bundle(folder: Path, contents: BundleContents) -> Bundle:
     draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     draft.mkdir()
     try:
-        manifest = _write_files(draft, contents)
+        manifest, files = _render_files(contents, OnnxBackbone(contents.onnx).parts)
+        for name, data in files.items():
+            (draft / name).write_bytes(data)
         (draft / MANIFEST).write_bytes(render(manifest).encode())
         _try_out(load_bundle(draft))
         _put_in_place(draft, folder)
@@ -106,43 +134,52 @@ def write_bundle(folder: Path, contents: BundleContents) -> Bundle:
     return load_bundle(folder)
 
 
-def _write_files(draft: Path, contents: BundleContents) -> Manifest:
-    """Write everything but the manifest, and describe it."""
-    heads = {}
-    for name, head in contents.heads.items():
-        entry = _write(draft, f"head-{name}.npz", head.to_bytes(half=contents.half))
-        metrics = dict(contents.head_metrics.get(name, {}))
-        heads[name] = HeadEntry(
-            **entry.model_dump(), kind=head.kind, parts=head.parts, metrics=metrics
+def _render_files(
+    contents: BundleContents, parts: dict[str, tuple[int, ...]]
+) -> tuple[Manifest, dict[str, bytes]]:
+    """The manifest, and the bytes of every other file by name."""
+    files: dict[str, bytes] = {}
+
+    def entry(name: str, data: bytes) -> FileEntry:
+        files[name] = data
+        return FileEntry(file=name, sha256=hashlib.sha256(data).hexdigest())
+
+    heads = {
+        name: HeadEntry(
+            **entry(f"head-{name}.npz", head.to_bytes(half=contents.half)).model_dump(),
+            kind=head.kind,
+            parts=head.parts,
+            metrics=dict(contents.head_metrics.get(name, {})),
         )
+        for name, head in contents.heads.items()
+    }
+    graph = entry("backbone.onnx", contents.onnx)
     if contents.base:
-        digest = hashlib.sha256(contents.onnx).hexdigest()
-        onnx = FileEntry(file="backbone.onnx", sha256=digest)
-    else:
-        onnx = _write(draft, "backbone.onnx", contents.onnx)
-    backbone = BackboneEntry(
-        **onnx.model_dump(),
-        family=contents.family,
-        config=dict(contents.config),
-        parameters=contents.parameters,
-        macs=contents.macs,
-    )
+        del files[graph.file]
+    others = {"card.md": contents.card.encode(), **contents.files}
     frame = contents.frame
-    return Manifest(
+    manifest = Manifest(
         name=contents.name,
         version=contents.version,
         created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         frame=FrameEntry(side=frame.side, eye_y=frame.eye_y, eye_distance=frame.eye_distance),
-        parts=OnnxBackbone(contents.onnx).parts,
-        backbone=backbone,
+        parts=parts,
+        backbone=BackboneEntry(
+            **graph.model_dump(),
+            family=contents.family,
+            config=dict(contents.config),
+            parameters=contents.parameters,
+            macs=contents.macs,
+        ),
         base=BaseEntry(name=contents.base) if contents.base else None,
         mirror=contents.mirror,
         heads=heads,
         training=dict(contents.training),
         data_licences=dict(contents.data_licences),
         metrics=dict(contents.metrics),
-        others=(_write(draft, "card.md", contents.card.encode()),),
+        others=tuple(entry(name, data) for name, data in others.items()),
     )
+    return manifest, files
 
 
 def add_head(

@@ -72,19 +72,22 @@ def evaluate(
     require_choice("--source", source, ("celeba", "tfds"))
     require_choice("--labels", labels, ("fer", "ferplus"))
     _refuse_unused(dataset, source, labels, people, aligned, sample)
-    shared: dict[str, Any] = {"split": split, "model": model, "allow_missing": allow_missing}
-    shared["exclude"] = exclude
     with redirect_stdout(sys.stderr):  # whatever a library prints stays out of the answer
-        if dataset == "celeba":
-            from facekit.workflows.evaluate.run import evaluate_celeba
+        from facekit.workflows.evaluate.run import evaluate as run
 
-            record = evaluate_celeba(data, source=source, **shared)
-        else:
-            from facekit.workflows.evaluate.run import evaluate_classes
-
-            more: dict[str, Any] = {"labels": labels, "people": people, "aligned": aligned}
-            more["sample"] = sample or 0
-            record = evaluate_classes(dataset, data, **shared, **more)
+        record = run(
+            dataset,
+            data,
+            split=split,
+            source=source,
+            model=model,
+            allow_missing=allow_missing,
+            labels=labels,
+            exclude=exclude,
+            people=people,
+            aligned=aligned,
+            sample=sample or 0,
+        ).record()
     if as_json:
         print_json(record)
     else:

@@ -35,6 +35,7 @@ def open_classes(
     classes: tuple[str, ...] = (),
     splits: tuple[str, ...] | None = None,
     limit: int = 0,
+    tell: bool = True,
 ) -> Table:
     """Read pictures with one class each.
 
@@ -57,6 +58,7 @@ def open_classes(
         splits: Which of train, val and test to keep; None for all.
         limit: Keep so many images of each split, evenly spaced because rows come
             class by class; 0 keeps all.
+        tell: Whether to say what is missing; False leaves it to the caller.
 
     Returns:
         The table.
@@ -96,7 +98,8 @@ def open_classes(
             first_label=first_label,
             aligned=aligned or "fer",
         )
-    tell_issues(table, data)
+    if tell:
+        tell_issues(table, data)
     return _keep(table, splits, limit)
 
 

@@ -1,17 +1,19 @@
-"""How good answers to yes-or-no attributes are, and how sure that is.
+"""How good answers are, and how sure that is: attributes, and classes.
 
 One weighted computation serves both: every row counted once gives the measured
 numbers, bootstrap weights give their intervals.
 
-Labels are 1, 0 and -1 for unknown; unknown ones are left out. A measure that
-needs both classes is NaN for an attribute that shows only one of them, is left
-out of the mean, and ``counted`` says how many attributes the mean is over.
+Attributes are answered with yes or no each; their labels are 1, 0 and -1 for
+unknown. A measure that needs both answers is NaN for an attribute that shows only
+one of them, is left out of the mean, and ``counted`` says how many attributes the
+mean is over. Classes exclude each other: one label an image, -1 for unknown, and the
+likeliest class is the answer. Unknown labels are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +31,32 @@ from facekit.evaluation.weighted import (
 from facekit.labels import ATTRIBUTES
 
 Floats = NDArray[np.float64]
+
+
+#: Measures that are no shares: an interval may pass 1.
+_UNBOUNDED: Final = frozenset({"nll"})
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """95 % intervals of what was measured.
+
+    Attributes:
+        means: (low, high) of each mean, by its name.
+        low: float64 array of shape (m, k): m measures of each of k labels, in the
+            order of ``METRICS`` (attributes) or ``PER_CLASS``.
+        high: float64 array of shape (m, k).
+        unit: What was drawn: "image", "person" or another kind of group.
+        rounds: Number of resamples.
+        units: How many units there are; 0 where that is not counted.
+    """
+
+    means: dict[str, Interval]
+    low: Floats
+    high: Floats
+    unit: str
+    rounds: int
+    units: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,33 +103,13 @@ class AttributeMetrics:
         }
 
     @property
-    def per_attribute(self) -> dict[str, dict[str, float | int]]:
+    def per_label(self) -> dict[str, dict[str, float | int]]:
         """``{name: {measure: value, …, "positives": count}}``."""
         out: dict[str, dict[str, float | int]] = {}
         for j, name in enumerate(self.names):
             out[name] = dict(zip(METRICS, self.values[:, j].tolist(), strict=True))
             out[name]["positives"] = int(self.positives[j])
         return out
-
-
-@dataclass(frozen=True)
-class AttributeIntervals:
-    """95 % bootstrap intervals of the same measures.
-
-    Attributes:
-        means: (low, high) of each mean, by the names of
-            ``AttributeMetrics.means``.
-        low: float64 array of shape (5, k) in the order of ``METRICS``.
-        high: float64 array of shape (5, k).
-        unit: What was drawn: "person" or "image".
-        rounds: Number of resamples.
-    """
-
-    means: dict[str, Interval]
-    low: Floats
-    high: Floats
-    unit: str
-    rounds: int
 
 
 def attribute_metrics(
@@ -150,7 +158,7 @@ def attribute_intervals(
     persons: ArrayLike | None = None,
     rounds: int = 1000,
     seed: int = 0,
-) -> AttributeIntervals:
+) -> Intervals:
     """95 % bootstrap intervals of everything `attribute_metrics` measures.
 
     Args:
@@ -181,7 +189,7 @@ def attribute_intervals(
     pairs = zip(low[:, -1].tolist(), high[:, -1].tolist(), strict=True)
     means = dict(zip(_mean_names(), pairs, strict=True))
     unit = "image" if persons is None else "person"
-    return AttributeIntervals(means, low[:, :-1], high[:, :-1], unit, rounds)
+    return Intervals(means, low[:, :-1], high[:, :-1], unit, rounds)
 
 
 def _mean_names() -> tuple[str, ...]:
@@ -193,12 +201,6 @@ def _mean(values: Floats) -> Floats:
     there = np.isfinite(values)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(there, values, 0.0).sum(axis=1) / there.sum(axis=1))
-
-
-# How good answers are that exclude each other, and how sure that is.
-#
-# One label an image: the likeliest class is the answer. Unknown labels are -1 and
-# left out.
 
 
 @dataclass(frozen=True)
@@ -244,7 +246,7 @@ class ClassMetrics:
         }
 
     @property
-    def per_class(self) -> dict[str, dict[str, float | int]]:
+    def per_label(self) -> dict[str, dict[str, float | int]]:
         """``{name: {"precision", "recall", "f1", "support"}}``."""
         out: dict[str, dict[str, float | int]] = {}
         for j, name in enumerate(self.names):
@@ -314,33 +316,6 @@ def prepare(
     return prepared
 
 
-# How sure the measures of answers are that exclude each other.
-
-#: Measures that are no shares: an interval may pass 1.
-_UNBOUNDED: Final = frozenset({"nll"})
-
-
-@dataclass(frozen=True)
-class ClassIntervals:
-    """95 % intervals of the same measures.
-
-    Attributes:
-        means: (low, high) of each of ``CLASS_METRICS``.
-        low: float64 array of shape (3, k) in the order of ``PER_CLASS``.
-        high: float64 array of shape (3, k).
-        unit: What was drawn: "image", "person" or another kind of group.
-        units: How many of these there are.
-        rounds: Number of resamples.
-    """
-
-    means: dict[str, Interval]
-    low: Floats
-    high: Floats
-    unit: str
-    units: int
-    rounds: int
-
-
 def class_intervals(
     labels: ArrayLike,
     probabilities: ArrayLike,
@@ -351,7 +326,7 @@ def class_intervals(
     unit: str = "person",
     rounds: int = 1000,
     seed: int = 0,
-) -> ClassIntervals:
+) -> Intervals:
     """95 % intervals of everything `class_metrics` measures.
 
     Bootstrap, but where nobody repeats accuracy and recall are plain shares and
@@ -399,7 +374,7 @@ def class_intervals(
     pairs = zip(low[:first].tolist(), high[:first].tolist(), strict=True)
     low, high = (ends[first:].reshape(len(PER_CLASS), prepared.k) for ends in (low, high))
     named = dict(zip(CLASS_METRICS, pairs, strict=True))
-    return ClassIntervals(named, low, high, "image" if groups is None else unit, sizes[0], rounds)
+    return Intervals(named, low, high, "image" if groups is None else unit, rounds, sizes[0])
 
 
 def _bound(value: Floats, low: Floats, high: Floats, sizes: Sequence[int]) -> None:
@@ -442,23 +417,24 @@ def _of_length(groups: ArrayLike, n: int) -> NDArray[np.generic]:
     return array
 
 
-# What an evaluation gives: typed results whose record is the printed JSON.
-
-
 @dataclass(frozen=True)
 class Evaluation:
-    """A bundle's attributes measured on one partition.
+    """A bundle measured on one partition of a data set.
 
     Attributes:
-        task: What was measured: ``attributes``.
+        task: What was measured: ``attributes``, ``emotions`` or ``classes``.
         dataset: Name of the data.
         split: train, val or test.
-        n: Number of images.
+        n: Number of images; of classes those that have a label the model knows.
         model: Name of the bundle.
-        metrics: Means over the attributes, in [0, 1]; None where one cannot be
-            taken (one class only, say).
+        metrics: Accuracy and the other means, in [0, 1] but for the log loss "nll";
+            None where one cannot be taken.
         intervals: Their 95 % intervals [low, high], or None.
-        per_attribute: The same measures of every attribute.
+        per_attribute: The same measures of every attribute; empty for classes.
+        per_class: Precision, recall, F1 (None where the data lack the class) and
+            number of images of every class; empty for attributes.
+        confusion: Of classes: counts; rows are labels and columns answers, both in
+            the order of ``per_class``.
     """
 
     task: str
@@ -468,41 +444,18 @@ class Evaluation:
     model: str
     metrics: dict[str, float | None]
     intervals: dict[str, list[float] | None]
-    per_attribute: dict[str, dict[str, float | None]]
+    per_attribute: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    per_class: dict[str, dict[str, float | int | None]] = field(default_factory=dict)
+    confusion: list[list[int]] = field(default_factory=list)
 
     def record(self) -> dict[str, Any]:
         """The same in JSON's own types, as ``facekit evaluate --json`` prints it."""
-        return asdict(self)
+        every = asdict(self)
+        for key in ("per_attribute", "per_class", "confusion"):
+            if not every[key]:
+                del every[key]
+        return every
 
 
-@dataclass(frozen=True)
-class ClassEvaluation:
-    """A bundle's classes (emotions, or anybody's own) measured on one partition.
-
-    Attributes:
-        task: What was measured: ``emotions`` or ``classes``.
-        dataset: Name of the data.
-        split: train, val or test.
-        n: Number of images that have a label among the model's classes.
-        model: Name of the bundle.
-        metrics: Accuracy, macro measures, calibration error and log loss.
-        intervals: Their 95 % intervals [low, high].
-        per_class: Precision, recall, F1 (None where the data lack the class) and
-            number of images of each class.
-        confusion: Counts; rows are labels and columns answers, both in the order
-            of ``per_class``.
-    """
-
-    task: str
-    dataset: str
-    split: str
-    n: int
-    model: str
-    metrics: dict[str, float]
-    intervals: dict[str, list[float] | None]
-    per_class: dict[str, dict[str, float | int | None]]
-    confusion: list[list[int]]
-
-    def record(self) -> dict[str, Any]:
-        """The same in JSON's own types, as ``facekit evaluate --json`` prints it."""
-        return asdict(self)
+#: The name that results over classes had of their own.
+ClassEvaluation = Evaluation

@@ -8,6 +8,7 @@ SVG and HTML made by this package.
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -212,6 +213,11 @@ def origin_sections(command: str, provenance: Mapping[str, str], recipe: str) ->
 
 
 # Numbers as the short texts of a table, and a table in Markdown.
+
+
+def percent(value: float, digits: int = 1, unit: str = " %") -> str:
+    """A share in [0, 1] in percent; "none" where there is none."""
+    return "none" if math.isnan(value) else f"{100 * value:.{digits}f}{unit}"
 
 
 def percent_text(value: float | None) -> str:

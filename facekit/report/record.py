@@ -5,67 +5,80 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from facekit.evaluation.measures import (
-    AttributeIntervals,
-    AttributeMetrics,
-    ClassIntervals,
-    ClassMetrics,
-)
+from facekit.evaluation.measures import AttributeMetrics, ClassMetrics, Intervals
 from facekit.system.files import write_atomically
+
+Metrics = AttributeMetrics | ClassMetrics
 
 
 def evaluation_record(
-    metrics: AttributeMetrics,
-    intervals: AttributeIntervals,
-    *,
-    dataset: str,
-    split: str,
-    model: str,
+    metrics: Metrics, intervals: Intervals, *, task: str, dataset: str, split: str, model: str
 ) -> dict[str, Any]:
-    """What ``facekit evaluate celeba --json`` prints.
+    """What ``facekit evaluate --json`` prints.
 
     Args:
-        metrics: From `attribute_metrics`.
-        intervals: From `attribute_intervals`, same images.
+        metrics: From `attribute_metrics` or `class_metrics`.
+        intervals: Of the same images.
+        task: ``attributes``, ``emotions`` or ``classes``.
         dataset: Name of the data set.
         split: Partition that was measured.
         model: Name of the bundle.
 
     Returns:
-        ``{"task", "dataset", "split", "n", "model", "metrics", "intervals",
-        "per_attribute"}``, ready for strict JSON; a measure that cannot be
-        taken (one class only, say) is None, and so is its interval.
+        ``{"task", "dataset", "split", "n", "model", "metrics", "intervals"}`` with
+        "per_attribute", or with "per_class" and "confusion" (rows are labels, columns
+        answers, both in the order of "per_class"), ready for strict JSON; a measure
+        that cannot be taken (one class only, say) is None, and so is its interval.
     """
     ranges = {
         name: None if any(math.isnan(end) for end in pair) else list(pair)
         for name, pair in intervals.means.items()
     }
-    record = {
-        "task": "attributes",
+    record: dict[str, Any] = {
+        "task": task,
         "dataset": dataset,
         "split": split,
         "n": metrics.n,
         "model": model,
         "metrics": metrics.means,
         "intervals": ranges,
-        "per_attribute": metrics.per_attribute,
     }
+    if isinstance(metrics, ClassMetrics):
+        record |= {"per_class": metrics.per_label, "confusion": metrics.confusion}
+    else:
+        record["per_attribute"] = metrics.per_label
     return dict(strict(record))
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the numbers of a run come from.
+
+    Attributes:
+        command: How to get them again.
+        provenance: Names and values: hashes, data, versions.
+        history: Rows of ``metrics.jsonl``, see `read_history`.
+    """
+
+    command: str = ""
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    history: Sequence[Mapping[str, Any]] = ()
 
 
 def report_record(
     record: Mapping[str, Any],
-    metrics: AttributeMetrics,
-    intervals: AttributeIntervals,
+    metrics: Metrics,
+    intervals: Intervals,
+    origin: Origin,
     *,
-    history: Sequence[Mapping[str, Any]] = (),
-    provenance: Mapping[str, Any] | None = None,
-    command: str = "",
+    run: Mapping[str, Any] | None = None,
+    costs: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What ``report.json`` of a run holds: the record and all that explains it.
 
@@ -73,24 +86,34 @@ def report_record(
         record: From `evaluation_record`.
         metrics: The same.
         intervals: The same.
-        history: Rows of ``metrics.jsonl``.
-        provenance: Hashes, data, versions.
-        command: How to get these numbers again.
+        origin: Where they come from.
+        run: What goes first: kind, name and rung of a transfer.
+        costs: Parameters, multiply-adds, seconds: what ``facekit compare`` shows.
 
     Returns:
         The record with "baselines" (always answering the majority class),
-        "counted" (attributes in each mean), "bootstrap", "command",
-        "provenance" and "history".
+        "counted" (attributes in each mean) or "labels" (classes), "bootstrap",
+        "command", "provenance" and "history".
     """
-    more = {
-        "baselines": metrics.baselines,
-        "counted": metrics.counted,
-        "bootstrap": {"unit": intervals.unit, "rounds": intervals.rounds},
-        "command": command,
-        "provenance": provenance or {},
-        "history": history,
-    }
-    return dict(strict({**record, **more}))
+    classes = isinstance(metrics, ClassMetrics)
+    counted = {} if isinstance(metrics, ClassMetrics) else {"counted": metrics.counted}
+    units = {"units": intervals.units} if intervals.units else {}
+    return dict(
+        strict(
+            {
+                **(run or {}),
+                **record,
+                **({"labels": metrics.names} if classes else {}),
+                "baselines": metrics.baselines,
+                **counted,
+                "bootstrap": {"unit": intervals.unit, **units, "rounds": intervals.rounds},
+                **(costs or {}),
+                "command": origin.command,
+                "provenance": origin.provenance,
+                "history": origin.history,
+            }
+        )
+    )
 
 
 def strict(value: Any) -> Any:
@@ -156,101 +179,3 @@ def read_history(path: Path) -> list[dict[str, Any]]:
         if isinstance(row, dict) and isinstance(row.get("epoch"), int):
             epochs[row["epoch"]] = row
     return [epochs[number] for number in sorted(epochs)]
-
-
-# The JSON of an evaluation over classes, and of a run that learned them.
-
-
-def class_record(
-    metrics: ClassMetrics,
-    intervals: ClassIntervals,
-    *,
-    task: str,
-    dataset: str,
-    split: str,
-    model: str,
-) -> dict[str, Any]:
-    """What ``facekit evaluate fer --json`` prints.
-
-    Args:
-        metrics: From `class_metrics`.
-        intervals: From `class_intervals`, same images.
-        task: ``emotions`` or ``classes``.
-        dataset: Name of the data set.
-        split: Partition that was measured.
-        model: Name of the bundle.
-
-    Returns:
-        ``{"task", "dataset", "split", "n", "model", "metrics", "intervals",
-        "per_class", "confusion"}``, ready for strict JSON. The rows (labels) and
-        columns (answers) of "confusion" are in the order of "per_class". A
-        measure that cannot be taken is None.
-    """
-    ranges = {
-        name: None if any(math.isnan(end) for end in pair) else list(pair)
-        for name, pair in intervals.means.items()
-    }
-    record = {
-        "task": task,
-        "dataset": dataset,
-        "split": split,
-        "n": metrics.n,
-        "model": model,
-        "metrics": metrics.means,
-        "intervals": ranges,
-        "per_class": metrics.per_class,
-        "confusion": metrics.confusion,
-    }
-    return dict(strict(record))
-
-
-def report_record_classes(
-    record: Mapping[str, Any],
-    metrics: ClassMetrics,
-    intervals: ClassIntervals,
-    *,
-    name: str,
-    rung: str,
-    parameters: int,
-    trainable: int,
-    macs: int,
-    seconds: float,
-    latency_ms: float | None = None,
-    history: Sequence[Mapping[str, Any]] = (),
-    provenance: Mapping[str, Any] | None = None,
-    command: str = "",
-) -> dict[str, Any]:
-    """What ``report.json`` of a transfer holds; ``facekit compare`` reads it.
-
-    Args:
-        record: From `class_record`.
-        metrics: The same.
-        intervals: The same.
-        name: Of the run.
-        rung: ``frozen``, ``last``, ``full`` or ``scratch``.
-        parameters: Learnt numbers of backbone and head together.
-        trainable: Those of them that this run trained.
-        macs: Multiply-adds a crop.
-        seconds: Of training; feature extraction on a cold cache included.
-        latency_ms: Milliseconds a crop in batches of one, or None if not measured.
-        history: Rows of ``metrics.jsonl``.
-        provenance: Hashes, data, versions.
-        command: How to get these numbers again.
-
-    Returns:
-        ``{"kind": "transfer", "name", "rung", ...}`` with all of the record.
-    """
-    more = {
-        "labels": metrics.names,
-        "baselines": metrics.baselines,
-        "bootstrap": {"unit": intervals.unit, "units": intervals.units, "rounds": intervals.rounds},
-        "parameters": parameters,
-        "trainable": trainable,
-        "macs": macs,
-        "seconds": seconds,
-        "latency_ms": latency_ms,
-        "command": command,
-        "provenance": provenance or {},
-        "history": history,
-    }
-    return dict(strict({"kind": "transfer", "name": name, "rung": rung, **record, **more}))

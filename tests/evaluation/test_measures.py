@@ -31,7 +31,7 @@ def test_by_hand() -> None:
     labels = np.array([[1], [0], [0], [1], [0]], np.int8)
     chance = np.array([[0.9], [0.8], [0.3], [0.4], [0.1]])
     found = attribute_metrics(labels, chance, names=("Smiling",))
-    row = found.per_attribute["Smiling"]
+    row = found.per_label["Smiling"]
     assert row["accuracy"] == pytest.approx(3 / 5)
     assert row["balanced_accuracy"] == pytest.approx((1 / 2 + 2 / 3) / 2)
     assert row["average_precision"] == pytest.approx((1 / 1 + 2 / 3) / 2)
@@ -202,5 +202,5 @@ def test_names_follow_the_columns() -> None:
     labels, chance = _answers(k=40)
     found = attribute_metrics(labels, chance)
     assert isinstance(found, AttributeMetrics)
-    assert tuple(found.per_attribute) == ATTRIBUTES
-    assert set(found.per_attribute["Smiling"]) == {*METRICS, "positives"}
+    assert tuple(found.per_label) == ATTRIBUTES
+    assert set(found.per_label["Smiling"]) == {*METRICS, "positives"}

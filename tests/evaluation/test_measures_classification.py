@@ -36,7 +36,7 @@ def test_agrees_with_scikit_learn() -> None:
         assert found.each[i] == pytest.approx(each[i])
     assert (found.confusion == sk.confusion_matrix(labels, said)).all()
     assert list(found.means) == list(CLASS_METRICS)
-    assert found.per_class["b"]["support"] == each[3][1] == found.support[1]
+    assert found.per_label["b"]["support"] == each[3][1] == found.support[1]
     assert found.n == 400
 
 
@@ -57,13 +57,13 @@ def test_a_class_that_the_data_lack_stays_a_possible_answer() -> None:
     assert found.means["macro_recall"] == found.means["balanced_accuracy"] == 0.75
     assert found.means["macro_precision"] == 1.0
     assert np.isnan(found.each[:, 2]).all()
-    assert found.per_class["neutral"]["support"] == 0
+    assert found.per_label["neutral"]["support"] == 0
     assert found.confusion[0].tolist() == [1, 0, 1]
 
 
 def test_a_class_that_is_never_answered_has_precision_0() -> None:
     found = class_metrics([0, 1], [[0.8, 0.2], [0.7, 0.3]], names=("a", "b"))
-    assert found.per_class["b"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 1}
+    assert found.per_label["b"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 1}
     assert found.means["macro_precision"] == 0.25
 
 

@@ -24,7 +24,8 @@ from facekit.report.page import (
     thumbnails,
     write_page,
 )
-from facekit.report.run import AttributeReport, attribute_page
+from facekit.report.record import Origin
+from facekit.report.run import RunReport, run_page
 
 _VOID = {"meta", "img", "link", "br", "hr", "input"}
 
@@ -59,7 +60,7 @@ def _check(html: str) -> set[str]:
     return parser.seen
 
 
-def _report(**changes: object) -> AttributeReport:
+def _report(**changes: object) -> RunReport:
     rng = np.random.default_rng(0)
     chance = rng.random((80, 40))
     labels = (rng.random((80, 40)) < chance).astype(np.int8)
@@ -72,7 +73,7 @@ def _report(**changes: object) -> AttributeReport:
         "intervals": attribute_intervals(labels, chance, persons=np.arange(80) // 4, rounds=20),
         "reliability": reliability(labels, chance),
     }
-    return AttributeReport(**{**given, **changes})  # type: ignore[arg-type]
+    return RunReport(**{**given, **changes})  # type: ignore[arg-type]
 
 
 def test_a_full_page_is_whole_and_loads_nothing() -> None:
@@ -82,14 +83,14 @@ def test_a_full_page_is_whole_and_loads_nothing() -> None:
         {"epoch": 2, "lr": 1e-4, "loss": 0.7, "val_loss": 0.9, "mean_accuracy": 0.85,
          "identity_loss": 0.4, "val_identity_loss": 0.5, "identity_cosine": 0.3},
     ]  # fmt: skip
-    html = attribute_page(
+    html = run_page(
         _report(
-            history=history,
             baseline=0.7,
             mistakes=[Thumbnail(np.zeros((8, 8, 3), np.uint8), "Young", ("said yes",))],
             recipe='name = "demo"',
-            provenance={"backbone sha256": "ab" * 32},
-            command="facekit evaluate celeba --data DIR",
+            origin=Origin(
+                "facekit evaluate celeba --data DIR", {"backbone sha256": "ab" * 32}, history
+            ),
         )
     )
     seen = _check(html)
@@ -111,7 +112,7 @@ def test_a_full_page_is_whole_and_loads_nothing() -> None:
 
 
 def test_parts_that_are_empty_are_left_out() -> None:
-    html = attribute_page(_report())
+    html = run_page(_report())
     _check(html)
     for title in ("Training", "Most confident mistakes", "Where this comes from", "Resolved"):
         assert f"<h2>{title}" not in html
@@ -119,7 +120,7 @@ def test_parts_that_are_empty_are_left_out() -> None:
 
 def test_headline_numbers_are_the_measured_ones() -> None:
     report = _report()
-    html = attribute_page(report)
+    html = run_page(report)
     means, baselines = report.metrics.means, report.metrics.baselines
     for name in ("mean_accuracy", "balanced_accuracy", "average_precision", "ece"):
         low, high = report.intervals.means[name]
@@ -130,7 +131,7 @@ def test_headline_numbers_are_the_measured_ones() -> None:
 
 def test_bars_are_sorted_and_every_attribute_has_one() -> None:
     report = _report()
-    names = re.findall(r'class="name" text-anchor="end">([^<]+)<', attribute_page(report))
+    names = re.findall(r'class="name" text-anchor="end">([^<]+)<', run_page(report))
     accuracy = dict(zip(ATTRIBUTES, report.metrics.values[0], strict=True))
     values = [accuracy[name.replace(" ", "_")] for name in names]
     assert len(values) == 40

@@ -11,6 +11,7 @@ import pytest
 from facekit.evaluation.measures import attribute_intervals, attribute_metrics
 from facekit.labels import ATTRIBUTES
 from facekit.report.record import (
+    Origin,
     evaluation_record,
     read_history,
     report_record,
@@ -32,7 +33,9 @@ def test_record_has_the_promised_keys_and_null_where_nothing_can_be_said(
     answers: tuple[np.ndarray, np.ndarray],
 ) -> None:
     metrics, intervals = attribute_metrics(*answers), attribute_intervals(*answers, rounds=20)
-    record = evaluation_record(metrics, intervals, dataset="celeba", split="test", model="m")
+    record = evaluation_record(
+        metrics, intervals, task="attributes", dataset="celeba", split="test", model="m"
+    )
     assert list(record) == [
         "task", "dataset", "split", "n", "model", "metrics", "intervals", "per_attribute"
     ]  # fmt: skip
@@ -54,7 +57,7 @@ def test_nothing_known_gives_null_intervals_too() -> None:
     record = evaluation_record(
         attribute_metrics(labels, chance),
         attribute_intervals(labels, chance, rounds=5),
-        dataset="celeba", split="test", model="m",
+        task="attributes", dataset="celeba", split="test", model="m",
     )  # fmt: skip
     assert set(record["metrics"].values()) == {None}
     assert set(record["intervals"].values()) == {None}
@@ -66,8 +69,10 @@ def test_report_says_over_how_many_attributes_and_how_intervals_were_made(
     persons = np.arange(60) // 2
     metrics = attribute_metrics(*answers)
     intervals = attribute_intervals(*answers, persons=persons, rounds=20)
-    record = evaluation_record(metrics, intervals, dataset="celeba", split="val", model="m")
-    report = report_record(record, metrics, intervals, history=[{"epoch": 1}], command="again")
+    record = evaluation_record(
+        metrics, intervals, task="attributes", dataset="celeba", split="val", model="m"
+    )
+    report = report_record(record, metrics, intervals, Origin("again", {}, [{"epoch": 1}]))
     assert report["counted"]["balanced_accuracy"] == 39
     assert report["bootstrap"] == {"unit": "person", "rounds": 20}
     assert report["baselines"]["balanced_accuracy"] == 0.5

@@ -7,7 +7,7 @@ import json
 import numpy as np
 
 from facekit.evaluation.measures import class_intervals, class_metrics
-from facekit.report.record import class_record, report_record_classes
+from facekit.report.record import Origin, evaluation_record, report_record
 
 LABELS = [0, 0, 1, 1]
 CHANCE = np.eye(3)[[0, 2, 1, 1]] * 0.94 + 0.02
@@ -19,7 +19,7 @@ def measured() -> tuple:
 
 
 def test_the_record_has_the_keys_in_order_and_is_strict_json() -> None:
-    record = class_record(*measured(), task="classes", dataset="d", split="test", model="m")
+    record = evaluation_record(*measured(), task="classes", dataset="d", split="test", model="m")
     assert list(record) == [
         "task", "dataset", "split", "n", "model", "metrics", "intervals", "per_class", "confusion",
     ]  # fmt: skip
@@ -31,18 +31,13 @@ def test_the_record_has_the_keys_in_order_and_is_strict_json() -> None:
 
 
 def test_the_report_holds_the_record_and_what_explains_it() -> None:
-    record = class_record(*measured(), task="classes", dataset="d", split="val", model="m")
-    report = report_record_classes(
+    record = evaluation_record(*measured(), task="classes", dataset="d", split="val", model="m")
+    report = report_record(
         record,
         *measured(),
-        name="run",
-        rung="frozen",
-        parameters=100,
-        trainable=10,
-        macs=1000,
-        seconds=1.5,
-        history=[{"epoch": 1, "loss": float("nan")}],
-        command="facekit transfer folder",
+        Origin("facekit transfer folder", {}, [{"epoch": 1, "loss": float("nan")}]),
+        run={"kind": "transfer", "name": "run", "rung": "frozen"},
+        costs={"parameters": 100, "trainable": 10, "seconds": 1.5, "latency_ms": None},
     )
     assert record.items() <= report.items()
     assert report["labels"] == ["a", "b", "c"]

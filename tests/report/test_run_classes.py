@@ -9,7 +9,8 @@ import numpy as np
 
 from facekit.evaluation.measures import answer_reliability, class_intervals, class_metrics
 from facekit.report.page import Thumbnail
-from facekit.report.run import ClassReport, class_page
+from facekit.report.record import Origin
+from facekit.report.run import RunReport, run_page
 
 NAMES = ("angry", "disgust", "fear", "happy_face")
 _VOID = {"meta", "img"}
@@ -47,7 +48,7 @@ def check(html: str) -> set[str]:
     return parser.seen
 
 
-def report(names: tuple[str, ...] = NAMES, **changes: object) -> ClassReport:
+def report(names: tuple[str, ...] = NAMES, **changes: object) -> RunReport:
     rng = np.random.default_rng(0)
     k = len(names)
     labels = rng.integers(0, k - 1, 40 * k)  # the last class has no image
@@ -62,21 +63,23 @@ def report(names: tuple[str, ...] = NAMES, **changes: object) -> ClassReport:
         ),
         "reliability": answer_reliability(labels, chance),
     }
-    return ClassReport(**{**given, **changes})  # type: ignore[arg-type]
+    return RunReport(**{**given, **changes})  # type: ignore[arg-type]
 
 
 def test_a_full_page_is_whole_and_loads_nothing() -> None:
-    html = class_page(
+    html = run_page(
         report(
             facts={"rung": "frozen", "parameters": "3,601,120"},
-            history=[
-                {"epoch": 1, "loss": 1.5, "val_loss": 1.6, "val_accuracy": 0.4, "seconds": 1},
-                {"epoch": 2, "loss": 1.1, "val_loss": 1.3, "val_accuracy": 0.5, "odd": 2.0},
-            ],
             mistakes=[Thumbnail(np.zeros((8, 8, 3), np.uint8), "fear", ("answered sad",))],
             recipe='name = "fer-frozen"',
-            provenance={"backbone sha256": "ab" * 32},
-            command="facekit evaluate fer --data DIR",
+            origin=Origin(
+                "facekit evaluate fer --data DIR",
+                {"backbone sha256": "ab" * 32},
+                [
+                    {"epoch": 1, "loss": 1.5, "val_loss": 1.6, "val_accuracy": 0.4, "seconds": 1},
+                    {"epoch": 2, "loss": 1.1, "val_loss": 1.3, "val_accuracy": 0.5, "odd": 2.0},
+                ],
+            ),
         )
     )
     check(html)
@@ -91,7 +94,7 @@ def test_a_full_page_is_whole_and_loads_nothing() -> None:
 
 
 def test_parts_that_are_empty_are_left_out() -> None:
-    html = class_page(report())
+    html = run_page(report())
     check(html)
     for title in ("The model", "Training", "Most confident", "Where this comes from", "Resolved"):
         assert f"<h2>{title}" not in html
@@ -99,7 +102,7 @@ def test_parts_that_are_empty_are_left_out() -> None:
 
 def test_headline_numbers_are_the_measured_ones() -> None:
     given = report()
-    html = class_page(given)
+    html = run_page(given)
     for name in ("accuracy", "macro_f1", "balanced_accuracy", "ece"):
         low, high = given.intervals.means[name]
         assert f"<strong>{100 * given.metrics.means[name]:.1f} %</strong>" in html
@@ -108,7 +111,7 @@ def test_headline_numbers_are_the_measured_ones() -> None:
 
 def test_classes_are_sorted_by_f1_and_one_without_images_comes_last() -> None:
     given = report()
-    html = class_page(given)
+    html = run_page(given)
     chart = html[html.index("<h2>Every class") : html.index("<h2>What is taken")]
     names = re.findall(r'class="name" text-anchor="end">([^<]+)<', chart)
     f1 = dict(zip(NAMES, given.metrics.each[2], strict=True))
@@ -119,7 +122,7 @@ def test_classes_are_sorted_by_f1_and_one_without_images_comes_last() -> None:
 
 def test_many_classes_and_names_from_outside_do_no_harm() -> None:
     names = tuple(f"<i>{i}</i>" for i in range(40))
-    html = class_page(report(names))
+    html = run_page(report(names))
     assert "i" not in check(html)
     assert "&lt;i&gt;3&lt;/i&gt;" in html
-    check(class_page(report(names[:20])))
+    check(run_page(report(names[:20])))

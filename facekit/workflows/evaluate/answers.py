@@ -1,4 +1,4 @@
-"""A bundle's answers over classes beside the labels, and what they are worth."""
+"""A bundle's answers beside the labels, and what they are worth."""
 
 from __future__ import annotations
 
@@ -12,9 +12,15 @@ from numpy.typing import NDArray
 from facekit.bundle.bundle import Bundle
 from facekit.datasets.table import Table
 from facekit.errors import BundleError, DataError
-from facekit.evaluation.measures import ClassIntervals, ClassMetrics, class_intervals, class_metrics
+from facekit.evaluation.measures import (
+    Intervals,
+    attribute_intervals,
+    attribute_metrics,
+    class_intervals,
+    class_metrics,
+)
 from facekit.labels import EMOTIONS, plain_class
-from facekit.report.record import class_record
+from facekit.report.record import Metrics, evaluation_record
 
 #: Heads whose labels exclude each other; their names are also the tasks.
 CLASS_HEADS: Final = ("emotions", "classes")
@@ -24,28 +30,37 @@ _BLOCK: Final = 1024
 
 
 @dataclass(frozen=True)
-class ClassAnswers:
+class Answers:
     """Labels beside a bundle's answers, row by row.
 
     Attributes:
-        names: The k classes that the model may answer.
-        labels: int64 array of shape (n,), positions in ``names``.
-        probabilities: float32 array of shape (n, k); rows sum to 1.
-        majority: The training data's commonest class, or None if unknown.
+        names: The k attributes, or classes, that the model answers.
+        labels: Of attributes int8 array of shape (n, k): 1, 0, -1 for unknown; of
+            classes int64 array of shape (n,), positions in ``names``.
+        probabilities: float32 array of shape (n, k) in [0, 1]; rows of classes sum to 1.
+        majority: The training data's commonest class, or answer of every attribute
+            (k,); None if unknown.
         groups: Array of shape (n,): which rows belong together, or None.
         unit: What one group is called.
+        thresholds: Of attributes: float array of shape (k,), or None for 0.5.
     """
 
     names: tuple[str, ...]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.integer[Any]]
     probabilities: NDArray[np.float32]
-    majority: int | None = None
+    majority: Any = None
     groups: NDArray[Any] | None = None
     unit: str = "person"
+    thresholds: NDArray[np.float32] | None = None
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether they are classes, of which each row has one."""
+        return self.labels.ndim == 1
 
 
 @dataclass(frozen=True)
-class MeasuredClasses:
+class Measured:
     """Answers turned into numbers.
 
     Attributes:
@@ -54,14 +69,48 @@ class MeasuredClasses:
         record: Both as ``facekit evaluate --json`` prints them.
     """
 
-    metrics: ClassMetrics
-    intervals: ClassIntervals
+    metrics: Metrics
+    intervals: Intervals
     record: dict[str, Any]
+
+
+def answer_attributes(
+    bundle: Bundle, crops: NDArray[np.uint8], places: NDArray[np.int64], table: Table
+) -> Answers:
+    """Read the attribute head for rows of a crop cache.
+
+    Args:
+        bundle: Must have a head ``attributes`` of the table's attributes.
+        crops: uint8 RGB array of shape (m, side, side, 3).
+        places: int array of shape (n,), the crops of the table's rows in order.
+        table: The n rows.
+
+    Returns:
+        Labels beside answers.
+
+    Raises:
+        BundleError: The bundle has no such head.
+    """
+    head = bundle.heads.get("attributes")
+    if head is None or head.labels != table.label_names:
+        raise BundleError(
+            f"{bundle.name} has no head for the {len(table.label_names)} attributes (its heads: "
+            f"{', '.join(bundle.heads) or 'none'}): name another --model"
+        )
+    known = bundle.manifest.heads["attributes"].metrics.get("train_majority")
+    return Answers(
+        head.labels,
+        np.asarray(table.labels, np.int8),
+        _scores(bundle, "attributes", crops, places),
+        None if known is None else np.asarray(known, np.int8),
+        table.person,
+        thresholds=head.thresholds,
+    )
 
 
 def answer_classes(
     bundle: Bundle, crops: NDArray[np.uint8], places: NDArray[np.int64], table: Table
-) -> ClassAnswers:
+) -> Answers:
     """Read the head that knows a table's classes, for rows of a crop cache.
 
     Classes are matched by name (emotions by their other usual names, too). Rows
@@ -86,16 +135,12 @@ def answer_classes(
     shown = np.asarray(table.labels[known], np.int64)
     name, place = _head(bundle, table.label_names, np.unique(shown).tolist())
     rows = places[known]
-    scores = [
-        bundle.scores(crops[rows[i : i + _BLOCK]], [name])[name]
-        for i in range(0, len(rows), _BLOCK)
-    ]
     names = bundle.heads[name].labels
     usual = bundle.manifest.heads[name].metrics.get("train_majority")
-    return ClassAnswers(
+    return Answers(
         names,
         place[shown],
-        np.concatenate(scores),
+        _scores(bundle, name, crops, rows),
         names.index(usual) if usual in names else None,
         None if table.person is None else table.person[known],
     )
@@ -132,8 +177,8 @@ def known_classes(bundle: Bundle, table: Table) -> Table:
 
 
 def grouped(
-    answers: ClassAnswers, groups: NDArray[np.int64], person: NDArray[np.str_] | None
-) -> ClassAnswers:
+    answers: Answers, groups: NDArray[np.int64], person: NDArray[np.str_] | None
+) -> Answers:
     """Say which answers tell no more than one: those of a person, or of one picture.
 
     Args:
@@ -149,29 +194,45 @@ def grouped(
     return replace(answers, groups=groups if several else None, unit=unit)
 
 
-def measure_classes(
-    answers: ClassAnswers, *, dataset: str, split: str, model: str, rounds: int = ROUNDS
-) -> MeasuredClasses:
+def measure(
+    answers: Answers, *, dataset: str, split: str, model: str, rounds: int = ROUNDS
+) -> Measured:
     """Metrics and intervals of answers.
 
     Args:
-        answers: From ``answer_classes``, or made by a training.
+        answers: Read from a bundle, or made by a training.
         dataset: Name of the data.
         split: Partition measured.
         model: Name of the bundle.
         rounds: Bootstrap rounds; groups are resampled whole where they are known.
 
     Returns:
-        The numbers and their record; its task is ``emotions`` for the seven.
+        The numbers and their record; its task is ``attributes``, ``emotions`` for the
+        seven, or ``classes``.
     """
-    given = (answers.labels, answers.probabilities, answers.majority)
-    metrics = class_metrics(*given, names=answers.names)
-    intervals = class_intervals(
-        *given, names=answers.names, groups=answers.groups, unit=answers.unit, rounds=rounds
+    given = answers.labels, answers.probabilities
+    names, groups = answers.names, answers.groups
+    if answers.exclusive:
+        task = CLASS_HEADS[0] if names == EMOTIONS else CLASS_HEADS[1]
+        metrics: Metrics = class_metrics(*given, answers.majority, names=names)
+        intervals = class_intervals(
+            *given, answers.majority, names=names, groups=groups, unit=answers.unit, rounds=rounds
+        )
+    else:
+        task, cut = "attributes", (answers.thresholds, answers.majority)
+        metrics = attribute_metrics(*given, *cut, names=names)
+        intervals = attribute_intervals(*given, *cut, names=names, persons=groups, rounds=rounds)
+    record = evaluation_record(
+        metrics, intervals, task=task, dataset=dataset, split=split, model=model
     )
-    task = CLASS_HEADS[0] if answers.names == EMOTIONS else CLASS_HEADS[1]
-    record = class_record(metrics, intervals, task=task, dataset=dataset, split=split, model=model)
-    return MeasuredClasses(metrics, intervals, record)
+    return Measured(metrics, intervals, record)
+
+
+def _scores(
+    bundle: Bundle, head: str, crops: NDArray[np.uint8], rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    blocks = (rows[i : i + _BLOCK] for i in range(0, len(rows), _BLOCK))
+    return np.concatenate([bundle.scores(crops[block], [head])[head] for block in blocks])
 
 
 def _head(

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal, overload
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.load import DEFAULT, list_bundles, load_bundle
 from facekit.datasets.sources import open_classes
 from facekit.datasets.splits import draw_even, joined_groups
 from facekit.datasets.table import Table
-from facekit.errors import BundleError, DataError, UsageError
-from facekit.evaluation.measures import (
-    AttributeIntervals,
-    AttributeMetrics,
-    ClassEvaluation,
-    Evaluation,
-    attribute_intervals,
-    attribute_metrics,
-)
-from facekit.labels import ATTRIBUTES
+from facekit.errors import DataError, UsageError
+from facekit.evaluation.measures import Evaluation
 from facekit.recipe.load import nearest
-from facekit.report.record import evaluation_record
 from facekit.workflows.copies import copy_groups
 from facekit.workflows.evaluate.answers import (
     CLASS_HEADS,
+    answer_attributes,
     answer_classes,
     grouped,
     known_classes,
-    measure_classes,
+    measure,
 )
 from facekit.workflows.sources import (
+    Source,
     crop_source,
     listed_attributes,
     listed_ids,
@@ -87,7 +79,7 @@ def evaluate_classes(
         cache_root: Folder for crops; None for the one in the user's home.
 
     Returns:
-        See ``report.class_record.class_record``.
+        See ``report.record.evaluation_record``.
 
     Raises:
         FacekitError: The data or the bundle cannot be used.
@@ -105,27 +97,74 @@ def evaluate_classes(
         splits=None if everything else (split,),
     )
     gone = frozenset[str]() if exclude is None else listed_ids(table, exclude)
-    table = _only(table, split)
+    source = crop_classes(
+        bundle,
+        dataset,
+        _only(table, split),
+        excluded=gone,
+        allow_missing=allow_missing,
+        cache_root=cache_root,
+    )
+    return measure_classes(bundle, dataset, source, split=split, sample=sample)
+
+
+def crop_classes(
+    bundle: Bundle,
+    dataset: str,
+    table: Table,
+    *,
+    excluded: frozenset[str] = frozenset(),
+    allow_missing: bool = False,
+    cache_root: Path | None = None,
+) -> Source:
+    """Crop pictures for a bundle; standard error says how many are left out.
+
+    Args:
+        bundle: Whose frame and classes count.
+        dataset: Name of the source.
+        table: Rows of one partition.
+        excluded: Ids to leave out.
+        allow_missing: As for ``evaluate_classes``, like the next.
+        cache_root: Folder for crops.
+
+    Returns:
+        Rows that can be measured; labels that the bundle does not know are -1.
+    """
     opened = crop_source(
         table,
         bundle.frame,
         allow_missing=allow_missing or dataset == "folder",
-        excluded=gone,
+        excluded=excluded,
         cache_root=cache_root,
         bundle=bundle,
     )
-    left = without(opened, gone)
+    left = without(opened, excluded)
     left = replace(left, table=known_classes(bundle, left.table))
     unlabelled = int((left.table.labels < 0).sum())
     tell_left_out(dataset, len(opened.table), len(opened.table) - len(left.table), unlabelled)
+    return left
+
+
+def measure_classes(
+    bundle: Bundle, dataset: str, source: Source, *, split: str = "test", sample: int = 0
+) -> dict[str, Any]:
+    """The record of a bundle's classes on pictures from ``crop_classes``.
+
+    Args:
+        bundle: Written or not.
+        dataset: Name of the source.
+        source: Its pictures.
+        split: Name of the partition.
+        sample: So many of them, even over classes and people; 0 takes all.
+    """
     if sample:
-        drawn = draw_even(left.table, sample)
-        left = replace(left, table=left.table.select(drawn), rows=left.rows[drawn])
-    known = left.table.labels >= 0
-    groups = joined_groups(left.table, copy_groups(left))
-    answers = answer_classes(bundle, left.cache.crops, left.rows, left.table)
-    answers = grouped(answers, groups[known], left.table.person)
-    return measure_classes(answers, dataset=dataset, split=split, model=bundle.name).record
+        drawn = draw_even(source.table, sample)
+        source = replace(source, table=source.table.select(drawn), rows=source.rows[drawn])
+    known = source.table.labels >= 0
+    groups = joined_groups(source.table, copy_groups(source))
+    answers = answer_classes(bundle, source.cache.crops, source.rows, source.table)
+    answers = grouped(answers, groups[known], source.table.person)
+    return measure(answers, dataset=dataset, split=split, model=bundle.name).record
 
 
 def _only(table: Table, split: str) -> Table:
@@ -148,71 +187,6 @@ def _default() -> str:
     return next((name for name in _DEFAULTS if CLASS_HEADS[0] in heads.get(name, {})), DEFAULT)
 
 
-# Evaluate a bundle on one partition: CelebA here, classes in ``evaluate_classes``.
-
-#: Rounds of the bootstrap behind every interval.
-ROUNDS = 1000
-
-
-@dataclass(frozen=True)
-class AttributeAnswers:
-    """Labels beside a bundle's answers, row by row.
-
-    Attributes:
-        labels: int8 array of shape (n, 40): 1, 0, -1 for unknown.
-        probabilities: float array of shape (n, 40) in [0, 1].
-        thresholds: float array of shape (40,).
-        majority: The training data's majority, int8 (40,), or None if unknown.
-        persons: str array of shape (n,), or None.
-    """
-
-    labels: NDArray[np.int8]
-    probabilities: NDArray[np.float32]
-    thresholds: NDArray[np.float32]
-    majority: NDArray[np.int8] | None
-    persons: NDArray[np.str_] | None
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Answers turned into numbers.
-
-    Attributes:
-        metrics: Every measure of every attribute.
-        intervals: Their 95 % intervals.
-        record: Both as ``facekit evaluate --json`` prints them.
-    """
-
-    metrics: AttributeMetrics
-    intervals: AttributeIntervals
-    record: dict[str, Any]
-
-
-@overload
-def evaluate(
-    dataset: Literal["celeba"] = ...,
-    data: Path | str | None = ...,
-    *,
-    split: str = ...,
-    source: str = ...,
-    model: str | Path | None = ...,
-    allow_missing: bool = ...,
-    exclude: Path | str | None = ...,
-) -> Evaluation: ...
-@overload
-def evaluate(
-    dataset: Literal["fer", "ckplus", "folder", "tfrecord"],
-    data: Path | str,
-    *,
-    split: str = ...,
-    model: str | Path | None = ...,
-    allow_missing: bool = ...,
-    labels: str = ...,
-    exclude: Path | str | None = ...,
-    people: Path | str | None = ...,
-    aligned: str | None = ...,
-    sample: int = ...,
-) -> ClassEvaluation: ...
 def evaluate(
     dataset: str = "celeba",
     data: Path | str | None = None,
@@ -226,7 +200,7 @@ def evaluate(
     people: Path | str | None = None,
     aligned: str | None = None,
     sample: int = 0,
-) -> Evaluation | ClassEvaluation:
+) -> Evaluation:
     """Evaluate a bundle; the same as ``facekit evaluate DATASET``.
 
     Args:
@@ -259,13 +233,29 @@ def evaluate(
         if given not in known:
             raise UsageError(f"{what} {given!r} is not known{nearest(given, known)}")
     folder, listed, told = (None if p is None else Path(p) for p in (data, exclude, people))
-    shared: dict[str, Any] = {"split": split, "model": model, "allow_missing": allow_missing}
-    shared["exclude"] = listed
     if dataset == "celeba":
-        return Evaluation(**evaluate_celeba(folder, source=source, **shared))
-    more: dict[str, Any] = {"labels": labels, "people": told, "aligned": aligned}
-    more["sample"] = sample
-    return ClassEvaluation(**evaluate_classes(dataset, folder, **shared, **more))
+        record = evaluate_celeba(
+            folder,
+            split=split,
+            model=model,
+            allow_missing=allow_missing,
+            exclude=listed,
+            source=source,
+        )
+    else:
+        record = evaluate_classes(
+            dataset,
+            folder,
+            split=split,
+            model=model,
+            labels=labels,
+            exclude=listed,
+            people=told,
+            aligned=aligned,
+            sample=sample,
+            allow_missing=allow_missing,
+        )
+    return Evaluation(**record)
 
 
 def evaluate_celeba(
@@ -303,64 +293,5 @@ def evaluate_celeba(
     )
     left = without(opened, gone)
     tell_left_out("celeba", len(opened.table), len(opened.table) - len(left.table))
-    answers = answer(bundle, left.cache.crops, left.places(split), left.table)
+    answers = answer_attributes(bundle, left.cache.crops, left.places(split), left.table)
     return measure(answers, dataset="celeba", split=split, model=bundle.name).record
-
-
-def answer(
-    bundle: Bundle, crops: NDArray[np.uint8], places: NDArray[np.int64], table: Any
-) -> AttributeAnswers:
-    """Read the attribute head for rows of a crop cache.
-
-    Args:
-        bundle: Must have a head ``attributes``.
-        crops: uint8 RGB array of shape (m, side, side, 3).
-        places: int array of shape (n,), the crops of the table's rows in order.
-        table: The n rows.
-
-    Returns:
-        Labels beside answers.
-
-    Raises:
-        BundleError: The bundle has no such head.
-    """
-    head = bundle.heads.get("attributes")
-    if head is None or head.labels != ATTRIBUTES:
-        raise BundleError(
-            f"{bundle.name} has no head for the 40 attributes (its heads: "
-            f"{', '.join(bundle.heads) or 'none'}): name another --model"
-        )
-    scores = [
-        bundle.scores(crops[places[i : i + 1024]], ["attributes"])["attributes"]
-        for i in range(0, len(places), 1024)
-    ]
-    known = bundle.manifest.heads["attributes"].metrics.get("train_majority")
-    return AttributeAnswers(
-        np.asarray(table.labels, np.int8),
-        np.concatenate(scores),
-        np.full(len(ATTRIBUTES), 0.5, np.float32) if head.thresholds is None else head.thresholds,
-        None if known is None else np.asarray(known, np.int8),
-        table.person,
-    )
-
-
-def measure(
-    answers: AttributeAnswers, *, dataset: str, split: str, model: str, rounds: int = ROUNDS
-) -> Measured:
-    """Metrics and intervals of answers.
-
-    Args:
-        answers: From ``answer``.
-        dataset: Name of the data.
-        split: Partition measured.
-        model: Name of the bundle.
-        rounds: Bootstrap rounds; people are resampled whole where they are known.
-
-    Returns:
-        The numbers and their record.
-    """
-    given = (answers.labels, answers.probabilities, answers.thresholds, answers.majority)
-    metrics = attribute_metrics(*given)
-    intervals = attribute_intervals(*given, persons=answers.persons, rounds=rounds)
-    record = evaluation_record(metrics, intervals, dataset=dataset, split=split, model=model)
-    return Measured(metrics, intervals, record)

@@ -19,8 +19,7 @@ from facekit.evaluation.calibration import calibrate, fit_platt
 from facekit.heads.head import read_parts
 from facekit.heads.kinds import LinearHead
 from facekit.heads.logistic import fit_logistic, standardise
-from facekit.labels import ATTRIBUTES
-from facekit.workflows.evaluate.run import AttributeAnswers
+from facekit.workflows.evaluate.answers import Answers
 from facekit.workflows.sources import Source
 
 #: Parts that the head reads, where the backbone has them.
@@ -32,7 +31,7 @@ _L2: Final = 500.0
 Floats = NDArray[np.float32]
 
 
-def fit_attributes(bundle: Bundle, source: Source) -> tuple[LinearHead, AttributeAnswers, bool]:
+def fit_attributes(bundle: Bundle, source: Source) -> tuple[LinearHead, Answers, bool]:
     """Fit on the training images, calibrate on the validation images.
 
     Each half of the validation people is answered with the calibration of the
@@ -66,8 +65,7 @@ def fit_attributes(bundle: Bundle, source: Source) -> tuple[LinearHead, Attribut
         probabilities[mine] = calibrate(logits[mine], fitted)
     head = replace(plain, calibration=fit_platt(labels, logits).astype(np.float32))
     known = np.asarray(majority(source), np.int8)
-    even = np.full(len(ATTRIBUTES), 0.5, np.float32)
-    return head, AttributeAnswers(labels, probabilities, even, known, persons), mirror
+    return head, Answers(plain.labels, labels, probabilities, known, persons), mirror
 
 
 def _fit(bundle: Bundle, source: Source) -> LinearHead:
@@ -85,7 +83,12 @@ def _fit(bundle: Bundle, source: Source) -> LinearHead:
     x /= scale
     weight, bias = fit_logistic(x, np.concatenate([labels, labels]), l2=_L2)
     return LinearHead(
-        parts=parts, labels=ATTRIBUTES, weight=weight, bias=bias, mean=mean, scale=scale
+        parts=parts,
+        labels=source.table.label_names,
+        weight=weight,
+        bias=bias,
+        mean=mean,
+        scale=scale,
     )
 
 
@@ -111,7 +114,7 @@ def majority(source: Source) -> list[int]:
         source: Table of the training images.
 
     Returns:
-        40 numbers, 1 or 0.
+        One number an attribute, 1 or 0.
     """
     labels = source.table.labels[source.table.split == "train"]
     return [int((column == 1).sum() * 2 > (column >= 0).sum()) for column in labels.T]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +11,7 @@ import numpy as np
 from facekit.backbones.catalog import config_of
 from facekit.backbones.weights import licences_of, name_weights
 from facekit.bundle.bundle import Bundle
-from facekit.bundle.write import BundleContents, write_bundle
+from facekit.bundle.write import BundleContents, draft_bundle, write_bundle
 from facekit.evaluation.calibration import reliability
 from facekit.evaluation.mistakes import most_confident_mistakes
 from facekit.heads.kinds import LinearHead
@@ -21,9 +20,9 @@ from facekit.recipe.load import to_toml
 from facekit.recipe.schema import PretrainRecipe
 from facekit.report.card import measurements, model_card, write_card
 from facekit.report.page import Thumbnail, write_page
-from facekit.report.record import read_history, report_record, strict, write_json
-from facekit.report.run import AttributeReport, attribute_page
-from facekit.workflows.evaluate.run import AttributeAnswers, Measured, measure
+from facekit.report.record import Origin, read_history, report_record, strict, write_json
+from facekit.report.run import RunReport, run_page
+from facekit.workflows.evaluate.answers import Answers, Measured, measure
 from facekit.workflows.pretrain.attributes import fit_attributes, majority
 from facekit.workflows.pretrain.strangers import ship_strangers
 from facekit.workflows.run_folder import command_line
@@ -84,9 +83,9 @@ def package(
     from facekit.training.keras import count_macs
 
     backbone = trained.backbone
-    head = _plain_head(trained.trainer)
-    draft = _contents(recipe, backbone, to_onnx(backbone), head, count_macs(backbone))
-    trial = write_bundle(run / "trial", draft)  # uncalibrated: only a finished one is "bundle"
+    plain = _plain_head(trained.trainer)
+    draft = _contents(recipe, backbone, to_onnx(backbone), plain, count_macs(backbone))
+    trial = draft_bundle(draft)
     head, answers, mirror = fit_attributes(trial, source)
     heads = {"attributes": head}
     notes: dict[str, Any] = {
@@ -113,9 +112,9 @@ def package(
         training=training,
         data_licences={**_licences(training), **licences_of(recipe.backbone)},
     )
-    card = card_of(write_bundle(run / "trial", final), measured)
-    bundle = ship_strangers(write_bundle(run / "bundle", replace(final, card=card)), source)
-    shutil.rmtree(run / "trial")
+    finished = draft_bundle(final, backbone=trial.backbone)
+    card, strangers = card_of(finished, measured), ship_strangers(finished, source)
+    bundle = write_bundle(run / "bundle", replace(final, card=card, files=strangers))
     write_card(run / "card.md", card)
     write_report(run, recipe, bundle, answers, measured, source)
     return bundle.folder, metrics
@@ -209,9 +208,6 @@ def _licences(training: dict[str, Any]) -> dict[str, str]:
     return {name: note for key in used for name, note in _LICENCES.get(key, {}).items()}
 
 
-# Report page and card of a finished pretraining run.
-
-
 def card_of(bundle: Bundle, measured: Measured) -> str:
     """The model card of a freshly trained bundle.
 
@@ -231,7 +227,7 @@ def write_report(
     run: Path,
     recipe: PretrainRecipe,
     bundle: Bundle,
-    answers: AttributeAnswers,
+    answers: Answers,
     measured: Measured,
     source: Source,
 ) -> None:
@@ -245,31 +241,26 @@ def write_report(
         measured: The same, as numbers.
         source: Crops and table.
     """
-    training = bundle.manifest.training
-    history = read_history(run / "metrics.jsonl")
-    shared: dict[str, Any] = {
-        "history": history,
-        "provenance": _page_provenance(bundle),
-        "command": training["command"],
-    }
+    command = str(bundle.manifest.training["command"])
+    origin = Origin(command, _page_provenance(bundle), read_history(run / "metrics.jsonl"))
     metrics, intervals = measured.metrics, measured.intervals
-    write_json(run / "report.json", report_record(measured.record, metrics, intervals, **shared))
-    report = AttributeReport(
+    write_json(run / "report.json", report_record(measured.record, metrics, intervals, origin))
+    report = RunReport(
         title=recipe.name,
-        subtitle=f"40 attributes on {metrics.n:,} validation images of {source.table.name}, "
-        "each half of the people calibrated on the other",
+        subtitle=f"{len(answers.names)} attributes on {metrics.n:,} validation images of "
+        f"{source.table.name}, each half of the people calibrated on the other",
         metrics=metrics,
         intervals=intervals,
         reliability=reliability(answers.labels, answers.probabilities),
         baseline=metrics.baselines["mean_accuracy"],
         mistakes=_mistakes(answers, source),
         recipe=to_toml(recipe),
-        **shared,
+        origin=origin,
     )
-    write_page(run / "report.html", attribute_page(report))
+    write_page(run / "report.html", run_page(report))
 
 
-def _mistakes(answers: AttributeAnswers, source: Source) -> list[Thumbnail]:
+def _mistakes(answers: Answers, source: Source) -> list[Thumbnail]:
     places = source.places("val")
     out = []
     for wrong in most_confident_mistakes(answers.labels, answers.probabilities):
@@ -278,7 +269,7 @@ def _mistakes(answers: AttributeAnswers, source: Source) -> list[Thumbnail]:
         out.append(
             Thumbnail(
                 np.array(source.cache.crops[places[wrong.row]]),
-                ATTRIBUTES[wrong.column].replace("_", " "),
+                answers.names[wrong.column].replace("_", " "),
                 (f"answered {claim}, {100 * said:.0f} % sure", f"label: {label}"),
             )
         )

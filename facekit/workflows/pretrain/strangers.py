@@ -67,26 +67,26 @@ def make_strangers(
         return _embed(bundle, part, source, source.rows[places], calibration, tick)
 
 
-def ship_strangers(bundle: Bundle, source: Source, *, seed: int = 0) -> Bundle:
-    """Give a new bundle strangers from the crops it was trained and validated on.
+def ship_strangers(bundle: Bundle, source: Source, *, seed: int = 0) -> dict[str, bytes]:
+    """Strangers out of the crops that a bundle was trained and validated on.
 
     Args:
-        bundle: Just written.
+        bundle: Not yet written.
         source: Training and validation images.
         seed: Of every draw.
 
     Returns:
-        The bundle, read back; as it was where nobody says who is who. Strangers are
-        of the part ``pooled`` where there is no identity part.
+        The file that goes with the bundle, by name; nothing where nobody says who is
+        who. Strangers are of the part ``pooled`` where there is no identity part.
     """
     person = source.table.person
     if person is None or len(set(person.tolist())) < 2:
-        return bundle
+        return {}
     part = IDENTITY if IDENTITY in bundle.parts else _OTHERWISE
     rows, calibration = draw_people(person, source.table.split, PEOPLE, seed)
     with progress_bar("strangers", 2 * len(rows)) as tick:
         strangers = _embed(bundle, part, source, source.rows[rows], calibration, tick)
-    return add_strangers(bundle.folder, strangers)
+    return {strangers_file(part): render_strangers(strangers)}
 
 
 def draw_people(

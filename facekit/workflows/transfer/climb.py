@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from facekit.recipe.transfer import Rung, TransferRecipe
 from facekit.report.record import write_json
 from facekit.system.files import write_atomically
 from facekit.workflows.transfer.results import PREDICTION_COLUMNS, TransferResult
+from facekit.workflows.transfer.rung import train_rung
 
 if TYPE_CHECKING:
     from facekit.workflows.transfer.data import Sources
@@ -32,14 +33,11 @@ _OWN: Final = ("rung", "name")
 #: What is copied up from the rung that is kept.
 _RESULTS: Final = ("bundle", "card.md", "predictions.csv", "report.json", "report.html")
 
-Learn = Callable[..., "TransferResult"]
-
 
 def climb(
     run: Path,
     recipe: TransferRecipe,
     source: Sources,
-    learn: Learn,
     *,
     overrides: Sequence[str] = (),
     resume: bool = False,
@@ -55,7 +53,6 @@ def climb(
         recipe: Its rung is ``auto``. The higher rungs take its data, model and seed,
             and the training of ``fer-last-stage`` and ``fer-full``.
         source: Where the images are.
-        learn: ``transfer.learn``.
         overrides: ``key=value`` texts that change single keys on every rung.
         resume: Go on: rungs that are finished are not trained again.
 
@@ -75,7 +72,7 @@ def climb(
             result = _finished(folder, rung)
             if result is None:
                 begun = resume and (folder / "checkpoint.npz").exists()
-                result = learn(folder, tried, source, resume=begun, climbs=True)
+                result = train_rung(folder, tried, source, resume=begun, climbs=True)
             steps.append({"rung": rung, "metrics": result.metrics})
             if kept is not None:
                 steps[-1] |= _gain(folder, run / kept.rung)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from facekit.bundle.bundle import POINTS, Bundle
 from facekit.bundle.load import named_bundle
-from facekit.bundle.write import BundleContents, write_bundle
+from facekit.bundle.write import BundleContents, draft_bundle, write_bundle
 from facekit.evaluation.measures import answer_reliability
 from facekit.evaluation.mistakes import most_confident_wrong_classes
 from facekit.heads.head import Head, activate
@@ -25,16 +25,16 @@ from facekit.recipe.load import to_toml
 from facekit.recipe.transfer import TransferRecipe
 from facekit.report.card import measurements, model_card, write_card
 from facekit.report.page import Thumbnail, write_page
-from facekit.report.record import read_history, report_record_classes, strict, write_json
-from facekit.report.run import ClassReport, class_page
+from facekit.report.record import Origin, read_history, report_record, strict, write_json
+from facekit.report.run import RunReport, run_page
 from facekit.system.files import write_atomically
 from facekit.workflows.evaluate.answers import (
     CLASS_HEADS,
-    ClassAnswers,
-    MeasuredClasses,
+    Answers,
+    Measured,
     answer_classes,
     grouped,
-    measure_classes,
+    measure,
 )
 from facekit.workflows.run_folder import command_line
 from facekit.workflows.transfer.data import ClassData
@@ -51,49 +51,97 @@ _LICENCES: Final = {
 }
 
 
+@dataclass(frozen=True)
+class Results:
+    """What was learned, measured, before anything is written.
+
+    Attributes:
+        contents: Of the bundle, card and all.
+        draft: The bundle in memory.
+        answers: What was measured: ``test`` where there is one, else validation
+            (``val``), else every training row by a head that has not seen its group
+            (``cv``).
+        measured: The same, as numbers.
+        rows: int array of shape (n,): the crops of the answers.
+        held: Answers on validation, or by cross-validation, and their crops.
+        metrics: Measures by split.
+    """
+
+    contents: BundleContents
+    draft: Bundle
+    answers: Answers
+    measured: Measured
+    rows: NDArray[np.int64]
+    held: tuple[Answers, NDArray[np.int64]]
+    metrics: dict[str, Any]
+
+
+def measure_results(recipe: TransferRecipe, learned: Learned, data: ClassData) -> Results:
+    """Measure what a rung hands over.
+
+    Args:
+        recipe: The resolved recipe.
+        learned: Backbone and head.
+        data: The classes.
+
+    Returns:
+        The numbers, and the bundle as it will be.
+    """
+    split = "val" if len(data.val) else "cv"
+    name = CLASS_HEADS[0] if data.names == EMOTIONS else CLASS_HEADS[1]
+    contents = _contents(recipe, learned, data, name, split)
+    backbone = learned.bundle.backbone
+    below = learned.bundle if contents.base else None
+    draft = draft_bundle(contents, backbone=backbone, below=below)
+    dataset = data.source.table.name
+    rows = data.val if len(data.val) else data.train
+    answers = _answers(draft, learned, data, split, rows)
+    held = answers, rows
+    measured = measure(answers, dataset=dataset, split=split, model=recipe.name)
+    metrics = _named(split, measured.record)
+    if len(data.test):
+        split, rows = "test", data.test
+        answers = _answers(draft, learned, data, split, rows)
+        measured = measure(answers, dataset=dataset, split=split, model=recipe.name)
+        metrics = _named(split, measured.record) | metrics
+    metrics = strict(metrics)
+    contents = replace(contents, metrics=metrics)
+    draft = draft_bundle(contents, backbone=backbone, below=below)
+    table = measurements(measured.record, measured.metrics.baselines, _printed_by(recipe, split))
+    card = model_card(draft.manifest.model_dump(mode="json"), table)
+    return Results(replace(contents, card=card), draft, answers, measured, rows, held, metrics)
+
+
 def write_results(
-    run: Path, recipe: TransferRecipe, learned: Learned, data: ClassData
-) -> tuple[Path, dict[str, Any]]:
+    run: Path,
+    recipe: TransferRecipe,
+    learned: Learned,
+    data: ClassData,
+    results: Results,
+    elsewhere: Mapping[str, Any] | None = None,
+) -> Path:
     """Write ``bundle/``, ``card.md``, ``predictions.csv``, ``report.html``, ``report.json``.
 
-    Measured is ``test`` where there is one, else validation (``val``), else every
-    training row by a head that has not seen its group (``cv``). The last two are in
-    ``validation.csv`` in any case. ``report.json`` comes last: with it the run is
-    finished.
+    Answers on validation are in ``validation.csv`` in any case. ``report.json`` comes
+    last: with it the run is finished.
 
     Args:
         run: Run folder; faces shown stay in it.
         recipe: The resolved recipe.
         learned: What the rung hands over.
         data: The classes.
+        results: The same, measured.
+        elsewhere: Records of the result on other data, for ``report.json``.
 
     Returns:
-        The bundle's folder and the measures.
+        The bundle's folder.
     """
-    split = "val" if len(data.val) else "cv"
-    name = CLASS_HEADS[0] if data.names == EMOTIONS else CLASS_HEADS[1]
-    contents = _contents(recipe, learned, data, name, split)
-    bundle = write_bundle(run / "bundle", contents)
-    rows = data.val if len(data.val) else data.train
-    answers = _answers(bundle, learned, data, split, rows)
-    _write_predictions(run / "validation.csv", answers, data, rows)
-    told = data.source.table.name, recipe.name
-    measured = measure_classes(answers, dataset=told[0], split=split, model=told[1])
-    metrics = _named(split, measured.record)
-    if len(data.test):
-        split, rows = "test", data.test
-        answers = _answers(bundle, learned, data, split, rows)
-        measured = measure_classes(answers, dataset=told[0], split=split, model=told[1])
-        metrics = _named(split, measured.record) | metrics
-    contents = replace(contents, metrics=strict(metrics))
-    draft = write_bundle(run / "bundle", contents).manifest.model_dump(mode="json")
-    baselines = measured.metrics.baselines
-    card = model_card(draft, measurements(measured.record, baselines, _printed_by(recipe, split)))
-    bundle = write_bundle(run / "bundle", replace(contents, card=card))
-    write_card(run / "card.md", card)
-    _write_predictions(run / "predictions.csv", answers, data, rows)
-    write_report(run, recipe, learned, bundle, answers, measured, data, rows)
-    return bundle.folder, strict(metrics)
+    _write_predictions(run / "validation.csv", *results.held, data)
+    bundle = write_bundle(run / "bundle", results.contents)
+    write_card(run / "card.md", results.contents.card)
+    _write_predictions(run / "predictions.csv", results.answers, results.rows, data)
+    write_report(run, recipe, learned, bundle, data, results, elsewhere or {})
+    return bundle.folder
 
 
 def _named(split: str, record: dict[str, Any]) -> dict[str, Any]:
@@ -155,14 +203,14 @@ def _findable(learned: Learned) -> str:
 
 def _answers(
     bundle: Bundle, learned: Learned, data: ClassData, split: str, rows: NDArray[np.int64]
-) -> ClassAnswers:
+) -> Answers:
     """Answers on rows; the backbone runs only where the rung has not kept them."""
     place = np.full(len(data.labels), -1, np.int64)
     place[data.source.rows] = np.arange(len(data.source.rows))
     if split in learned.logits:
         slope, offset = np.moveaxis(np.asarray(learned.head.calibration), 1, 0)
         chances = activate(learned.logits[split] * slope + offset, "softmax")
-        answers = ClassAnswers(data.names, data.labels[rows], chances, _usual(data))
+        answers = Answers(data.names, data.labels[rows], chances, _usual(data))
     else:
         table = data.source.table.select(place[rows])
         answers = answer_classes(bundle, data.crops, rows, table)
@@ -170,8 +218,9 @@ def _answers(
 
 
 def _write_predictions(
-    path: Path, answers: ClassAnswers, data: ClassData, rows: NDArray[np.int64]
+    path: Path, answers: Answers, rows: NDArray[np.int64], data: ClassData
 ) -> None:
+    """Probabilities with all digits that count: what is decided on them is decided exactly."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow((*PREDICTION_COLUMNS, *answers.names))
@@ -179,11 +228,9 @@ def _write_predictions(
     for one, label, group, chances in zip(*told, strict=True):
         said = answers.names[int(chances.argmax())]
         row = one, answers.names[label], said, group
-        writer.writerow((*row, *(f"{p:.4f}" for p in chances)))
+        writer.writerow((*row, *map(str, chances)))
     write_atomically(path, buffer.getvalue())
 
-
-# The report of a finished transfer: ``report.html`` and ``report.json``.
 
 #: Crops timed one by one for the latency.
 _TIMED: Final = 50
@@ -200,10 +247,9 @@ def write_report(
     recipe: TransferRecipe,
     learned: Learned,
     bundle: Bundle,
-    answers: ClassAnswers,
-    measured: MeasuredClasses,
     data: ClassData,
-    rows: NDArray[np.int64],
+    results: Results,
+    elsewhere: Mapping[str, Any],
 ) -> None:
     """Write the page, then the record.
 
@@ -212,26 +258,18 @@ def write_report(
         recipe: The resolved recipe.
         learned: What the rung handed over.
         bundle: The finished bundle.
-        answers: What was measured.
-        measured: The same, as numbers.
         data: The classes.
-        rows: int array of shape (n,): the crops of the answers.
+        results: What was measured.
+        elsewhere: Records on other data.
     """
-    manifest = bundle.manifest
-    parameters = manifest.backbone.parameters + learned.head.parameters
-    history = read_history(run / "metrics.jsonl")
-    provenance = {
-        "backbone sha256": manifest.backbone.sha256,
-        **{key: str(value) for key, value in provenance_of(recipe, data, learned).items()},
-    }
-    shared: dict[str, Any] = {
-        "history": history,
-        "provenance": provenance,
-        "command": command_line(),
-    }
-    latency = _latency(bundle, data.crops[rows[:_TIMED]], list(manifest.heads))
-    record = measured.record
-    report = ClassReport(
+    answers, measured, record = results.answers, results.measured, results.measured.record
+    backbone = bundle.manifest.backbone
+    parameters = backbone.parameters + learned.head.parameters
+    provenance = provenance_of(recipe, data, learned)
+    told = {"backbone sha256": backbone.sha256, **{k: str(v) for k, v in provenance.items()}}
+    origin = Origin(command_line(), told, read_history(run / "metrics.jsonl"))
+    latency = _latency(bundle, data.crops[results.rows[:_TIMED]], list(bundle.manifest.heads))
+    report = RunReport(
         title=recipe.name,
         subtitle=f"{len(data.names)} classes of {record['dataset']}, measured on "
         f"{record['n']:,} {_MEASURED[record['split']]}",
@@ -244,30 +282,30 @@ def write_report(
             "training": f"{learned.seconds:,.1f} seconds on {len(data.train):,} images",
             "one face": f"{latency:.1f} ms",
         },
-        mistakes=_mistakes(answers, data, rows),
+        mistakes=_mistakes(answers, data, results.rows),
         recipe=to_toml(recipe),
-        **shared,
+        origin=origin,
     )
-    write_page(run / "report.html", class_page(report))
-    write_json(
-        run / "report.json",
-        report_record_classes(
-            measured.record,
-            measured.metrics,
-            measured.intervals,
-            name=recipe.name,
-            rung=recipe.rung,
-            parameters=parameters,
-            trainable=learned.trainable,
-            macs=manifest.backbone.macs,
-            seconds=round(learned.seconds, 2),
-            latency_ms=latency,
-            **shared,
-        ),
+    write_page(run / "report.html", run_page(report))
+    costs = {
+        "parameters": parameters,
+        "trainable": learned.trainable,
+        "macs": backbone.macs,
+        "seconds": round(learned.seconds, 2),
+        "latency_ms": latency,
+    }
+    whole = report_record(
+        record,
+        measured.metrics,
+        measured.intervals,
+        origin,
+        run={"kind": "transfer", "name": recipe.name, "rung": recipe.rung},
+        costs=costs,
     )
+    write_json(run / "report.json", {**whole, **elsewhere})
 
 
-def _mistakes(answers: ClassAnswers, data: ClassData, rows: NDArray[np.int64]) -> list[Thumbnail]:
+def _mistakes(answers: Answers, data: ClassData, rows: NDArray[np.int64]) -> list[Thumbnail]:
     return [
         Thumbnail(
             np.array(data.crops[rows[wrong.row]]),
@@ -307,9 +345,6 @@ def provenance_of(recipe: TransferRecipe, data: ClassData, learned: Learned) -> 
         "python": platform.python_version(),
         "command": command_line(),
     }
-
-
-# What a rung of transfer hands over to be measured, and what a sitting leaves.
 
 
 @dataclass(frozen=True)

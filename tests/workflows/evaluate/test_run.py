@@ -18,7 +18,7 @@ from facekit.errors import BundleError, DataError, UsageError
 from facekit.heads.kinds import LinearHead
 from facekit.labels import EMOTIONS
 from facekit.workflows.evaluate import run as workflow
-from facekit.workflows.evaluate.answers import ClassAnswers, measure_classes
+from facekit.workflows.evaluate.answers import Answers, measure
 
 if TYPE_CHECKING:
     from facekit.bundle.write import BundleContents
@@ -225,11 +225,11 @@ def test_a_folder_is_needed(emotions: Path) -> None:
 
 def test_measured_answers_say_their_task() -> None:
     chance = np.eye(7, dtype=np.float32)[[0, 1, 1]]
-    answers = ClassAnswers(EMOTIONS, np.array([0, 1, 2]), chance, 3)
-    record = measure_classes(answers, dataset="d", split="val", model="m", rounds=20).record
+    answers = Answers(EMOTIONS, np.array([0, 1, 2]), chance, 3)
+    record = measure(answers, dataset="d", split="val", model="m", rounds=20).record
     assert record["task"] == "emotions" and record["metrics"]["majority_accuracy"] == 0
     other = replace(answers, names=tuple("abcdefg"), groups=np.array([0, 0, 1]))
-    measured = measure_classes(other, dataset="d", split="val", model="m", rounds=20)
+    measured = measure(other, dataset="d", split="val", model="m", rounds=20)
     assert measured.record["task"] == "classes" and measured.intervals.units == 2
 
 

@@ -17,7 +17,8 @@ from facekit.bundle.write import write_bundle
 from facekit.datasets.celeba import read_celeba
 from facekit.errors import BundleError, DataError, UsageError
 from facekit.labels import ATTRIBUTES
-from facekit.workflows.evaluate.run import AttributeAnswers, answer, evaluate_celeba, measure
+from facekit.workflows.evaluate.answers import Answers, answer_attributes, measure
+from facekit.workflows.evaluate.run import evaluate_celeba
 from facekit.workflows.sources import crop_source
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def test_mean_accuracy_is_the_share_of_right_answers(
 ) -> None:
     bundle = load_bundle(tiny_bundle)
     opened = crop_source(read_celeba(cartoon_celeba, splits=("train",)), bundle.frame)
-    answers = answer(bundle, opened.cache.crops, opened.places("train"), opened.table)
+    answers = answer_attributes(bundle, opened.cache.crops, opened.places("train"), opened.table)
     crops = np.asarray(opened.cache.crops)
     red, blue = crops[..., 0].mean((1, 2)), crops[..., 2].mean((1, 2))
     # The tiny bundle's first attribute is "redder than blue".
@@ -119,11 +120,10 @@ def test_intervals_count_people_where_they_are_known() -> None:
     people = rng.integers(0, 2, (12, 40)).astype(np.int8)
     labels = np.repeat(people, 10, axis=0)
     guess = np.repeat(rng.random((12, 40)).astype(np.float32), 10, axis=0)
-    even = np.full(40, 0.5, np.float32)
     persons = np.repeat(np.arange(12).astype(str), 10)
     widths = []
     for known in (persons, None):
-        answers = AttributeAnswers(labels, guess, even, None, known)
+        answers = Answers(ATTRIBUTES, labels, guess, None, known)
         measured = measure(answers, dataset="d", split="test", model="m", rounds=200)
         low, high = measured.record["intervals"]["mean_accuracy"]
         widths.append(high - low)

@@ -1,4 +1,4 @@
-"""``--rung auto`` with an invented ``learn``: which rung is kept, and what a resume repeats."""
+"""``--rung auto`` with invented rungs: which one is kept, and what a resume repeats."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from facekit.bundle.write import write_bundle
 from facekit.errors import DataError, InterruptedRunError, UsageError
 from facekit.recipe.load import load_recipe
 from facekit.recipe.transfer import TransferRecipe
+from facekit.workflows.transfer import climb as workflow
 from facekit.workflows.transfer.climb import climb
 from facekit.workflows.transfer.data import Sources
 from facekit.workflows.transfer.results import TransferResult
@@ -30,6 +31,10 @@ SOURCE = Sources(data="nowhere")
 
 def auto(*overrides: str) -> TransferRecipe:
     return load_recipe("folder-frozen", ["rung=auto", *overrides], TransferRecipe)
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, learn: Any) -> None:
+    monkeypatch.setattr(workflow, "train_rung", learn)
 
 
 class Learn:
@@ -79,11 +84,12 @@ def steps_of(run: Path) -> dict[str, Any]:
 
 
 def test_it_climbs_while_the_gain_is_more_than_its_interval(
-    tiny_contents: BundleContents, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tiny_contents: BundleContents, tmp_path: Path
 ) -> None:
     learn = Learn(tiny_contents, frozen=100, last=130, full=150)
+    stand_in(monkeypatch, learn)
     run = tmp_path / "run"
-    result = climb(run, auto(), SOURCE, learn)
+    result = climb(run, auto(), SOURCE)
     assert learn.calls == [("frozen", False), ("last", False), ("full", False)]
     assert (result.rung, result.run, result.bundle) == ("full", run, run / "bundle")
     assert result.metrics == {"val_accuracy": 0.75} and result.finished
@@ -102,10 +108,15 @@ def test_it_climbs_while_the_gain_is_more_than_its_interval(
 
 @pytest.mark.parametrize(("last", "gain"), [(102, 0.01), (101, 0.005), (100, 0), (60, -0.2)])
 def test_a_gain_that_may_be_chance_is_not_kept(
-    tiny_contents: BundleContents, tmp_path: Path, last: int, gain: float
+    monkeypatch: pytest.MonkeyPatch,
+    tiny_contents: BundleContents,
+    tmp_path: Path,
+    last: int,
+    gain: float,
 ) -> None:
     learn = Learn(tiny_contents, frozen=100, last=last, full=190)
-    result = climb(tmp_path, auto(), SOURCE, learn)
+    stand_in(monkeypatch, learn)
+    result = climb(tmp_path, auto(), SOURCE)
     assert result.rung == "frozen" and [rung for rung, _ in learn.calls] == ["frozen", "last"]
     told = steps_of(tmp_path)
     assert told["kept"] == "frozen" and "may be chance" in told["why"]
@@ -114,45 +125,50 @@ def test_a_gain_that_may_be_chance_is_not_kept(
 
 
 def test_a_gain_on_a_few_people_may_be_chance(
-    tiny_contents: BundleContents, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tiny_contents: BundleContents, tmp_path: Path
 ) -> None:
     """Ten images more are many, one person more is not."""
     for each, paid in ((1, True), (10, False)):
         learn = Learn(tiny_contents, frozen=100, last=110, full=110)
+        stand_in(monkeypatch, learn)
         learn.each = each
-        climb(tmp_path / str(each), auto(), SOURCE, learn)
+        climb(tmp_path / str(each), auto(), SOURCE)
         step = steps_of(tmp_path / str(each))["steps"][1]
         assert (step["gain"], step["paid"]) == (pytest.approx(0.05), paid)
 
 
 def test_a_stopped_climb_goes_on_where_it_was(
-    tiny_contents: BundleContents, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tiny_contents: BundleContents, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     learn = Learn(tiny_contents, frozen=100, last=150, full=150)
+    stand_in(monkeypatch, learn)
     learn.dies = "last"
     with pytest.raises(KeyboardInterrupt):
-        climb(run, auto("training.seed=7"), SOURCE, learn, overrides=["training.epochs=3"])
+        climb(run, auto("training.seed=7"), SOURCE, overrides=["training.epochs=3"])
     assert not (run / "bundle").exists()
     saved = load_recipe(run / "recipe.toml", (), TransferRecipe)
     assert saved == auto("training.seed=7")
 
     again = Learn(tiny_contents, frozen=100, last=150, full=150)
-    result = climb(run, saved, SOURCE, again, resume=True)
+    stand_in(monkeypatch, again)
+    result = climb(run, saved, SOURCE, resume=True)
     assert again.calls == [("last", True), ("full", False)]  # frozen is not repeated
     assert again.recipes["full"].training.epochs == 3  # as the first sitting was told
     assert result.rung == "last"
     third = Learn(tiny_contents, frozen=100, last=150, full=150)
-    assert climb(run, saved, SOURCE, third, resume=True).metrics == {"val_accuracy": 0.75}
+    stand_in(monkeypatch, third)
+    assert climb(run, saved, SOURCE, resume=True).metrics == {"val_accuracy": 0.75}
     assert third.calls == []
 
 
 def test_higher_rungs_take_data_and_seed_of_the_recipe_and_training_of_their_own(
-    tiny_contents: BundleContents, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tiny_contents: BundleContents, tmp_path: Path
 ) -> None:
     overrides = ["training.seed=7", "data.holdout=0.3", "optimizer.learning_rate=1e-3"]
     learn = Learn(tiny_contents, frozen=50, last=100, full=150)
-    climb(tmp_path, auto(*overrides), SOURCE, learn, overrides=["rung=auto", *overrides])
+    stand_in(monkeypatch, learn)
+    climb(tmp_path, auto(*overrides), SOURCE, overrides=["rung=auto", *overrides])
     usual = load_recipe("fer-full", (), TransferRecipe)
     full = learn.recipes["full"]
     assert full.augment == usual.augment and full.mix == usual.mix
@@ -165,25 +181,30 @@ def test_higher_rungs_take_data_and_seed_of_the_recipe_and_training_of_their_own
     assert learn.recipes["last"].name == "folder-frozen-last"
 
 
-def test_what_is_refused_at_once_leaves_nothing(tmp_path: Path) -> None:
+def test_what_is_refused_at_once_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def learn(*args: object, **options: object) -> TransferResult:
         raise DataError("no images")
 
+    stand_in(monkeypatch, learn)
+
     with pytest.raises(DataError):
-        climb(tmp_path / "run", auto(), SOURCE, learn)
+        climb(tmp_path / "run", auto(), SOURCE)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_rungs_on_other_images_are_not_compared(
-    tiny_contents: BundleContents, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tiny_contents: BundleContents, tmp_path: Path
 ) -> None:
     learn = Learn(tiny_contents, frozen=100, last=150, full=150)
+    stand_in(monkeypatch, learn)
     learn.dies = "last"
     with pytest.raises(KeyboardInterrupt):
-        climb(tmp_path, auto(), SOURCE, learn)
+        climb(tmp_path, auto(), SOURCE)
     learn.dies, learn.first = "", 1
     with pytest.raises(InterruptedRunError, match="validated on other images") as caught:
-        climb(tmp_path, auto(), SOURCE, learn, resume=True)
+        climb(tmp_path, auto(), SOURCE, resume=True)
     assert "\n" not in str(caught.value)
 
 
