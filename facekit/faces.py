@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float64, UInt8
 from facekit.bundle.bundle import POINTS, Bundle, Reading
 from facekit.errors import UsageError
 from facekit.photos.align import align_faces
@@ -17,7 +17,7 @@ from facekit.photos.detection import Detection, Detector
 from facekit.photos.image import Picture, read_picture
 from facekit.results import Box, Face
 
-Image = str | Path | NDArray[np.uint8]
+Image = str | Path | UInt8
 
 
 class Identifies(Protocol):
@@ -49,9 +49,9 @@ class FoundFace:
 
     box: Box
     score: float
-    crop: NDArray[np.uint8]
-    matrix: NDArray[np.float64]
-    points: NDArray[np.float64] | None
+    crop: UInt8
+    matrix: Float64
+    points: Float64 | None
 
 
 def checked_image(image: Image) -> Image:

@@ -1,6 +1,6 @@
 """The face frame: the one square crop that every face is brought into.
 
-Points are float64 pixels (x, y), x to the right and y down, in YuNet's order:
+Float64 are float64 pixels (x, y), x to the right and y down, in YuNet's order:
 the person's right eye (left in the picture), left eye, nose tip, right mouth
 corner, left mouth corner.
 """
@@ -13,10 +13,8 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Points = NDArray[np.float64]
-Matrix = NDArray[np.float64]
+from facekit.arrays import Float64, UInt8
 
 #: Eye centres (right, left) of sources that come already cropped, as shares of
 #: width and height: medians of YuNet's points on 400 random images of CelebA and
@@ -70,7 +68,7 @@ class FaceFrame:
         text = repr(sorted(asdict(self).items()))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    def points(self) -> Points:
+    def points(self) -> Float64:
         """Where the five points of a typical face lie.
 
         Returns:
@@ -81,7 +79,7 @@ class FaceFrame:
         offsets = np.array([(-0.5, 0.0), (0.5, 0.0), *_BELOW_EYES])
         return middle + offsets * eye
 
-    def matrix_from_points(self, points: Points) -> Matrix:
+    def matrix_from_points(self, points: Float64) -> Float64:
         """Least-squares similarity (rotation, one scale, shift) into the frame.
 
         Args:
@@ -102,7 +100,7 @@ class FaceFrame:
         shift = target.mean(0) - rotation @ source.mean(0)
         return np.column_stack([rotation, shift])
 
-    def matrix_from_eyes(self, right: Points, left: Points) -> Matrix:
+    def matrix_from_eyes(self, right: Float64, left: Float64) -> Float64:
         """Similarity that brings the two eye centres to their places.
 
         Args:
@@ -122,7 +120,7 @@ class FaceFrame:
         rotation = np.array([[cos, -sin], [sin, cos]])
         return np.column_stack([rotation, target[0] - rotation @ source[0]])
 
-    def matrix_from_box(self, box: tuple[float, float, float, float], detector: str) -> Matrix:
+    def matrix_from_box(self, box: tuple[float, float, float, float], detector: str) -> Float64:
         """Upright crop from a box alone, calibrated to land the eyes in place.
 
         Args:
@@ -138,7 +136,7 @@ class FaceFrame:
         half = np.array([distance * width / 2, 0.0])
         return self.matrix_from_eyes(middle - half, middle + half)
 
-    def matrix_from_aligned(self, source: str, width: int, height: int) -> Matrix:
+    def matrix_from_aligned(self, source: str, width: int, height: int) -> Float64:
         """Fixed crop for a source whose images are aligned already.
 
         Where the crop is the image to within a pixel, it is the image itself.
@@ -160,7 +158,7 @@ class FaceFrame:
             return np.eye(2, 3)  # resampling would only blur
         return matrix
 
-    def warp(self, image: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
+    def warp(self, image: UInt8, matrix: Float64) -> UInt8:
         """Crop an image into the frame; edges are filled from the nearest pixel.
 
         Args:
@@ -182,9 +180,7 @@ class FaceFrame:
         )
 
 
-def _part(
-    image: NDArray[np.uint8], matrix: Matrix, scale: float, side: int
-) -> tuple[NDArray[np.uint8], Matrix]:
+def _part(image: UInt8, matrix: Float64, scale: float, side: int) -> tuple[UInt8, Float64]:
     """The part of an image that the frame reads, shrunk if need be; matrix to match.
 
     A warp alone samples too few pixels of a much bigger face, so such a face is

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from facekit.arrays import Float32, UInt8
 
 #: (x, y, width, height) in whole pixels.
 Box = tuple[int, int, int, int]
@@ -31,9 +30,9 @@ class Face:
 
     box: tuple[int, int, int, int]
     detection_score: float
-    crop: NDArray[np.uint8] = field(repr=False)
+    crop: UInt8 = field(repr=False)
     scores: dict[str, dict[str, float]]
-    embedding: Mapping[str, NDArray[np.float32]] = field(repr=False)
+    embedding: Mapping[str, Float32] = field(repr=False)
     identities: dict[str, dict[str, float | str]] = field(default_factory=dict)
 
     @property

@@ -13,14 +13,12 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from facekit.arrays import Float64, UInt8
 from facekit.recipe.schema import AugmentSpec
 
-Crop = NDArray[np.uint8]
 
-
-def augment_batch(crops: Crop, spec: AugmentSpec | Sequence[AugmentSpec], rng: Generator) -> Crop:
+def augment_batch(crops: UInt8, spec: AugmentSpec | Sequence[AugmentSpec], rng: Generator) -> UInt8:
     """Augment every crop of a batch on its own.
 
     Args:
@@ -38,7 +36,7 @@ def augment_batch(crops: Crop, spec: AugmentSpec | Sequence[AugmentSpec], rng: G
     return out
 
 
-def augment_crop(crop: Crop, spec: AugmentSpec, rng: Generator) -> Crop:
+def augment_crop(crop: UInt8, spec: AugmentSpec, rng: Generator) -> UInt8:
     """Augment one crop.
 
     Args:
@@ -77,7 +75,7 @@ def augment_crop(crop: Crop, spec: AugmentSpec, rng: Generator) -> Crop:
     return out
 
 
-def _geometry(side: int, spec: AugmentSpec, rng: Generator) -> NDArray[np.float64]:
+def _geometry(side: int, spec: AugmentSpec, rng: Generator) -> Float64:
     """Mirror, rotation, zoom, stretch and shift as one matrix of shape (2, 3)."""
     angle = np.deg2rad(rng.uniform(-spec.rotation, spec.rotation))
     zoom = np.exp(rng.uniform(-1, 1) * np.log1p(spec.zoom))
@@ -92,7 +90,7 @@ def _geometry(side: int, spec: AugmentSpec, rng: Generator) -> NDArray[np.float6
     return np.column_stack([linear, middle - linear @ middle + shift])
 
 
-def _tighten(crop: Crop, rng: Generator) -> Crop:
+def _tighten(crop: UInt8, rng: Generator) -> UInt8:
     """Show only a tight box of the face; outside it, the edge is repeated.
 
     FER-2013 pictures end at the face: brought into the frame they leave up to
@@ -106,7 +104,7 @@ def _tighten(crop: Crop, rng: Generator) -> Crop:
     )
 
 
-def _lower_resolution(crop: Crop, rng: Generator) -> Crop:
+def _lower_resolution(crop: UInt8, rng: Generator) -> UInt8:
     """Down to 30 to 80 % of the side and up again."""
     side = crop.shape[0]
     small = max(8, round(side * rng.uniform(0.3, 0.8)))
@@ -115,7 +113,7 @@ def _lower_resolution(crop: Crop, rng: Generator) -> Crop:
     return cv2.resize(down, (side, side), interpolation=up)  # type: ignore[return-value]
 
 
-def _colour_and_light(crop: Crop, spec: AugmentSpec, rng: Generator) -> Crop:
+def _colour_and_light(crop: UInt8, spec: AugmentSpec, rng: Generator) -> UInt8:
     """Grey or tinted, then brightness, contrast and gamma in one table."""
     if rng.random() < spec.grey:
         grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
@@ -133,7 +131,7 @@ def _colour_and_light(crop: Crop, spec: AugmentSpec, rng: Generator) -> Crop:
     return crop
 
 
-def _erase(crop: Crop, rng: Generator) -> None:
+def _erase(crop: UInt8, rng: Generator) -> None:
     """Fill a random box of 4 to 15 % of the area with one random colour, in place.
 
     Random erasing (Zhong et al., 2020), kept small so that most labels stay true.

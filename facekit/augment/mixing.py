@@ -14,16 +14,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32, UInt8
 from facekit.errors import MissingExtraError, RecipeError
 from facekit.recipe.transfer import MixSpec
 
-Images = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-Batch = tuple[Images, Floats]
+Batch = tuple[UInt8, Float32]
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
-Step = Callable[[Images, Floats], Batch]
+Step = Callable[[UInt8, Float32], Batch]
 Data = dict[str, Any]
 Call = Callable[[Data], Data]
 
@@ -85,7 +83,7 @@ class Mixer:
         for step in range(start):
             self.mix(*blank, epoch, step)
 
-    def mix(self, images: Images, targets: Floats, epoch: int, step: int) -> Batch:
+    def mix(self, images: UInt8, targets: Float32, epoch: int, step: int) -> Batch:
         """Augment and mix one batch.
 
         Args:
@@ -187,7 +185,7 @@ def _step(call: Call) -> Step:
     """A layer as a function of arrays."""
     from keras import ops
 
-    def run(images: Images, targets: Floats) -> Batch:
+    def run(images: UInt8, targets: Float32) -> Batch:
         shown = ops.convert_to_tensor(images.astype(np.float32))
         made = call({"images": shown, "labels": ops.convert_to_tensor(targets)})
         pixels = np.rint(_to_numpy(made["images"]))
@@ -196,7 +194,7 @@ def _step(call: Call) -> Step:
     return run
 
 
-def _to_numpy(value: Any) -> Floats:
+def _to_numpy(value: Any) -> Float32:
     from keras import ops
 
     return np.asarray(ops.convert_to_numpy(value), np.float32)

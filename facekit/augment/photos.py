@@ -15,13 +15,11 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Floating, UInt8
 from facekit.errors import UsageError
 from facekit.frame import FaceFrame
 from facekit.recipe.enroll import PhotoAugmentSpec
-
-Images = NDArray[np.uint8]
 
 #: Ranges of the augmentations that the recipe switches on and off by their
 #: share: what a phone, a window and a bad connection do to a face of 80 px.
@@ -37,7 +35,7 @@ _DOWN: Final = (0.35, 0.8)  # of the side
 _GAP: Final = 2
 
 
-def wide_crop(rgb: Images, matrix: NDArray[np.floating], frame: FaceFrame) -> Images:
+def wide_crop(rgb: UInt8, matrix: Floating, frame: FaceFrame) -> UInt8:
     """A face with its surroundings: the face frame lies in the middle.
 
     Twice the frame's side at the frame's own scale, so that pixels
@@ -57,13 +55,13 @@ def wide_crop(rgb: Images, matrix: NDArray[np.floating], frame: FaceFrame) -> Im
 
 
 def augment_photos(
-    wide: Sequence[Images],
+    wide: Sequence[UInt8],
     spec: PhotoAugmentSpec,
     *,
     frame: FaceFrame,
     copies: int,
     seeds: Sequence[int],
-) -> Images:
+) -> UInt8:
     """Augmented copies of photos, all copies of the first one first.
 
     Args:
@@ -133,7 +131,7 @@ def _around(amount: float) -> tuple[float, float]:
     return 1 / (1 + amount), 1 + amount
 
 
-def contact_sheet(rows: Sequence[Images]) -> Images:
+def contact_sheet(rows: Sequence[UInt8]) -> UInt8:
     """One picture of many: a row of pictures for each photo, on white.
 
     Args:

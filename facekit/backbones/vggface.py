@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32
 from facekit.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ BLOCKS: Final = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 NAME: Final = "rcmalli_vggface_tf_notop_vgg16.h5"
 
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
-Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]
+Arrays = tuple[Float32, Float32]
 
 #: What h5py raises of a damaged file, by where it is damaged.
 _FAULTS: Final = (AttributeError, OSError, KeyError, RuntimeError, TypeError, ValueError)
@@ -143,7 +143,7 @@ def _checked(name: str, arrays: list[Any], shapes: Shapes) -> Arrays:
     return kernel, bias
 
 
-def _floats(name: str, array: Any) -> NDArray[np.float32]:
+def _floats(name: str, array: Any) -> Float32:
     if array.dtype.kind != "f":
         raise ValueError(f"{name} holds {array.dtype} and no decimal numbers")
     value = np.asarray(array[()], np.float32)

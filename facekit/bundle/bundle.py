@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32, Float64, UInt8
 from facekit.bundle.manifest import Manifest
 from facekit.bundle.session import OnnxBackbone
 from facekit.frame import FaceFrame
@@ -29,9 +29,9 @@ class Reading:
         scores: float32 array of shape (n, k) by head.
     """
 
-    embedding: dict[str, NDArray[np.float32]]
-    mirrored: dict[str, NDArray[np.float32]]
-    scores: dict[str, NDArray[np.float32]]
+    embedding: dict[str, Float32]
+    mirrored: dict[str, Float32]
+    scores: dict[str, Float32]
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,7 @@ class Bundle:
         """Short hash of weights and frame: changes with any of them."""
         return self.manifest.key
 
-    def embed(
-        self, crops: NDArray[np.uint8], parts: Sequence[str] | None = None
-    ) -> dict[str, NDArray[np.float32]]:
+    def embed(self, crops: UInt8, parts: Sequence[str] | None = None) -> dict[str, Float32]:
         """Embed crops in batches.
 
         Args:
@@ -90,7 +88,7 @@ class Bundle:
         """
         return self.backbone.embed(crops, parts)
 
-    def refiner(self) -> Callable[[NDArray[np.uint8]], NDArray[np.float64]] | None:
+    def refiner(self) -> Callable[[UInt8], Float64] | None:
         """What finds five points in crops made from boxes alone.
 
         Returns:
@@ -101,15 +99,15 @@ class Bundle:
         if head is None:
             return None
 
-        def refine(crops: NDArray[np.uint8]) -> NDArray[np.float64]:
+        def refine(crops: UInt8) -> Float64:
             shares = head.scores(self.embed(crops, head.parts)).reshape(-1, 5, 2)
             return shares.astype(np.float64) * self.frame.side
 
         return refine
 
     def read(
-        self, crops: NDArray[np.uint8], heads: Sequence[str]
-    ) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[np.float32]]]:
+        self, crops: UInt8, heads: Sequence[str]
+    ) -> tuple[dict[str, Float32], dict[str, Float32]]:
         """Embed crops once and read heads; mirrored too where the manifest says so.
 
         Args:
@@ -124,7 +122,7 @@ class Bundle:
         return reading.embedding, reading.scores
 
     def read_views(
-        self, crops: NDArray[np.uint8], heads: Sequence[str], mirrored: Sequence[str] = ()
+        self, crops: UInt8, heads: Sequence[str], mirrored: Sequence[str] = ()
     ) -> Reading:
         """As ``read``, with parts of the mirrored crops too: one pass a view for all.
 
@@ -146,8 +144,6 @@ class Bundle:
         scores = {name: activate(v, self.heads[name].activation) for name, v in logits.items()}
         return Reading(embedding, {name: other[name] for name in mirrored}, scores)
 
-    def scores(
-        self, crops: NDArray[np.uint8], heads: Sequence[str]
-    ) -> dict[str, NDArray[np.float32]]:
+    def scores(self, crops: UInt8, heads: Sequence[str]) -> dict[str, Float32]:
         """Scores alone; see ``read``."""
         return self.read(crops, heads)[1]

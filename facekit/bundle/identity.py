@@ -10,11 +10,9 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32, UInt8
 from facekit.errors import BundleError
-
-Floats = NDArray[np.float32]
 
 #: The part of the embedding that says who somebody is.
 IDENTITY: Final = "identity"
@@ -35,12 +33,10 @@ class _Named(Protocol):
 class _Embeds(_Named, Protocol):
     """What is needed of a bundle."""
 
-    def embed(
-        self, crops: NDArray[np.uint8], parts: Sequence[str] | None = None
-    ) -> dict[str, Floats]: ...
+    def embed(self, crops: UInt8, parts: Sequence[str] | None = None) -> dict[str, Float32]: ...
 
 
-def identity_vectors(bundle: _Embeds, crops: NDArray[np.uint8], part: str = IDENTITY) -> Floats:
+def identity_vectors(bundle: _Embeds, crops: UInt8, part: str = IDENTITY) -> Float32:
     """Unit mean of the identity part of crops and of their mirror images.
 
     Args:
@@ -78,7 +74,7 @@ def require_part(bundle: _Named, part: str) -> None:
         )
 
 
-def join_views(plain: Floats, mirrored: Floats) -> Floats:
+def join_views(plain: Float32, mirrored: Float32) -> Float32:
     """Unit mean of the unit identity parts of crops and of their mirror images.
 
     Args:
@@ -91,6 +87,6 @@ def join_views(plain: Floats, mirrored: Floats) -> Floats:
     return _unit(_unit(plain) + _unit(mirrored))
 
 
-def _unit(rows: Floats) -> Floats:
+def _unit(rows: Float32) -> Float32:
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.maximum(length, _SHORTEST), np.float32)

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import AnyArray, Float32
 from facekit.errors import BundleError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _variable_name(layer: keras.layers.Layer, variable: Any) -> str:
     return f"{layer.name}/{variable.name}"
 
 
-def _to_onnx_layout(layer: Any, value: NDArray[np.float32]) -> NDArray[np.float32]:
+def _to_onnx_layout(layer: Any, value: Float32) -> Float32:
     kind = type(layer).__name__
     if value.ndim == 4:  # (h, w, in, out) to (out, in, h, w); depthwise: (in * k, 1, h, w)
         value = (
@@ -104,7 +104,7 @@ def _onnx_shape(layer: Any, variable: Any) -> tuple[int, ...]:
     return _to_onnx_layout(layer, np.zeros(variable.shape, np.float32)).shape
 
 
-def _to_keras(layer: Any, variable: Any, value: NDArray[np.float32]) -> NDArray[np.float32]:
+def _to_keras(layer: Any, variable: Any, value: Float32) -> Float32:
     shape = tuple(variable.shape)
     if len(shape) != 4:
         return value.reshape(shape)
@@ -159,7 +159,7 @@ class _Writer:
         name = _variable_name(layer, variable)
         return self.constant(_to_onnx_layout(layer, value), name, half=half)
 
-    def constant(self, value: NDArray[Any], name: str = "", *, half: bool = False) -> str:
+    def constant(self, value: AnyArray, name: str = "", *, half: bool = False) -> str:
         """Add a stored array; returns the name to read it by."""
         from onnx import TensorProto, numpy_helper
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32, UInt8
 from facekit.errors import BundleError, UsageError
 from facekit.system.pool import cores
 
@@ -61,9 +61,7 @@ class OnnxBackbone:
         if not fixed or types != {"tensor(float)"}:
             raise BundleError(f"{name}: every output must be float32 with a fixed shape")
 
-    def embed(
-        self, crops: NDArray[np.uint8], parts: Sequence[str] | None = None
-    ) -> dict[str, NDArray[np.float32]]:
+    def embed(self, crops: UInt8, parts: Sequence[str] | None = None) -> dict[str, Float32]:
         """Embed crops in batches.
 
         Args:

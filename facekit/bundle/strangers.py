@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import AnyArray, Bool, Float32, UInt8
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.identity import IDENTITY
 from facekit.bundle.manifest import read_manifest
@@ -43,9 +43,9 @@ class Strangers:
         part: The part of the embedding that the vectors are of.
     """
 
-    vectors: NDArray[np.float32]
-    attributes: NDArray[np.uint8]
-    calibration: NDArray[np.bool_]
+    vectors: Float32
+    attributes: UInt8
+    calibration: Bool
     key: str
     part: str = IDENTITY
 
@@ -63,7 +63,7 @@ class Strangers:
         return len(self.vectors)
 
     @property
-    def probabilities(self) -> NDArray[np.float32]:
+    def probabilities(self) -> Float32:
         """float32 array of shape (n, 40): attribute probabilities in [0, 1]."""
         return self.attributes.astype(np.float32) / np.float32(255)
 
@@ -75,7 +75,7 @@ class Strangers:
         """Those who set thresholds."""
         return self._pick(self.calibration)
 
-    def _pick(self, rows: NDArray[np.bool_]) -> Strangers:
+    def _pick(self, rows: Bool) -> Strangers:
         return replace(
             self,
             vectors=self.vectors[rows],
@@ -179,7 +179,7 @@ def _parse(data: bytes, path: Path) -> Strangers:
         raise BundleError(f"{path} holds no usable strangers: {error}") from error
 
 
-def _vectors(arrays: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+def _vectors(arrays: dict[str, AnyArray]) -> Float32:
     """Vectors as they were; those in steps are brought back to length 1."""
     stored = arrays["vectors"]
     if "part" not in arrays:

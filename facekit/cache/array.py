@@ -27,8 +27,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from facekit.arrays import AnyArray, Bool, Int64, Str
 from facekit.errors import DataError, ImageError, UnreadError
 from facekit.system.files import write_atomically
 from facekit.system.lock import locked
@@ -40,7 +41,7 @@ FAILED: Final = 2
 _FILES: Final = ("rows.npy", "state.npy")
 
 Source = Path | bytes
-Compute = Callable[[Source], NDArray[Any]]
+Compute = Callable[[Source], AnyArray]
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class Rows:
         digest: Hash of the rows and of which failed.
     """
 
-    values: NDArray[Any]
-    ok: NDArray[np.bool_]
+    values: AnyArray
+    ok: Bool
     errors: dict[str, str]
     digest: str
 
@@ -77,8 +78,8 @@ class Job:
 
     what: str
     folder: Path
-    ids: NDArray[np.str_]
-    sources: Callable[[NDArray[np.int64]], Iterator[Source]]
+    ids: Str
+    sources: Callable[[Int64], Iterator[Source]]
     compute: Compute
     shape: tuple[int, ...]
     dtype: DTypeLike = np.uint8
@@ -135,7 +136,7 @@ def _fill(job: Job, workers: int, progress: bool) -> dict[str, str]:
     before = len(state) - len(rows)
     unread: dict[str, str] = {}
 
-    def attempt(source: Source) -> NDArray[Any] | ImageError:
+    def attempt(source: Source) -> AnyArray | ImageError:
         try:
             return job.compute(source)
         except ImageError as error:

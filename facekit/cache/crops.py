@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Bool, Int64, Str, UInt8
 from facekit.cache.array import Job, open_rows
 from facekit.cache.contents import content_marks
 from facekit.datasets.table import Table
@@ -37,7 +37,7 @@ NO_FACE: Final = "no face was found"
 #: Read of a file for its size; long colour profiles and previews need the whole.
 _FIRST: Final = 1 << 16
 
-Cropper = Callable[[Path | bytes], NDArray[np.uint8]]
+Cropper = Callable[[Path | bytes], UInt8]
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class CropCache:
     """
 
     folder: Path
-    crops: NDArray[np.uint8]
-    ids: NDArray[np.str_]
-    ok: NDArray[np.bool_]
+    crops: UInt8
+    ids: Str
+    ok: Bool
     errors: dict[str, str]
     frame: FaceFrame
     key: str
@@ -144,7 +144,7 @@ def build_cache(
 
 
 def _aligned(source: str, frame: FaceFrame) -> Cropper:
-    def crop(image: Path | bytes) -> NDArray[np.uint8]:
+    def crop(image: Path | bytes) -> UInt8:
         rgb = decode(image)
         return frame.warp(rgb, frame.matrix_from_aligned(source, rgb.shape[1], rgb.shape[0]))
 
@@ -152,7 +152,7 @@ def _aligned(source: str, frame: FaceFrame) -> Cropper:
 
 
 def _found(finder: Detector, frame: FaceFrame, refine: Refine | None) -> Cropper:
-    def crop(image: Path | bytes) -> NDArray[np.uint8]:
+    def crop(image: Path | bytes) -> UInt8:
         rgb = decode(image)
         faces = finder.detect(rgb)
         if not faces:
@@ -162,7 +162,7 @@ def _found(finder: Detector, frame: FaceFrame, refine: Refine | None) -> Cropper
     return crop
 
 
-def encoded(table: Table, rows: NDArray[np.int64]) -> Iterator[Path | bytes]:
+def encoded(table: Table, rows: Int64) -> Iterator[Path | bytes]:
     """Paths or encoded bytes of the given rows, in their order (ascending)."""
     images = table.images
     if isinstance(images, Sequence):
@@ -170,7 +170,7 @@ def encoded(table: Table, rows: NDArray[np.int64]) -> Iterator[Path | bytes]:
     return images.stream(rows)
 
 
-def picture_sizes(table: Table) -> NDArray[np.int64]:
+def picture_sizes(table: Table) -> Int64:
     """Width and height of every picture as it is stored.
 
     Args:

@@ -11,23 +11,22 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
+from facekit.arrays import AnyArray, Float32, Int64, UInt8
 from facekit.cache.crops import CropCache
 from facekit.errors import UsageError
 
 #: Crops a block: 20 MB at a side of 80.
 BLOCK: Final = 1024
 
-Crops = NDArray[np.uint8] | CropCache
+Crops = UInt8 | CropCache
 
 
 class Embedder(Protocol):
     """What turns crops into named parts; a Bundle does."""
 
-    def embed(
-        self, crops: NDArray[np.uint8], parts: Sequence[str] | None = None
-    ) -> Mapping[str, NDArray[np.float32]]:
+    def embed(self, crops: UInt8, parts: Sequence[str] | None = None) -> Mapping[str, Float32]:
         """Embed uint8 RGB crops of shape (n, side, side, 3)."""
         ...
 
@@ -40,7 +39,7 @@ def embed_blocks(
     rows: ArrayLike | None = None,
     mirror: bool = False,
     block: int = BLOCK,
-) -> Iterator[tuple[slice, Mapping[str, NDArray[np.float32]]]]:
+) -> Iterator[tuple[slice, Mapping[str, Float32]]]:
     """Embed crops block by block, for sums that need not hold them all.
 
     Args:
@@ -80,7 +79,7 @@ def extract(
     dtype: DTypeLike = np.float32,
     folder: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> dict[str, NDArray[Any]]:
+) -> dict[str, AnyArray]:
     """Embed crops into one array for each part.
 
     Args:
@@ -103,7 +102,7 @@ def extract(
     """
     crops = source.crops if isinstance(source, CropCache) else source
     index = positions(rows, len(crops))
-    out: dict[str, NDArray[Any]] = {}
+    out: dict[str, AnyArray] = {}
     # One blank crop first: it names the parts and gives their shapes.
     blank = embedder.embed(np.zeros((1, *crops.shape[1:]), crops.dtype), parts)
     for name, value in blank.items():
@@ -119,13 +118,13 @@ def extract(
 
 def _new_array(
     name: str, shape: tuple[int, ...], dtype: np.dtype[Any], folder: Path | None
-) -> NDArray[Any]:
+) -> AnyArray:
     if folder is None:
         return np.empty(shape, dtype)
     return np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape)
 
 
-def positions(rows: ArrayLike | None, n: int) -> NDArray[np.int64]:
+def positions(rows: ArrayLike | None, n: int) -> Int64:
     """Which of n crops: positions, a mask of shape (n,), or None for all.
 
     Raises:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
+from facekit.arrays import AnyArray, Bool, Float32, Int64, UInt8
 from facekit.cache.crops import CropCache
 from facekit.cache.extract import Crops, Embedder, positions
 from facekit.cache.rows import RECORD_BYTES, Found, HashedCrops, RowFile, hash_crops
@@ -110,7 +111,7 @@ class Shelf:
     def _fill(
         self,
         crops: HashedCrops,
-        missing: Mapping[str, NDArray[np.bool_]],
+        missing: Mapping[str, Bool],
         tick: Callable[[int], None],
     ) -> None:
         """Embed and append; pictures are prepared and rows written meanwhile."""
@@ -131,14 +132,14 @@ class Shelf:
             if writing is not None:
                 writing.result()
 
-    def _show(self, crops: HashedCrops) -> NDArray[np.uint8]:
+    def _show(self, crops: HashedCrops) -> UInt8:
         return self.view.apply(crops.crops[crops.rows], crops.hashes)
 
     def _write(
         self,
-        hashes: NDArray[np.uint8],
-        embedding: Mapping[str, NDArray[np.float32]],
-        wanted: Mapping[str, NDArray[np.bool_]],
+        hashes: UInt8,
+        embedding: Mapping[str, Float32],
+        wanted: Mapping[str, Bool],
     ) -> None:
         for part, mask in wanted.items():
             with np.errstate(over="ignore"):
@@ -159,12 +160,12 @@ class Shelf:
             )
 
 
-def lacking(found: Mapping[str, Found]) -> NDArray[np.bool_]:
+def lacking(found: Mapping[str, Found]) -> Bool:
     """Which crops lack a row in any part, a mask of shape (n,)."""
     return np.asarray(np.any([where.places < 0 for where in found.values()], axis=0))
 
 
-def _first_of_each(crops: HashedCrops, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _first_of_each(crops: HashedCrops, mask: Bool) -> Int64:
     """Places of the masked crops, each picture once, in their order."""
     places = np.flatnonzero(mask)
     first = np.unique(crops.hashes[places], axis=0, return_index=True)[1]
@@ -173,9 +174,9 @@ def _first_of_each(crops: HashedCrops, mask: NDArray[np.bool_]) -> NDArray[np.in
 
 def _ahead(
     pool: ThreadPoolExecutor,
-    blocks: Sequence[NDArray[np.int64]],
-    prepare: Callable[[NDArray[np.int64]], NDArray[np.uint8]],
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+    blocks: Sequence[Int64],
+    prepare: Callable[[Int64], UInt8],
+) -> Iterator[tuple[Int64, UInt8]]:
     """Every block with its images, the next ones prepared while these are used."""
     waiting = [pool.submit(prepare, block) for block in blocks[:1]]
     for i, block in enumerate(blocks):
@@ -283,7 +284,7 @@ class FeatureStore:
         return FeatureSet(shapes, tuple(views), wanted, tuple(shelves), tuple(found))
 
 
-def _checked(crops: Crops, bundle: KeyedEmbedder) -> NDArray[np.uint8]:
+def _checked(crops: Crops, bundle: KeyedEmbedder) -> UInt8:
     if isinstance(crops, CropCache) and crops.frame != bundle.frame:
         raise UsageError(
             f"the crops are in {crops.frame}, {bundle.name} reads {bundle.frame}: "
@@ -369,9 +370,7 @@ class FeatureSet:
     def __len__(self) -> int:
         return len(self.views) * len(self.crops)
 
-    def read(
-        self, rows: ArrayLike | None, part: str, dtype: DTypeLike = np.float16
-    ) -> NDArray[Any]:
+    def read(self, rows: ArrayLike | None, part: str, dtype: DTypeLike = np.float16) -> AnyArray:
         """Rows of one part.
 
         Args:
@@ -394,7 +393,7 @@ class FeatureSet:
         rows: ArrayLike | None = None,
         parts: Sequence[str] | None = None,
         dtype: DTypeLike = np.float16,
-    ) -> NDArray[Any]:
+    ) -> AnyArray:
         """Rows of several parts, flattened and side by side, as heads read them.
 
         Args:
@@ -436,7 +435,7 @@ class FeatureSet:
 
     def blocks(
         self, size: int = _BLOCK, parts: Sequence[str] | None = None, dtype: DTypeLike = np.float16
-    ) -> Iterator[tuple[slice, dict[str, NDArray[Any]]]]:
+    ) -> Iterator[tuple[slice, dict[str, AnyArray]]]:
         """All rows block by block, for sums that need not hold them all.
 
         Args:
@@ -453,7 +452,7 @@ class FeatureSet:
             where = slice(start, start + len(rows))
             yield where, {part: self.read(rows, part, dtype) for part in names}
 
-    def _read_into(self, out: NDArray[Any], rows: NDArray[np.int64], part: str) -> None:
+    def _read_into(self, out: AnyArray, rows: Int64, part: str) -> None:
         """Rows of one part, view by view."""
         views, crops = np.divmod(rows, max(1, len(self.crops)))
         several = np.unique(views).tolist()
@@ -471,7 +470,7 @@ class FeatureSet:
             out[mask] = values
 
 
-def _pick(found: Found, index: NDArray[np.int64]) -> Found:
+def _pick(found: Found, index: Int64) -> Found:
     return Found(found.places[index], found.checks[index])
 
 

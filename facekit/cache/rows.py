@@ -22,11 +22,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facekit.arrays import AnyArray, Bool, Float16, Floating, Int64, UInt8
 from facekit.system.pool import cores
 
 #: Bytes kept of a hash: two of a million crops agree with a chance of 1e-27.
@@ -50,7 +51,7 @@ class Found(NamedTuple):
         checks: uint32 array of shape (n,), the CRC-32 that the index has.
     """
 
-    places: NDArray[np.int64]
+    places: Int64
     checks: NDArray[np.uint32]
 
 
@@ -90,7 +91,7 @@ class RowFile:
         """Bytes of a row on disk."""
         return math.prod(self.shape) * _HALF.itemsize
 
-    def find(self, hashes: NDArray[np.uint8]) -> Found:
+    def find(self, hashes: UInt8) -> Found:
         """Look up crops; needs no lock.
 
         Args:
@@ -113,9 +114,7 @@ class RowFile:
         right = (records["crop"][places] == hashes).all(1)
         return Found(np.where(right, places, -1), records["check"][places])
 
-    def read(
-        self, found: Found, hashes: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
+    def read(self, found: Found, hashes: UInt8) -> tuple[Float16, Bool]:
         """Read rows and check each of them.
 
         Args:
@@ -143,7 +142,7 @@ class RowFile:
             good[i] = _check(hashes[i], bytes_of_rows[i]) == found.checks[i]
         return rows.astype(np.float16, copy=False), good
 
-    def append(self, hashes: NDArray[np.uint8], rows: NDArray[np.floating[Any]]) -> None:
+    def append(self, hashes: UInt8, rows: Floating) -> None:
         """Add rows behind those that count; the caller holds the lock.
 
         Args:
@@ -163,16 +162,16 @@ class RowFile:
         _write_at(self.index, count * RECORD_BYTES, records.tobytes())
 
 
-def _first_half(hashes: NDArray[np.uint8]) -> NDArray[np.uint64]:
+def _first_half(hashes: UInt8) -> NDArray[np.uint64]:
     """Eight bytes of each hash as one number, to sort by."""
     return np.ascontiguousarray(hashes[:, :8]).view("<u8").ravel().astype(np.uint64, copy=False)
 
 
-def _check(crop: NDArray[np.uint8], row: NDArray[np.uint8]) -> int:
+def _check(crop: UInt8, row: UInt8) -> int:
     return zlib.crc32(row.data, zlib.crc32(crop.data))
 
 
-def _runs(places: NDArray[np.int64], longest: int) -> list[tuple[int, int]]:
+def _runs(places: Int64, longest: int) -> list[tuple[int, int]]:
     """(start, stop) of stretches whose places follow each other, missing ones left out."""
     breaks = np.flatnonzero((np.diff(places) != 1) | (places[:-1] < 0)) + 1
     edges = [0, *breaks.tolist(), len(places)]
@@ -207,19 +206,19 @@ class HashedCrops:
         hashes: uint8 array of shape (n, ``HASH_BYTES``).
     """
 
-    crops: NDArray[np.uint8]
-    rows: NDArray[np.int64]
-    hashes: NDArray[np.uint8]
+    crops: UInt8
+    rows: Int64
+    hashes: UInt8
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def pick(self, index: NDArray[Any]) -> HashedCrops:
+    def pick(self, index: AnyArray) -> HashedCrops:
         """Those at the given places of ``rows``, as positions or a mask."""
         return HashedCrops(self.crops, self.rows[index], self.hashes[index])
 
 
-def hash_crops(crops: NDArray[np.uint8], rows: NDArray[np.int64]) -> HashedCrops:
+def hash_crops(crops: UInt8, rows: Int64) -> HashedCrops:
     """Hash crops on all cores.
 
     SHA-256 because processors have instructions for it: 1.1 GB/s a core where

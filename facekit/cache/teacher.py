@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32, Int64, Str, UInt8
 from facekit.cache.array import Job, open_rows
 from facekit.cache.crops import encoded, hash_table
 from facekit.datasets.table import Table
@@ -39,10 +39,10 @@ _INSTEAD: Final = (
 )
 _BLOCK: Final = 64  # images between two saves: a killed run repeats at most this many
 
-Read = Callable[[Path | bytes], NDArray[np.uint8]]
+Read = Callable[[Path | bytes], UInt8]
 
 
-def teach(table: Table, read: Read, *, root: Path, progress: bool = True) -> NDArray[np.float32]:
+def teach(table: Table, read: Read, *, root: Path, progress: bool = True) -> Float32:
     """Run the teacher once over a source of aligned images, or load what it said.
 
     Args:
@@ -80,7 +80,7 @@ def teach(table: Table, read: Read, *, root: Path, progress: bool = True) -> NDA
     return np.where(rows.ok[:, None], rows.values, np.float32(np.nan))
 
 
-def _load(read: Read) -> Callable[[Path | bytes], NDArray[np.float32]]:
+def _load(read: Read) -> Callable[[Path | bytes], Float32]:
     """Build the function from an image to its descriptor, one network a thread."""
     import threading
 
@@ -90,7 +90,7 @@ def _load(read: Read) -> Callable[[Path | bytes], NDArray[np.float32]]:
     local = threading.local()
     face = dlib.rectangle(*_CELEBA_FACE)
 
-    def describe(image: Path | bytes) -> NDArray[np.float32]:
+    def describe(image: Path | bytes) -> Float32:
         if not hasattr(local, "network"):
             local.points = dlib.shape_predictor(str(folder / DLIB_FILES["points"]))
             local.network = dlib.face_recognition_model_v1(str(folder / DLIB_FILES["network"]))
@@ -123,7 +123,7 @@ def model_files(instead: str = _INSTEAD) -> Path:
     return folder
 
 
-def read_teacher_table(path: Path, ids: NDArray[np.str_]) -> NDArray[np.float32]:
+def read_teacher_table(path: Path, ids: Str) -> Float32:
     """Read ``names`` and ``vectors`` and bring them into the order of a source.
 
     Args:
@@ -155,9 +155,7 @@ def read_teacher_table(path: Path, ids: NDArray[np.str_]) -> NDArray[np.float32]
     return out
 
 
-def to_targets(
-    vectors: NDArray[np.float32], train: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def to_targets(vectors: Float32, train: Int64) -> tuple[Float32, Float32]:
     """Remove the training mean and bring every row to length 1.
 
     Raw teacher vectors share a large common part, so raw cosines are all near 1.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import UInt8
 from facekit.augment.batches import augment_crop
 from facekit.errors import UsageError
 from facekit.recipe.schema import AugmentSpec
@@ -51,7 +51,7 @@ class View:
         text = json.dumps([_VERSION, self.spec.model_dump(mode="json")], sort_keys=True)
         return f"augmented-{hashlib.sha256(text.encode()).hexdigest()[:12]}-{self.seed}"
 
-    def apply(self, crops: NDArray[np.uint8], hashes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def apply(self, crops: UInt8, hashes: UInt8) -> UInt8:
         """Show crops this way.
 
         An augmented crop follows from seed, spec and its own pixels alone, never

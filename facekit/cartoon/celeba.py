@@ -13,8 +13,8 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import UInt8
 from facekit.cartoon.person import make_person
 from facekit.cartoon.scene import draw_face
 from facekit.datasets.celeba import CARTOON_NOTE
@@ -134,7 +134,7 @@ def _write(
     _list(folder, "list_expression_cartoon", names, [shot.expression for shot in shots])
 
 
-def _save(path: Path, image: NDArray[np.uint8]) -> None:
+def _save(path: Path, image: UInt8) -> None:
     flipped = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     good, data = cv2.imencode(".jpg", flipped, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     if not good:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float64
 from facekit.cartoon.face import FLAT, outline
 from facekit.cartoon.pen import Color, Pen, arc, curve, mirrored, mix, shade
 from facekit.cartoon.person import Look, Person
-
-Points = NDArray[np.float64]
 
 
 def draw_skin(pen: Pen, person: Person, look: Look) -> None:
@@ -66,7 +64,7 @@ def draw_beard(pen: Pen, person: Person, look: Look) -> None:
         _draw_mustache(pen, person, look, mouth)
 
 
-def _jaw(person: Person, mouth: float) -> Points:
+def _jaw(person: Person, mouth: float) -> Float64:
     """From ear to ear, leaving the cheeks and the lips free."""
     w, chin = person.face_w, person.chin_y
     outer = [(w + 0.1, 0.30), (w + 0.1, 1.0), (0.8 * w, chin), (0, chin + 0.12)]
@@ -88,7 +86,7 @@ def _draw_dots(pen: Pen, person: Person, mouth: float) -> None:
 
 def _draw_hairs(
     pen: Pen,
-    jaw: Points,
+    jaw: Float64,
     dark: Color,
     light: Color,
     chin: float,

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float64
 from facekit.cartoon.pen import Color, Pen, arc, curve, mirrored, mix, shade, wavy
 from facekit.cartoon.person import Look, Person
-
-Points = NDArray[np.float64]
 
 _WHITE: Color = (248, 248, 246)
 _INK: Color = (34, 24, 24)
 
 
-def points(person: Person, look: Look) -> Points:
+def points(person: Person, look: Look) -> Float64:
     """Eye centres, nose tip and mouth corners, shape (5, 2) in face units."""
     face = look.expression
     y = person.mouth_y + face.mouth_y + face.corner
@@ -30,7 +28,7 @@ def points(person: Person, look: Look) -> Points:
     )
 
 
-def eye_shape(person: Person, look: Look, side: int) -> tuple[Points, Points]:
+def eye_shape(person: Person, look: Look, side: int) -> tuple[Float64, Float64]:
     """Upper and lower lid, each from the inner to the outer corner."""
     face = look.expression
     t = np.linspace(0, 1, 13)
@@ -168,7 +166,7 @@ def draw_mouth(pen: Pen, person: Person, look: Look) -> None:
                  (255, 255, 255), 0.55, 0.02)  # fmt: skip
 
 
-def _draw_inside(pen: Pen, look: Look, inner: Points, up: Points, low: Points) -> None:
+def _draw_inside(pen: Pen, look: Look, inner: Float64, up: Float64, low: Float64) -> None:
     face = look.expression
     pen.fill(inner, (74, 16, 22))
     center = inner.mean(0)
@@ -231,7 +229,7 @@ FLAT = 0.3  #: depth of the outline of the head
 BACK = 0.0  #: depth of ears, neck and hair behind the head
 
 
-def outline(person: Person) -> Points:
+def outline(person: Person) -> Float64:
     """Outline of the head without hair, shape (n, 2) in face units."""
     w, chin = person.face_w, person.chin_y
     half = [
@@ -392,11 +390,11 @@ def _draw_bald(pen: Pen, person: Person) -> None:
 
 
 def _steps(person: Person) -> int:
-    """Points between two of an outline; waves need many."""
+    """Float64 between two of an outline; waves need many."""
     return 16 if person.hair_wave else 5
 
 
-def _cap(person: Person, look: Look) -> Points:
+def _cap(person: Person, look: Look) -> Float64:
     """Outline of the hair on top of the head."""
     w, volume, line = person.face_w, person.hair_volume, -person.hair_line
     low = 0.10 if person.hair_style == "short" else 0.0

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Points = NDArray[np.float64]
+from facekit.arrays import Float64, UInt8
 
 _SHIFT = 4  # fractional bits of OpenCV's drawing coordinates
 _DEPTH = 0.9  # how far the middle of the face stands out, in face units
@@ -42,7 +42,7 @@ class Pen:
         pose: Turn of the head.
     """
 
-    def __init__(self, canvas: NDArray[np.uint8], eyes: ArrayLike, pose: Pose) -> None:
+    def __init__(self, canvas: UInt8, eyes: ArrayLike, pose: Pose) -> None:
         self.canvas = canvas
         self._corner = np.zeros(2)  # of the canvas, while only a part of it is drawn on
         right, left = np.asarray(eyes, np.float64)
@@ -54,7 +54,7 @@ class Pen:
         self._middle = (right + left) / 2 - _surface(np.array([0.5])) * self._depth
         self.unit = float(np.hypot(across, down))  #: pixels for 1 face unit
 
-    def place(self, points: ArrayLike, lift: float = 0.0, flat: float | None = None) -> Points:
+    def place(self, points: ArrayLike, lift: float = 0.0, flat: float | None = None) -> Float64:
         """Face units to canvas pixels.
 
         Args:
@@ -66,7 +66,7 @@ class Pen:
             float64 array of shape (n, 2).
         """
         xy = np.asarray(points, np.float64)
-        placed: Points = xy @ self._across
+        placed: Float64 = xy @ self._across
         if flat is None:
             placed += _surface(xy[:, :1]) * self._depth
             flat = 0.0
@@ -151,7 +151,7 @@ class Pen:
         _blend(area, self.canvas, mask, 1.0)
         self.canvas, self._corner = whole, corner
 
-    def _box(self, spots: Points, margin: float) -> tuple[int, int, int, int] | None:
+    def _box(self, spots: Float64, margin: float) -> tuple[int, int, int, int] | None:
         """Pixels around the points that lie on the canvas."""
         height, width = self.canvas.shape[:2]
         low = np.floor(spots.min(0) - margin).astype(int)
@@ -161,20 +161,18 @@ class Pen:
         return (left, top, right, bottom) if right > left and bottom > top else None
 
 
-def _surface(x: Points) -> Points:
+def _surface(x: Float64) -> Float64:
     """Depth of the face over the plane of the ears."""
     return _DEPTH * np.sqrt(np.maximum(1 - (x / _HALF_WIDTH) ** 2, 0))
 
 
-def _blend(
-    area: NDArray[np.uint8], over: NDArray[np.uint8], mask: NDArray[np.uint8], alpha: float
-) -> None:
+def _blend(area: UInt8, over: UInt8, mask: UInt8, alpha: float) -> None:
     """Lay one picture over another, in place, where the mask says so."""
     weight = mask * np.float32(alpha / 255)
     area[:] = cv2.blendLinear(area, over, 1 - weight, weight)
 
 
-def _fixed(points: Points) -> NDArray[np.int32]:
+def _fixed(points: Float64) -> NDArray[np.int32]:
     # A pixel's centre is its whole coordinate in OpenCV and half a pixel further
     # in this package (frame.py).
     return np.rint((points - 0.5) * (1 << _SHIFT)).astype(np.int32)
@@ -183,7 +181,7 @@ def _fixed(points: Points) -> NDArray[np.int32]:
 # Shapes: smooth outlines in face units.
 
 
-def curve(points: ArrayLike, *, closed: bool = False, steps: int = 5) -> Points:
+def curve(points: ArrayLike, *, closed: bool = False, steps: int = 5) -> Float64:
     """Smooth (Catmull-Rom) curve through points of shape (n, 2)."""
     p = np.asarray(points, np.float64)
     ends = (p[-1:], p[:2]) if closed else (2 * p[:1] - p[1:2], 2 * p[-1:] - p[-2:-1])
@@ -198,7 +196,7 @@ def _neighbours(segments: int) -> NDArray[np.intp]:
 
 
 @cache
-def _weights(steps: int) -> Points:
+def _weights(steps: int) -> Float64:
     """Catmull-Rom weights of four neighbours at the steps of one segment."""
     t = np.arange(steps)[:, None] / steps
     return 0.5 * np.hstack(
@@ -217,18 +215,18 @@ def arc(
     start: float = 0,
     end: float = 360,
     steps: int = 24,
-) -> Points:
+) -> Float64:
     """Part of an ellipse; degrees run clockwise from the right."""
     return _circle(start, end, steps) * radii + center
 
 
 @cache
-def _circle(start: float, end: float, steps: int) -> Points:
+def _circle(start: float, end: float, steps: int) -> Float64:
     t = np.radians(np.linspace(start, end, steps))
     return np.column_stack([np.cos(t), np.sin(t)])
 
 
-def mirrored(half: ArrayLike) -> Points:
+def mirrored(half: ArrayLike) -> Float64:
     """Close an outline: its right half, top to bottom, then the same on the left."""
     right = np.asarray(half, np.float64)
     left = right[::-1] * (-1.0, 1.0)
@@ -236,7 +234,7 @@ def mirrored(half: ArrayLike) -> Points:
     return np.concatenate([right, left[keep]])
 
 
-def wavy(points: ArrayLike, depth: float, length: float, phase: float = 0.0) -> Points:
+def wavy(points: ArrayLike, depth: float, length: float, phase: float = 0.0) -> Float64:
     """Push a line in and out along its normals, in waves of the given length."""
     p = np.asarray(points, np.float64)
     if depth == 0:

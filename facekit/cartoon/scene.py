@@ -8,8 +8,8 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float64, UInt8
 from facekit.cartoon import extras, face
 from facekit.cartoon import face as hair
 from facekit.cartoon import face as head
@@ -20,9 +20,6 @@ from facekit.cartoon.truth import attributes
 from facekit.errors import UsageError
 from facekit.frame import ALIGNED_EYES
 from facekit.labels import EMOTIONS
-
-Image = NDArray[np.uint8]
-Points = NDArray[np.float64]
 
 FINE: Final = 2  #: drawn at twice the size, then averaged down
 _NOISE: Final = 2.0  # standard deviation, of 255
@@ -35,7 +32,7 @@ def draw_face(
     size: tuple[int, int] = (178, 218),
     *,
     aligned: str = "celeba",
-) -> tuple[Image, dict[str, bool], Points]:
+) -> tuple[UInt8, dict[str, bool], Float64]:
     """Draw one aligned photo of a person.
 
     Args:
@@ -70,7 +67,7 @@ def draw_face(
     return photo, attributes(person, look), points / FINE
 
 
-def _jitter(eyes: Points, roll: float, rng: np.random.Generator) -> Points:
+def _jitter(eyes: Float64, roll: float, rng: np.random.Generator) -> Float64:
     """Shift, scale and turn the eyes a little about their middle."""
     middle, half = eyes.mean(0), (eyes[1] - eyes[0]) / 2
     unit = float(np.hypot(*half)) * 2
@@ -83,7 +80,7 @@ def _jitter(eyes: Points, roll: float, rng: np.random.Generator) -> Points:
     return np.array([middle - turned, middle + turned])
 
 
-def paint_person(canvas: Image, person: Person, look: Look, eyes: Points) -> Points:
+def paint_person(canvas: UInt8, person: Person, look: Look, eyes: Float64) -> Float64:
     """Paint a person over whatever is on the canvas.
 
     Args:
@@ -119,7 +116,7 @@ def paint_person(canvas: Image, person: Person, look: Look, eyes: Points) -> Poi
     return placed
 
 
-def photograph(image: Image, light: Light, blur: float, rng: np.random.Generator) -> Image:
+def photograph(image: UInt8, light: Light, blur: float, rng: np.random.Generator) -> UInt8:
     """Light from one side, exposure, blur and a little noise.
 
     Args:
@@ -169,9 +166,9 @@ class Scene:
         attributes: n times the 40 attributes.
     """
 
-    image: NDArray[np.uint8]
-    boxes: Points
-    points: Points
+    image: UInt8
+    boxes: Float64
+    points: Float64
     expressions: tuple[str, ...]
     attributes: tuple[dict[str, bool], ...]
 
@@ -227,11 +224,11 @@ def draw_scene(
     )
 
 
-def _seats(count: int, size: tuple[int, int], rng: np.random.Generator) -> list[Points]:
+def _seats(count: int, size: tuple[int, int], rng: np.random.Generator) -> list[Float64]:
     """Eyes of everybody, back row first; heads do not cover one another."""
     width, height = size
     back = count // 2 if count > 4 else 0
-    seats: list[Points] = []
+    seats: list[Float64] = []
     for row, seated in enumerate((back, count - back)):
         if not seated:
             continue
@@ -251,7 +248,7 @@ def _seats(count: int, size: tuple[int, int], rng: np.random.Generator) -> list[
     return seats
 
 
-def _box(canvas: NDArray[np.uint8], person: Person, look: Look, eyes: Points) -> Points:
+def _box(canvas: UInt8, person: Person, look: Look, eyes: Float64) -> Float64:
     face = outline(person)
     placed = Pen(canvas, eyes, look.pose).place(face[face[:, 1] > _BROW], flat=FLAT)
     low, high = placed.min(0), placed.max(0)
@@ -261,7 +258,7 @@ def _box(canvas: NDArray[np.uint8], person: Person, look: Look, eyes: Points) ->
 # Backdrop: what is behind the people.
 
 
-def paint_backdrop(size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
+def paint_backdrop(size: tuple[int, int], rng: np.random.Generator) -> UInt8:
     """Paint one of five kinds of soft background.
 
     Args:

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from facekit.cli.options import Json, Model, People
+
 _EXCLUDE = "duplicates,conflicts,broken"
 _PROBED = ("accuracy", "unseen")
 
@@ -22,12 +24,8 @@ def audit(
     out: Annotated[
         Path, typer.Option(help="Folder for audit.html, findings.csv and audit.json.")
     ] = Path("facekit-audit"),
-    model: Annotated[
-        str | None, typer.Option(help="Bundle that embeds: a name or a folder.")
-    ] = None,
-    people: Annotated[
-        Path | None, typer.Option(help="For folder: csv that says who is in each picture.")
-    ] = None,
+    model: Model = None,
+    people: People = None,
     exclude_out: Annotated[
         Path | None,
         typer.Option(help="Write the ids to leave out; training and evaluation --exclude it."),
@@ -43,9 +41,7 @@ def audit(
     keep: Annotated[
         str, typer.Option(help="Split that keeps a picture which several have: train or test.")
     ] = "train",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the JSON record and nothing else.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Find copies, bad pictures and likely wrong labels."""
     from facekit.cli.output import print_json

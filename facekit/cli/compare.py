@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from facekit.cli.options import Json
 from facekit.errors import UsageError
 
 
@@ -18,9 +19,7 @@ def compare(
         bool, typer.Option("--markdown", help="Print the table in Markdown.")
     ] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page to this file, too.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the JSON record and nothing else.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Put runs side by side: accuracy, size, time."""
     from dataclasses import asdict

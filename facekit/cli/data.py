@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from facekit.cli.options import Json, require_choice
+
 app = typer.Typer(
     help="Show dataset cards and kept features; write TFRecords.",
     rich_markup_mode=None,
@@ -34,7 +36,6 @@ def list_() -> None:
 @app.command("show")
 def show(name: Annotated[str, typer.Argument(help="Name of the data set.")]) -> None:
     """Print the card of a data set."""
-    from facekit.cli.options import require_choice
     from facekit.datasets.cards import card_files
 
     files = card_files()
@@ -84,9 +85,7 @@ def export_tfrecord(
     label_key: Annotated[
         str, typer.Option(help="Feature for the class's number.")
     ] = "image/class/label",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the JSON record and nothing else.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Write FER-2013 as TFRecord files; needs the extra `train`."""
     from facekit.cli.output import print_json, print_table

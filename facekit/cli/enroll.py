@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facekit.cli.options import Failure, expand
+from facekit.cli.inputs import Failure, expand
+from facekit.cli.options import Detector, Json, Model, Overrides, Recipe
 from facekit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,28 +40,17 @@ def enroll(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the page and contact sheet here too.")
     ] = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="Name (see `facekit recipes`) or TOML file.")
-    ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override one key; may be repeated."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Bundle: a name (see `facekit models`) or a folder.")
-    ] = None,
-    detector: Annotated[
-        str, typer.Option(help="auto, yunet, haar, none (the photo is one face) or a model file.")
-    ] = "auto",
+    recipe: Recipe = None,
+    overrides: Overrides = None,
+    model: Model = None,
+    detector: Detector = "auto",
     keep_crops: Annotated[
         bool, typer.Option("--keep-crops", help="Keep the faces cut out of the photos, too.")
     ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Ask nothing: replace, skip ambiguous photos.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the JSON record and nothing else.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Learn to tell one person from strangers.
 
@@ -159,7 +149,7 @@ def _show(done: Enrollment) -> None:
 
 def enrolled(
     name: Annotated[str | None, typer.Argument(help="Whom to show; none lists everybody.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List who is enrolled, or show one person.
 

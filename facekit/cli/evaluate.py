@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from facekit.cli.options import AllowMissing, Exclude, Json, Model, People, require_choice
 from facekit.errors import UsageError
 
 #: Column heads that let the table of attributes fit 80 characters.
@@ -34,21 +35,15 @@ def evaluate(
         Path | None, typer.Option(help="Folder of the data set; one partition is enough.")
     ] = None,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
-    model: Annotated[
-        str | None, typer.Option(help="Bundle: a name (see `facekit models`) or a folder.")
-    ] = None,
+    model: Model = None,
     source: Annotated[
         str, typer.Option(help="CelebA from celeba (a folder) or tfds (TensorFlow Datasets).")
     ] = "celeba",
     labels: Annotated[
         str, typer.Option(help="FER-2013 by fer (its labels) or ferplus (most votes).")
     ] = "fer",
-    exclude: Annotated[
-        Path | None, typer.Option(help="Images to leave out, such as `facekit audit` lists.")
-    ] = None,
-    people: Annotated[
-        Path | None, typer.Option(help="Who is in each picture of a folder: a csv file,person.")
-    ] = None,
+    exclude: Exclude = None,
+    people: People = None,
     aligned: Annotated[
         str | None, typer.Option(help="A folder's faces lie as in fer or celeba: not detected.")
     ] = None,
@@ -56,15 +51,10 @@ def evaluate(
         int | None,
         typer.Option(min=1, help="So many images of classes, even over classes and people."),
     ] = None,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Leave out missing and unreadable images.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the JSON record and nothing else.")
-    ] = False,
+    allow_missing: AllowMissing = False,
+    as_json: Json = False,
 ) -> None:
     """Measure a bundle beside the majority baseline."""
-    from facekit.cli.options import require_choice
     from facekit.cli.output import print_json
 
     require_choice("data set", dataset, _DATASETS)

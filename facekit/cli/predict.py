@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facekit.cli.options import Failure, expand
+from facekit.cli.inputs import Failure, expand
+from facekit.cli.options import Detector, Model
 from facekit.errors import FacekitError, UsageError
 
 if TYPE_CHECKING:
@@ -24,12 +25,8 @@ def predict(
     inputs: Annotated[
         list[str], typer.Argument(metavar="PHOTO|FOLDER|GLOB...", help="What to look at.")
     ],
-    model: Annotated[
-        str | None, typer.Option(help="Bundle: a name (see `facekit models`) or a folder.")
-    ] = None,
-    detector: Annotated[
-        str, typer.Option(help="auto, yunet, haar, none (the photo is one face) or a model file.")
-    ] = "auto",
+    model: Model = None,
+    detector: Detector = "auto",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a JSON list of records and nothing else.")
     ] = False,

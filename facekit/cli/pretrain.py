@@ -7,6 +7,17 @@ from typing import Annotated
 
 import typer
 
+from facekit.cli.options import (
+    AllowMissing,
+    Epochs,
+    Exclude,
+    Overrides,
+    Resume,
+    RunFolder,
+    TeacherTable,
+    require_choice,
+)
+
 _SOURCES = ("celeba", "tfds")
 
 
@@ -23,31 +34,15 @@ def pretrain(
     recipe: Annotated[
         str, typer.Option(help="Name (see `facekit recipes`) or TOML file.")
     ] = "celeba-compact",
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override one key; may be repeated."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder.")] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the run folder's last checkpoint.")
-    ] = False,
-    epochs: Annotated[
-        int | None,
-        typer.Option(min=1, help="Train N more epochs, save everything and stop.", metavar="N"),
-    ] = None,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Leave out missing and unreadable images.")
-    ] = False,
-    exclude: Annotated[
-        Path | None, typer.Option(help="Images to leave out, such as `facekit audit` lists.")
-    ] = None,
-    teacher_table: Annotated[
-        Path | None,
-        typer.Option(help="NPZ with `names` and `vectors` in place of running the teacher."),
-    ] = None,
+    overrides: Overrides = None,
+    out: RunFolder = None,
+    resume: Resume = False,
+    epochs: Epochs = None,
+    allow_missing: AllowMissing = False,
+    exclude: Exclude = None,
+    teacher_table: TeacherTable = None,
 ) -> None:
     """Train the shared backbone; needs the extra `train`."""
-    from facekit.cli.options import require_choice
     from facekit.cli.output import print_pairs
 
     require_choice("data set", dataset, ("celeba",))

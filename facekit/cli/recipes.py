@@ -6,14 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
+from facekit.cli.options import Json, Overrides
+
 app = typer.Typer(
     help="List, show and check recipes.", rich_markup_mode=None, invoke_without_command=True
 )
-
-_Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override one key; may be repeated."),
-]
 
 
 @app.callback()
@@ -35,14 +32,14 @@ def list_() -> None:
 @app.command("show")
 def show(
     recipe: Annotated[str, typer.Argument(help="Name or TOML file.")],
-    overrides: _Overrides = None,
+    overrides: Overrides = None,
     source: Annotated[
         bool, typer.Option("--file", help="Print the file itself, comments and all.")
     ] = False,
     params: Annotated[
         bool, typer.Option("--params", help="Build its network; print layers and parameters.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Print a recipe with every key: what it extends, defaults and overrides resolved."""
     from facekit.cli.output import print_json
@@ -91,7 +88,7 @@ def check(
     recipes: Annotated[
         list[str] | None, typer.Argument(help="Names or TOML files; none checks all shipped.")
     ] = None,
-    overrides: _Overrides = None,
+    overrides: Overrides = None,
 ) -> None:
     """Check recipes against the schema; exit code 1 when one does not fit."""
     from facekit.backbones.catalog import check_backbone

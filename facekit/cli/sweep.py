@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facekit.cli.options import AllowMissing, Cross, Data, Exclude, Json, People, TeacherTable
 from facekit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def sweep(
     recipe: Annotated[str, typer.Argument(help="Name (see `facekit recipes`) or TOML file.")],
-    data: Annotated[Path | None, typer.Option(help="Folder or file of the data set.")] = None,
+    data: Data = None,
     sets: Annotated[
         list[str] | None,
         typer.Option(
@@ -39,24 +40,12 @@ def sweep(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the runs and how far they are; run nothing.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the JSON record and nothing else.")
-    ] = False,
-    exclude: Annotated[
-        Path | None, typer.Option(help="Images to leave out, such as `facekit audit` lists.")
-    ] = None,
-    people: Annotated[
-        Path | None, typer.Option(help="CSV with the columns file and person, for a folder.")
-    ] = None,
-    cross: Annotated[
-        Path | None, typer.Option(help="Folder of another data set to try every result on.")
-    ] = None,
-    teacher_table: Annotated[
-        Path | None, typer.Option(help="NPZ with `names` and `vectors`, as for pretrain.")
-    ] = None,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Leave out images that cannot be used.")
-    ] = False,
+    as_json: Json = False,
+    exclude: Exclude = None,
+    people: People = None,
+    cross: Cross = None,
+    teacher_table: TeacherTable = None,
+    allow_missing: AllowMissing = False,
 ) -> None:
     """Train a recipe with all combinations of some settings; compare.
 

@@ -8,52 +8,46 @@ from typing import Annotated, Final
 
 import typer
 
+from facekit.cli.options import (
+    AllowMissing,
+    Cross,
+    Data,
+    Epochs,
+    Exclude,
+    Overrides,
+    People,
+    Recipe,
+    Resume,
+    RunFolder,
+    require_choice,
+)
+
 _DATASETS: Final = ("fer", "folder", "ckplus", "tfrecord")
 
 
 def transfer(
     dataset: Annotated[str, typer.Argument(help="fer, folder (class folders), ckplus, tfrecord.")],
-    data: Annotated[Path | None, typer.Option(help="Folder or file of the data set.")] = None,
+    data: Data = None,
     rung: Annotated[
         str | None,
         typer.Option(
             help="frozen (the default), last (stage), full, scratch, or auto: climbs while it pays."
         ),
     ] = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="Name (see `facekit recipes`) or TOML file.")
-    ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override one key; may be repeated."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder.")] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the run folder's last checkpoint.")
-    ] = False,
-    epochs: Annotated[
-        int | None,
-        typer.Option(min=1, help="Train N more epochs, save everything and stop.", metavar="N"),
-    ] = None,
+    recipe: Recipe = None,
+    overrides: Overrides = None,
+    out: RunFolder = None,
+    resume: Resume = False,
+    epochs: Epochs = None,
     labels: Annotated[
         str | None, typer.Option(help="fer (its own) or ferplus (most votes of ten people).")
     ] = None,
-    people: Annotated[
-        Path | None, typer.Option(help="CSV with the columns file and person, for a folder.")
-    ] = None,
-    exclude: Annotated[
-        Path | None, typer.Option(help="Images to leave out, such as `facekit audit` lists.")
-    ] = None,
-    cross: Annotated[
-        Path | None,
-        typer.Option(help="Folder of another data set to try the result on (recipe ckplus-cross)."),
-    ] = None,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Leave out images that cannot be used.")
-    ] = False,
+    people: People = None,
+    exclude: Exclude = None,
+    cross: Cross = None,
+    allow_missing: AllowMissing = False,
 ) -> None:
     """Learn classes on the frozen backbone, or train it on."""
-    from facekit.cli.options import require_choice
     from facekit.cli.output import print_pairs
     from facekit.recipe.transfer import RUNGS
 

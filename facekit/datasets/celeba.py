@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Bool, Int8, Str
 from facekit.datasets.table import Issues, Table, issues_line
 from facekit.errors import DataError, UsageError
 from facekit.labels import ATTRIBUTES
@@ -158,7 +158,7 @@ def _find_images(folder: Path) -> Path:
     raise DataError(f"{folder}: it has no folder img_align_celeba; {what}")
 
 
-def _persons(folder: Path, names: list[str]) -> NDArray[np.str_] | None:
+def _persons(folder: Path, names: list[str]) -> Str | None:
     path = _find_list(folder, "identity_CelebA")
     if path is None:
         return None
@@ -166,9 +166,7 @@ def _persons(folder: Path, names: list[str]) -> NDArray[np.str_] | None:
     return np.array([known.get(name, f"of {name}") for name in names], dtype=np.str_)
 
 
-def _splits(
-    folder: Path, names: list[str], person: NDArray[np.str_] | None, allow_missing: bool
-) -> NDArray[np.str_]:
+def _splits(folder: Path, names: list[str], person: Str | None, allow_missing: bool) -> Str:
     """Split of every listed image; "" for one that is in no partition."""
     path = _find_list(folder, "list_eval_partition")
     if path is None:
@@ -185,7 +183,7 @@ def _splits(
     return np.array([known.get(name, "") for name in names], dtype="<U5")
 
 
-def _hashed(keys: list[str]) -> NDArray[np.str_]:
+def _hashed(keys: list[str]) -> Str:
     """About 80/10/10 by SHA-256: the same on every machine and for any subset."""
     cache: dict[str, str] = {}
     for key in keys:
@@ -195,9 +193,7 @@ def _hashed(keys: list[str]) -> NDArray[np.str_]:
     return np.array([cache[key] for key in keys], dtype="<U5")
 
 
-def _check(
-    images: Path, wanted: NDArray[np.str_], listed: Iterable[str]
-) -> tuple[Issues, NDArray[np.bool_]]:
+def _check(images: Path, wanted: Str, listed: Iterable[str]) -> tuple[Issues, Bool]:
     """One directory listing, then the first bytes of the wanted images."""
     with os.scandir(images) as entries:
         present = {entry.name for entry in entries}
@@ -234,7 +230,7 @@ def _looks_like_picture(path: Path) -> bool:
 _PARTS = {"0": "train", "1": "val", "2": "test"}
 
 
-def read_attributes(path: Path, *, allow_short: bool = False) -> tuple[list[str], NDArray[np.int8]]:
+def read_attributes(path: Path, *, allow_short: bool = False) -> tuple[list[str], Int8]:
     """Read ``list_attr_celeba.txt`` or ``.csv``; columns are matched by name.
 
     A file that holds -1 anywhere uses CelebA's own coding (1 yes, -1 no, 0
@@ -349,7 +345,7 @@ def _columns(path: Path, header: list[str]) -> Callable[[list[str]], Sequence[st
     return itemgetter(*(header.index(name) + 1 for name in ATTRIBUTES))
 
 
-def _numbers(path: Path, names: list[str], cells: list[str]) -> NDArray[np.int8]:
+def _numbers(path: Path, names: list[str], cells: list[str]) -> Int8:
     """Cells to 1, 0 and -1 for unknown."""
     shape = (len(names), len(ATTRIBUTES))
     try:

@@ -22,8 +22,8 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32, Int64, Str, UInt8
 from facekit.datasets.celeba import SPLITS, require_splits
 from facekit.datasets.folder import list_classes, split_folders
 from facekit.datasets.table import Issues, Table
@@ -134,7 +134,7 @@ def _read_folders(folder: Path, splits: tuple[str, ...], voted: bool) -> Table:
     return replace(table, soft=_shares(read_votes_by_file(folder / _VOTES_BY_FILE, listed.ids)))
 
 
-def _labels(folder: Path, classes: list[str]) -> NDArray[np.int64]:
+def _labels(folder: Path, classes: list[str]) -> Int64:
     known: dict[str, int] = {}
     for name in sorted(set(classes)):
         try:
@@ -147,10 +147,10 @@ def _labels(folder: Path, classes: list[str]) -> NDArray[np.int64]:
     return np.array([known[name] for name in classes], np.int64)
 
 
-def _shares(votes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Votes (n, 7) as shares; zeros where nobody voted."""
+def _shares(votes: Float32) -> Float32:
+    """Float32 (n, 7) as shares; zeros where nobody voted."""
     total = votes.sum(1, keepdims=True)
-    shares: NDArray[np.float32] = votes / np.maximum(total, 1)
+    shares: Float32 = votes / np.maximum(total, 1)
     return shares
 
 
@@ -178,10 +178,10 @@ class PixelRows:
         bad_labels: Lines of the csv whose emotion or Usage is unknown.
     """
 
-    pixels: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    splits: NDArray[np.str_]
-    rows: NDArray[np.int64]
+    pixels: UInt8
+    labels: Int64
+    splits: Str
+    rows: Int64
     usages: list[str]
     bad_pixels: tuple[str, ...]
     bad_labels: tuple[str, ...]
@@ -195,7 +195,7 @@ class PixelRows:
         keys = zip(self.splits.tolist(), self.labels.tolist(), self.rows.tolist(), strict=True)
         return [f"{split}/{EMOTIONS[label]}/{row:05d}" for split, label, row in keys]
 
-    def stream(self, rows: NDArray[np.int64]) -> Iterator[bytes]:
+    def stream(self, rows: Int64) -> Iterator[bytes]:
         """Yield the pictures of the given rows as PNG."""
         for row in rows:
             good, png = cv2.imencode(".png", self.pixels[row])
@@ -266,7 +266,7 @@ def _rows(path: Path) -> Iterator[tuple[str, str, str]]:
         raise DataError(f"{path} cannot be read as a csv: {error}") from error
 
 
-def _values(text: str) -> NDArray[np.uint8] | None:
+def _values(text: str) -> UInt8 | None:
     """2,304 numbers in [0, 255], or None."""
     try:
         with warnings.catch_warnings():  # text that is no number only warns
@@ -294,11 +294,9 @@ def _nothing_left(path: Path, bad: dict[str, list[str]]) -> str:
 # Barsoum et al., "Training Deep Networks for Facial Expression Recognition with
 # Crowd-Sourced Label Distribution", ICMI 2016.
 
-Votes = NDArray[np.float32]
 
-
-def read_votes_by_file(path: Path, ids: Sequence[str]) -> Votes:
-    """Votes of pictures in class folders.
+def read_votes_by_file(path: Path, ids: Sequence[str]) -> Float32:
+    """Float32 of pictures in class folders.
 
     Args:
         path: Column ``file`` (``train/angry/x.png``; the suffix does not count) and
@@ -330,8 +328,8 @@ def read_votes_by_file(path: Path, ids: Sequence[str]) -> Votes:
     return votes
 
 
-def read_votes_by_row(path: Path, usages: Sequence[str]) -> Votes:
-    """Votes of ``fer2013new.csv``, whose rows follow those of ``fer2013.csv``.
+def read_votes_by_row(path: Path, usages: Sequence[str]) -> Float32:
+    """Float32 of ``fer2013new.csv``, whose rows follow those of ``fer2013.csv``.
 
     Args:
         path: Column ``Usage`` and one column an emotion.

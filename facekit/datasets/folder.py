@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Str
 from facekit.datasets.table import Issues, Table
 from facekit.errors import DataError
 from facekit.system.files import PICTURE_SUFFIXES
@@ -86,7 +86,7 @@ def _classes(folder: Path, listed: ClassFiles) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _persons(ids: list[str], known: dict[str, str]) -> NDArray[np.str_] | None:
+def _persons(ids: list[str], known: dict[str, str]) -> Str | None:
     persons = [known.get(name, f"of {name}") for name in ids]
     return np.array(persons, np.str_) if known and len(set(persons)) > 1 else None
 

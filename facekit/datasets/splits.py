@@ -10,19 +10,17 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Bool, Float64, Int64
 from facekit.datasets.table import Table
 from facekit.errors import DataError
 
-Groups = NDArray[np.int64]
-Counts = NDArray[np.int64]
 #: More rows on the other side are worth it only if they bring the shares nearer.
 _EPSILON: Final = 1e-12
 
 
 def hold_out(
-    table: Table, share: float, *, seed: int = 0, groups: Groups | None = None, split: str = "val"
+    table: Table, share: float, *, seed: int = 0, groups: Int64 | None = None, split: str = "val"
 ) -> Table:
     """Move a share of the train rows of each class to another split.
 
@@ -62,7 +60,7 @@ def hold_out(
     return replace(table, split=moved)
 
 
-def joined_groups(table: Table, groups: Groups | None = None) -> Groups:
+def joined_groups(table: Table, groups: Int64 | None = None) -> Int64:
     """Number the rows that hang together through a person or a given group.
 
     Args:
@@ -85,11 +83,11 @@ def joined_groups(table: Table, groups: Groups | None = None) -> Groups:
         return np.arange(n, dtype=np.int64)
     edges = np.tile(np.arange(n), len(ends)), np.concatenate(ends)
     graph = coo_array((np.ones(len(edges[0]), np.int8), edges), shape=(nodes, nodes))
-    joined: Groups = connected_components(graph, directed=False)[1][:n].astype(np.int64)
+    joined: Int64 = connected_components(graph, directed=False)[1][:n].astype(np.int64)
     return joined
 
 
-def _choose(counts: Counts, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+def _choose(counts: Int64, share: float, rng: np.random.Generator) -> Bool:
     """Which groups to move: each that brings the classes nearer to their share.
 
     Args:
@@ -124,9 +122,7 @@ def _choose(counts: Counts, share: float, rng: np.random.Generator) -> NDArray[n
     return taken
 
 
-def _round_off(
-    counts: Counts, wanted: NDArray[np.float64], taken: NDArray[np.bool_], have: Counts
-) -> None:
+def _round_off(counts: Int64, wanted: Float64, taken: Bool, have: Int64) -> None:
     """Bring every class to its share with groups of one row, as far as there are any.
 
     Larger groups of several classes leave some a few rows above their share.
@@ -141,7 +137,7 @@ def _round_off(
         have[label] -= len(moved) if surplus > 0 else -len(moved)
 
 
-def _leaves_some(group: Counts, after: Counts, total: Counts) -> bool:
+def _leaves_some(group: Int64, after: Int64, total: Int64) -> bool:
     """Whether every class of the group keeps a row that is not moved."""
     return bool((after[group > 0] < total[group > 0]).all())
 
@@ -149,7 +145,7 @@ def _leaves_some(group: Counts, after: Counts, total: Counts) -> bool:
 # A sample of a table that is even over its classes.
 
 
-def draw_even(table: Table, size: int, *, seed: int = 0) -> NDArray[np.bool_]:
+def draw_even(table: Table, size: int, *, seed: int = 0) -> Bool:
     """Draw rows so that classes, and the people within a class, are as even as they can be.
 
     Rows without a label are never drawn. A class with too few rows gives all it has,
@@ -182,7 +178,7 @@ def draw_even(table: Table, size: int, *, seed: int = 0) -> NDArray[np.bool_]:
     return np.isin(np.arange(len(table)), drawn)
 
 
-def _turns(keys: Sequence[Hashable]) -> NDArray[np.int64]:
+def _turns(keys: Sequence[Hashable]) -> Int64:
     """How many equal keys came before each."""
     seen: dict[Hashable, int] = {}
     out = np.empty(len(keys), np.int64)

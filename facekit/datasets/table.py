@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+
+from facekit.arrays import Bool, Float32, Int8, Int64, Str
 
 
 class ByteStream(Protocol):
@@ -17,7 +18,7 @@ class ByteStream(Protocol):
 
     def __len__(self) -> int: ...
 
-    def stream(self, rows: NDArray[np.int64]) -> Iterator[bytes]:
+    def stream(self, rows: Int64) -> Iterator[bytes]:
         """Yield the encoded images of the given rows (ascending)."""
         ...
 
@@ -70,20 +71,20 @@ class Table:
     """
 
     name: str
-    ids: NDArray[np.str_]
+    ids: Str
     images: Sequence[Path] | ByteStream
-    labels: NDArray[np.int8] | NDArray[np.int64]
+    labels: Int8 | Int64
     label_names: tuple[str, ...]
-    split: NDArray[np.str_]
-    person: NDArray[np.str_] | None = None
+    split: Str
+    person: Str | None = None
     aligned: str | None = None
     issues: Issues = field(default_factory=Issues)
-    soft: NDArray[np.float32] | None = None
+    soft: Float32 | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def select(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Table:
+    def select(self, rows: Bool | Int64) -> Table:
         """The given rows, in the given order (ascending for a ByteStream).
 
         Args:
@@ -114,12 +115,12 @@ class _Rows:
     """A selection of a ByteStream."""
 
     base: ByteStream
-    index: NDArray[np.int64]
+    index: Int64
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def stream(self, rows: NDArray[np.int64]) -> Iterator[bytes]:
+    def stream(self, rows: Int64) -> Iterator[bytes]:
         return self.base.stream(self.index[rows])
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Int64
 from facekit.datasets.celeba import SPLITS, require_splits
 from facekit.datasets.table import Table
 from facekit.errors import DataError, MissingExtraError
@@ -81,7 +81,7 @@ class _TfdsImages:
     def __len__(self) -> int:
         return sum(count for _, count in self.counts)
 
-    def stream(self, rows: NDArray[np.int64]) -> Iterator[bytes]:
+    def stream(self, rows: Int64) -> Iterator[bytes]:
         """Yield the encoded images of ascending rows; each split is read once.
 
         Raises:
@@ -99,7 +99,7 @@ class _TfdsImages:
                 yield from self._read(split, part)
             start += count
 
-    def _read(self, split: str, part: NDArray[np.int64]) -> Iterator[bytes]:
+    def _read(self, split: str, part: Int64) -> Iterator[bytes]:
         import tensorflow_datasets as tfds
 
         decoding = tfds.decode.PartialDecoding(

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Int64
 from facekit.datasets.celeba import require_splits
 from facekit.datasets.folder import SPLIT_FOLDERS
 from facekit.datasets.table import Issues, Table
@@ -153,13 +153,13 @@ class _Pictures:
     """Encoded pictures by (file, record), in that order."""
 
     files: tuple[Path, ...]
-    places: NDArray[np.int64]
+    places: Int64
     image_key: str
 
     def __len__(self) -> int:
         return len(self.places)
 
-    def stream(self, rows: NDArray[np.int64]) -> Iterator[bytes]:
+    def stream(self, rows: Int64) -> Iterator[bytes]:
         """Yield the pictures of ascending rows; each file is read once.
 
         Raises:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Bool, Float32, Float64, Int64
 from facekit.bundle.identity import IDENTITY
 from facekit.bundle.strangers import Strangers
 from facekit.enrollment.folds import refuse_leak, session_folds
@@ -33,8 +33,6 @@ from facekit.evaluation.verification import threshold_at_fmr
 from facekit.heads.kinds import LinearHead
 from facekit.heads.one_person import fit_scorer, score
 from facekit.recipe.enroll import EnrollHeadSpec, EnrollRecipe
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -64,15 +62,15 @@ class Fitted:
     head: LinearHead
     threshold: float
     reject: float
-    platt: NDArray[np.float64]
+    platt: Float64
     claim: Claim
     fnmr: float
     fnmr_interval: Interval
     errors: int
     photos: int
     sessions: int
-    own_scores: NDArray[np.float64]
-    stranger_scores: NDArray[np.float64]
+    own_scores: Float64
+    stranger_scores: Float64
     slices: tuple[Passed, ...]
     words: list[str]
     splits: Splits | None = None
@@ -83,8 +81,8 @@ def fit_enrollment(
     strangers: Strangers,
     recipe: EnrollRecipe,
     *,
-    negatives: Floats | None = None,
-    negative_people: NDArray[np.int64] | None = None,
+    negatives: Float32 | None = None,
+    negative_people: Int64 | None = None,
     name: str = "me",
 ) -> Fitted:
     """Fit a neuron, set its threshold, and measure what can be measured.
@@ -137,7 +135,7 @@ def fit_enrollment(
 
 def _fit(
     own: PhotoVectors,
-    photos: NDArray[np.bool_],
+    photos: Bool,
     others: Opponents,
     spec: EnrollHeadSpec,
     name: str,
@@ -165,12 +163,12 @@ class _Held:
         tested: bool array of shape (photos,): which were held out.
     """
 
-    margin: NDArray[np.float64]
-    plain: NDArray[np.float64]
-    raw: NDArray[np.float64]
-    tested: NDArray[np.bool_]
+    margin: Float64
+    plain: Float64
+    raw: Float64
+    tested: Bool
 
-    def scores(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def scores(self) -> tuple[Float64, Float64]:
         """``raw`` and ``plain`` of the photos that were held out."""
         return self.raw[self.tested], self.plain[self.tested]
 

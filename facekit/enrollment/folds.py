@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from facekit.arrays import AnyArray, Bool, Int64
 from facekit.errors import DataError
 
 #: Most folds of the cross-validation; each fits a neuron anew.
 _MOST_FOLDS: Final = 12
 
 
-def session_folds(session: NDArray[np.int64], seed: int) -> Iterator[NDArray[np.bool_]]:
+def session_folds(session: Int64, seed: int) -> Iterator[Bool]:
     """Which photos to hold out, fold by fold; a session is never divided.
 
     Args:
@@ -32,7 +33,7 @@ def session_folds(session: NDArray[np.int64], seed: int) -> Iterator[NDArray[np.
         yield np.isin(session, group)
 
 
-def split_people(people: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
+def split_people(people: Int64, seed: int) -> Bool:
     """A random half of the people: those who are kept out to be tested on.
 
     Args:
@@ -68,7 +69,7 @@ def refuse_leak(
         ("photos of session", train_sessions, test_sessions),
         ("stranger", train_people, test_people),
     ):
-        shared: NDArray[Any] = np.intersect1d(np.asarray(one), np.asarray(other))
+        shared: AnyArray = np.intersect1d(np.asarray(one), np.asarray(other))
         if shared.size:
             raise DataError(
                 f"{what} {shared[0]} would both teach and test ({shared.size} in all): "

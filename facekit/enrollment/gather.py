@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.identity import IDENTITY, require_part
 from facekit.bundle.strangers import Strangers, read_strangers
@@ -25,7 +25,6 @@ from facekit.results import Face
 from facekit.system.pool import cores, map_in_order, one_cv2_thread
 from facekit.system.terminal import progress_bar
 
-Floats = NDArray[np.float32]
 #: A photo and its faces to the place of the right one, or None to leave it out.
 AskWho = Callable[[Path, list[Face]], int | None]
 
@@ -98,13 +97,13 @@ def _strangers(model: Finder, given: Strangers | None) -> Strangers:
     return read_strangers(model.bundle).training() if given is None else given
 
 
-def _looks(sight: Sight) -> Floats:
+def _looks(sight: Sight) -> Float32:
     """Attributes of a photo's faces, without columns for a model without them."""
     none = np.zeros((len(sight.looks), 0), np.float32)
     return none if sight.attributes is None else sight.attributes
 
 
-def _own(known: KnownPhotos, model: Finder) -> Floats:
+def _own(known: KnownPhotos, model: Finder) -> Float32:
     """Vectors of the enrolled photos, which must be of this model."""
     size = model.bundle.parts[IDENTITY][0]
     if len(known) and known.vectors.shape[1] != size:

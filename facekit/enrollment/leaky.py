@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Bool, Float64, Int64
 from facekit.bundle.strangers import Strangers
 from facekit.evaluation.claim import percent
 from facekit.evaluation.verification import auc, threshold_at_fmr
@@ -24,8 +24,6 @@ from facekit.recipe.enroll import EnrollRecipe
 if TYPE_CHECKING:
     from facekit.enrollment.vectors import PhotoVectors
 
-
-Floats = NDArray[np.float64]
 
 #: The share that teaches, and with the share that validates; the rest tests. Nothing
 #: is chosen here, so that validation is not looked at.
@@ -110,9 +108,9 @@ def both_splits(
     own: PhotoVectors,
     strangers: Strangers,
     recipe: EnrollRecipe,
-    raw: Floats,
-    margin: Floats,
-    scores: Floats,
+    raw: Float64,
+    margin: Float64,
+    scores: Float64,
 ) -> Splits | None:
     """The same photos split by shuffling and by session.
 
@@ -136,11 +134,11 @@ def both_splits(
 
 
 def measure(
-    own: Floats,
-    strangers: Floats,
+    own: Float64,
+    strangers: Float64,
     fmr: float,
     *,
-    margin: Floats | None = None,
+    margin: Float64 | None = None,
     photos: int,
     taught: int,
 ) -> Measured:
@@ -204,13 +202,13 @@ def shuffled_split(
     )
 
 
-def _parts(n: int, seed: int) -> NDArray[np.int64]:
+def _parts(n: int, seed: int) -> Int64:
     """0 (teaches), 1 (validates) or 2 (tests) for each of n rows."""
     place = np.random.default_rng(seed).permutation(n)
     return np.searchsorted([_TRAIN * n, _VAL * n], place, side="right")
 
 
-def _mean(rows: NDArray[np.bool_]) -> float:
+def _mean(rows: Bool) -> float:
     return float(rows.mean()) if len(rows) else float("nan")
 
 

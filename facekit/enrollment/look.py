@@ -9,8 +9,8 @@ from typing import Final, Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32, Float64, UInt8
 from facekit.augment.photos import wide_crop
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.identity import IDENTITY, join_views
@@ -24,7 +24,6 @@ from facekit.photos.quality import FaceQuality, Flaw, find_flaw, measure_face
 from facekit.recipe.enroll import QualitySpec
 from facekit.results import Face
 
-Floats = NDArray[np.float32]
 #: What one photo may raise without stopping the others.
 _PHOTO_ERRORS: Final = (FacekitError, OSError, ValueError, MemoryError, cv2.error)
 #: Faces that are embedded at once; bounds the memory.
@@ -59,7 +58,7 @@ class Look:
 
     found: FoundFace
     cut: FoundFace
-    wide: NDArray[np.uint8] = field(repr=False)
+    wide: UInt8 = field(repr=False)
     quality: FaceQuality
     flaw: Flaw | None
 
@@ -82,9 +81,9 @@ class Sight:
     code: Code = ""
     reason: str = ""
     looks: tuple[Look, ...] = ()
-    vectors: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32), repr=False)
-    attributes: Floats | None = field(default=None, repr=False)
-    scene: tuple[Floats, Floats] | None = None
+    vectors: Float32 = field(default_factory=lambda: np.zeros((0, 0), np.float32), repr=False)
+    attributes: Float32 | None = field(default=None, repr=False)
+    scene: tuple[Float32, Float32] | None = None
     taken: float | None = None
 
     @property
@@ -136,8 +135,8 @@ def embed(sights: Sequence[Sight], bundle: Bundle) -> list[Sight]:
     """
     crops = [look.found.crop for sight in sights for look in sight.looks]
     heads = [_ATTRIBUTES] if _ATTRIBUTES in bundle.heads else []
-    vectors: list[Floats] = [np.zeros((0, *bundle.parts[IDENTITY]), np.float32)]
-    attributes: list[Floats] = []
+    vectors: list[Float32] = [np.zeros((0, *bundle.parts[IDENTITY]), np.float32)]
+    attributes: list[Float32] = []
     for start in range(0, len(crops), _BATCH):
         reading = bundle.read_views(np.stack(crops[start : start + _BATCH]), heads, [IDENTITY])
         vectors.append(join_views(reading.embedding[IDENTITY], reading.mirrored[IDENTITY]))
@@ -185,7 +184,7 @@ def _looks(
     return tuple(looks)
 
 
-def _points(found: FoundFace, bundle: Bundle) -> NDArray[np.float64]:
+def _points(found: FoundFace, bundle: Bundle) -> Float64:
     """Five points in the crop: the detector's, else the bundle's, else those of the frame."""
     if found.points is not None:
         return found.points

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import AnyArray, Bool, Float32, Float64, Int64
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.identity import IDENTITY, identity_vectors
 from facekit.bundle.strangers import Strangers
@@ -19,8 +19,6 @@ from facekit.enrollment.look import Finder
 from facekit.enrollment.who import Crowd
 from facekit.errors import DataError
 from facekit.recipe.enroll import QualitySpec
-
-Floats = NDArray[np.float32]
 
 #: How many strangers each of the user's own others counts for: enough to be
 #: heard among thousands, and not so many that they push others aside
@@ -43,20 +41,20 @@ class Opponents:
         taught: How many of the user's own others teach, people.
     """
 
-    vectors: Floats
-    weights: NDArray[np.float64]
-    people: NDArray[np.int64]
-    judging: Floats
-    judges: NDArray[np.int64]
-    tests: Floats
-    tested: NDArray[np.int64]
+    vectors: Float32
+    weights: Float64
+    people: Int64
+    judging: Float32
+    judges: Int64
+    tests: Float32
+    tested: Int64
     taught: int
 
 
 def gather_opponents(
     strangers: Strangers,
-    negatives: Floats | None,
-    negative_people: NDArray[np.int64] | None,
+    negatives: Float32 | None,
+    negative_people: Int64 | None,
     *,
     seed: int,
     most: int = 0,
@@ -139,8 +137,8 @@ class Negatives:
         own: Faces left out because they are the person's.
     """
 
-    vectors: Floats
-    people: NDArray[np.int64]
+    vectors: Float32
+    people: Int64
     photos: int = 0
     unusable: int = 0
     own: int = 0
@@ -155,7 +153,7 @@ class Negatives:
             "own_faces_left_out": self.own,
         }
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, AnyArray]:
         """What ``--add`` needs of them, for ``stored_negatives``."""
         return dict(zip(_NAMES, (self.vectors, self.people), strict=True))
 
@@ -169,7 +167,7 @@ def no_negatives(size: int) -> Negatives:
     return Negatives(np.zeros((0, size), np.float32), np.zeros(0, np.int64))
 
 
-def stored_negatives(arrays: Mapping[str, NDArray[Any]], size: int) -> Negatives:
+def stored_negatives(arrays: Mapping[str, AnyArray], size: int) -> Negatives:
     """Those of an earlier enrolment.
 
     Raises:
@@ -186,8 +184,8 @@ def stored_negatives(arrays: Mapping[str, NDArray[Any]], size: int) -> Negatives
 def read_negatives(
     files: Sequence[Path],
     model: Finder,
-    own: Floats,
-    strangers: Floats,
+    own: Float32,
+    strangers: Float32,
     *,
     progress: bool = False,
     reader: Bundle | None = None,
@@ -232,7 +230,7 @@ def read_negatives(
     return Negatives(vectors[~mine], people[~mine], len(files), unusable, int(mine.sum()))
 
 
-def _own_faces(vectors: Floats, own: Floats) -> NDArray[np.bool_]:
+def _own_faces(vectors: Float32, own: Float32) -> Bool:
     """Which faces are the person's."""
     if len(own) < 2:
         return np.asarray((vectors @ own.T >= 1 - 1e-6).any(1))
@@ -243,7 +241,7 @@ def _own_faces(vectors: Floats, own: Floats) -> NDArray[np.bool_]:
     return np.asarray(vectors @ (total / np.linalg.norm(total)) >= bar)
 
 
-def _people(vectors: Floats, folders: Sequence[Path], bar: float) -> NDArray[np.int64]:
+def _people(vectors: Float32, folders: Sequence[Path], bar: float) -> Int64:
     """A number for each face; faces of one folder of several, or alike, share one."""
     from scipy.sparse import csr_array  # late: a tenth of a second
     from scipy.sparse.csgraph import connected_components

@@ -7,9 +7,7 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from facekit.arrays import UInt8
 from facekit.enrollment.fit import Fitted
 from facekit.enrollment.leaky import Measured, Splits
 from facekit.enrollment.person import Enrollment
@@ -26,7 +24,7 @@ def render_enrollment(
     fitted: Fitted,
     *,
     pictures: bool,
-    sheet: NDArray[np.uint8] | None = None,
+    sheet: UInt8 | None = None,
     provenance: Mapping[str, str] | None = None,
     command: str = "",
     recipe: str = "",

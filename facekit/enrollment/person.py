@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32
 from facekit.bundle.bundle import Bundle, Reading
 from facekit.bundle.identity import IDENTITY, join_views
 from facekit.bundle.load import load_bundle
@@ -26,7 +26,6 @@ from facekit.photos.detection import Detector
 from facekit.results import Face
 from facekit.system import home
 
-Floats = NDArray[np.float32]
 Answer = Literal["yes", "no", "unsure"]
 #: What a head may read: who somebody is, or what stands in for it.
 _PARTS: Final = (IDENTITY, "pooled")
@@ -107,7 +106,7 @@ class Enrollment:
         """Where it is kept once it is written."""
         return home.enrolled_folder() / self.name
 
-    def judge(self, vectors: Floats) -> list[Verdict]:
+    def judge(self, vectors: Float32) -> list[Verdict]:
         """Say of every face whether it is this person.
 
         Args:

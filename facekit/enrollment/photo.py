@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from facekit.arrays import Float32, UInt8
 from facekit.photos.quality import FaceQuality
 from facekit.results import Box
 
-Floats = NDArray[np.float32]
 Code = Literal[
     "",
     "unreadable",
@@ -49,9 +46,9 @@ class Trace:
         colours: float32 array of shape (256,), see ``evaluation.scene``.
     """
 
-    face: Floats
-    scene: Floats
-    colours: Floats
+    face: Float32
+    scene: Float32
+    colours: Float32
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -91,10 +88,10 @@ class Photo:
     box: Box | None = None
     eye_distance: float | None = None
     quality: FaceQuality | None = None
-    crop: NDArray[np.uint8] | None = field(default=None, repr=False)
-    wide: NDArray[np.uint8] | None = field(default=None, repr=False)
-    vector: Floats | None = field(default=None, repr=False)
-    attributes: Floats | None = field(default=None, repr=False)
+    crop: UInt8 | None = field(default=None, repr=False)
+    wide: UInt8 | None = field(default=None, repr=False)
+    vector: Float32 | None = field(default=None, repr=False)
+    attributes: Float32 | None = field(default=None, repr=False)
     trace: Trace | None = field(default=None, repr=False)
     session: int = -1
     taken: float | None = None

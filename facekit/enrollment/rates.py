@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Bool, Float64, Int64
 from facekit.evaluation.claim import Claim
 from facekit.evaluation.intervals import Interval, clopper_pearson, rule_of_three
-
-Floats = NDArray[np.float64]
 
 #: Photos of one person scatter about half as much as strangers' scores (12 people
 #: of LFW, 0.45 to 0.5); counts as much as ``_SPREAD_PHOTOS`` photos.
@@ -46,7 +44,7 @@ class Fnmr:
     sessions: int
 
 
-def measure_fnmr(refused: NDArray[np.bool_], session: NDArray[np.int64]) -> Fnmr:
+def measure_fnmr(refused: Bool, session: Int64) -> Fnmr:
     """Share of held-out photos refused, with an interval.
 
     Photos of one session succeed or fail together, so sessions are the trials of
@@ -71,7 +69,7 @@ def measure_fnmr(refused: NDArray[np.bool_], session: NDArray[np.int64]) -> Fnmr
     return Fnmr(value, (min(low, value), max(high, value)), errors, n, len(names))
 
 
-def lower_bound(own: Floats, like: Floats, claim: Claim) -> float:
+def lower_bound(own: Float64, like: Float64, claim: Claim) -> float:
     """The score below which hardly any photo of the person falls.
 
     "Hardly any" is the false match rate asked for, so both kinds of wrong answer
@@ -96,7 +94,7 @@ def lower_bound(own: Floats, like: Floats, claim: Claim) -> float:
     return min(claim.threshold, middle + float(student.ppf(claim.fmr, freedom)) * spread)
 
 
-def fit_probability(own: Floats, like: Floats, threshold: float) -> Floats:
+def fit_probability(own: Float64, like: Float64, threshold: float) -> Float64:
     """Slope and offset from a score to the logit of "it is this person".
 
     Platt scaling of held-out photos against strangers like the person who taught
@@ -118,7 +116,7 @@ def fit_probability(own: Floats, like: Floats, threshold: float) -> Floats:
     start = _SLOPE[0] / max(float(like.std()), 1e-6)
     same, other, weight = own - threshold, like - threshold, len(own) / len(like)
 
-    def loss(p: Floats) -> tuple[float, Floats]:
+    def loss(p: Float64) -> tuple[float, Float64]:
         slope = start * np.exp(p[0])
         z, y = slope * same + p[1], slope * other + p[1]
         value = np.logaddexp(0, -z).sum() + weight * np.logaddexp(0, y).sum()

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from numpy.typing import NDArray
-
+from facekit.arrays import AnyArray
 from facekit.bundle.load import named_bundle
 from facekit.bundle.manifest import MANIFEST, read_manifest
 from facekit.enrollment.layout import (
@@ -57,7 +56,7 @@ def check_files(name: str) -> None:
     _steady(name, lambda folder: read_folder(folder, name, every_file=True))
 
 
-def read_photos(name: str) -> dict[str, NDArray[Any]]:
+def read_photos(name: str) -> dict[str, AnyArray]:
     """The arrays about the photos that ``write_enrollment`` was given.
 
     Raises:
@@ -141,7 +140,7 @@ def _manifest(folder: Path, name: str) -> EnrollmentManifest:
     return manifest
 
 
-def _arrays(path: Path, manifest: EnrollmentManifest) -> dict[str, NDArray[Any]]:
+def _arrays(path: Path, manifest: EnrollmentManifest) -> dict[str, AnyArray]:
     try:
         return unpack(_checked(path, manifest), str(path))
     except BundleError as error:

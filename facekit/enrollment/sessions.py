@@ -16,18 +16,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import AnyArray, Bool, Float32, Float64, Int64
 from facekit.enrollment.photo import Photo
 from facekit.errors import DataError
 from facekit.photos.likeness import COLOURS, MIRROR_SIGNS
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 #: Least product of two identity vectors, of two faces' low frequencies and of two
 #: photos' colours: a copy. Without the colours, 3 more pairs pass or every fifth of
@@ -68,18 +64,18 @@ class KnownPhotos:
 
     digests: tuple[str, ...]
     files: tuple[str, ...]
-    vectors: Floats
-    faces: Floats
-    scenes: Floats
-    colours: Floats
-    looks: Floats
-    taken: NDArray[np.float64]
+    vectors: Float32
+    faces: Float32
+    scenes: Float32
+    colours: Float32
+    looks: Float32
+    taken: Float64
 
     def __len__(self) -> int:
         return len(self.digests)
 
     @property
-    def sessions(self) -> Ints:
+    def sessions(self) -> Int64:
         """int64 array of shape (n,): which photos were taken on one occasion.
 
         Occasions are numbered from 0 by their first photo. Photos join when they
@@ -93,7 +89,7 @@ class KnownPhotos:
         order = {label: place for place, label in enumerate(sorted(first, key=first.__getitem__))}
         return np.array([order[label] for label in labels.tolist()], np.int64)
 
-    def copies_of(self, row: int) -> Ints:
+    def copies_of(self, row: int) -> Int64:
         """Earlier photos that show the same picture as photo ``row``.
 
         Returns:
@@ -138,13 +134,13 @@ class KnownPhotos:
             **{n: np.concatenate([getattr(self, n), getattr(more, n)]) for n in _ARRAYS},
         )
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, AnyArray]:
         """Everything as arrays of numbers and strings, for ``read_known``."""
         words = {"digests": np.array(self.digests, "U64"), "files": np.array(self.files, "U")}
         numbers = {name: getattr(self, name) for name in _ARRAYS}
         return {_PREFIX + name: array for name, array in {**words, **numbers}.items()}
 
-    def _joined(self) -> Mask:
+    def _joined(self) -> Bool:
         """Pairs of photos of one occasion, bool of shape (n, n)."""
         alike, faces, scenes, colours = (
             rows @ rows.T for rows in (self.vectors, self.faces, self.scenes, self.colours)
@@ -176,7 +172,7 @@ def known_photos(photos: Sequence[Photo]) -> KnownPhotos:
     )
 
 
-def read_known(arrays: Mapping[str, NDArray[Any]]) -> KnownPhotos:
+def read_known(arrays: Mapping[str, AnyArray]) -> KnownPhotos:
     """Read back what ``KnownPhotos.arrays`` gave; other arrays are left alone.
 
     Raises:
@@ -202,5 +198,5 @@ def read_known(arrays: Mapping[str, NDArray[Any]]) -> KnownPhotos:
     )
 
 
-def _both(one: Floats, other: Floats, bars: Sequence[float]) -> Mask:
+def _both(one: Float32, other: Float32, bars: Sequence[float]) -> Bool:
     return np.asarray((one >= bars[0]) & (other >= bars[1]))

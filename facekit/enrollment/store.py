@@ -8,10 +8,9 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from numpy.typing import NDArray
-
+from facekit.arrays import AnyArray
 from facekit.bundle.manifest import MANIFEST
 from facekit.enrollment.layout import (
     HEAD,
@@ -40,7 +39,7 @@ _DAMAGED: Final = "damaged"
 
 def write_enrollment(
     enrollment: Enrollment,
-    photos: Mapping[str, NDArray[Any]],
+    photos: Mapping[str, AnyArray],
     files: Mapping[str, bytes] | None = None,
     *,
     replaces: str = NOBODY,

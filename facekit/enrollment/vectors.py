@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import AnyArray, Bool, Float32, Float64, Int64, UInt8
 from facekit.augment.photos import augment_photos
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.identity import IDENTITY, identity_vectors, join_views
 from facekit.enrollment.photo import Photo
 from facekit.errors import DataError
 from facekit.recipe.enroll import PhotoAugmentSpec
-
-Floats = NDArray[np.float32]
-Images = NDArray[np.uint8]
 
 _PREFIX: Final = "view_"
 _ATTRIBUTES: Final = 40
@@ -45,11 +42,11 @@ class PhotoVectors:
         attributes: float32 array of shape (photos, 40), probabilities.
     """
 
-    vectors: Floats
-    photo: NDArray[np.int64]
-    plain: NDArray[np.bool_]
-    session: NDArray[np.int64]
-    attributes: Floats
+    vectors: Float32
+    photo: Int64
+    plain: Bool
+    session: Int64
+    attributes: Float32
 
     def __post_init__(self) -> None:
         """Check that every photo has one plain view and everything fits."""
@@ -60,13 +57,13 @@ class PhotoVectors:
         if not np.array_equal(np.sort(self.photo[self.plain]), np.arange(n)):
             raise DataError(f"each of {n} photos needs exactly one view as it is")
 
-    def weights(self) -> NDArray[np.float64]:
+    def weights(self) -> Float64:
         """How much each view counts: photos count the same."""
         copies = np.bincount(self.photo[~self.plain], minlength=len(self.session))[self.photo]
         shared = (1 - _PLAIN) / np.maximum(copies, 1)
         return np.where(self.plain, np.where(copies, _PLAIN, 1.0), shared)
 
-    def plain_views(self) -> Floats:
+    def plain_views(self) -> Float32:
         """float32 array of shape (photos, d): each photo as it is, in order."""
         out = np.empty((len(self.session), self.vectors.shape[1]), np.float32)
         out[self.photo[self.plain]] = self.vectors[self.plain]
@@ -86,10 +83,10 @@ class PhotoViews:
             without them.
     """
 
-    plain: Floats
-    copies: Floats
-    photo: NDArray[np.int64]
-    attributes: Floats
+    plain: Float32
+    copies: Float32
+    photo: Int64
+    attributes: Float32
 
     def __len__(self) -> int:
         return len(self.plain)
@@ -103,7 +100,7 @@ class PhotoViews:
             np.concatenate([self.attributes, other.attributes]),
         )
 
-    def vectors(self, session: NDArray[np.int64]) -> PhotoVectors:
+    def vectors(self, session: Int64) -> PhotoVectors:
         """What a head is fitted on.
 
         Args:
@@ -118,7 +115,7 @@ class PhotoViews:
             attributes=self.attributes,
         )
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, AnyArray]:
         """Everything as arrays, for ``read_views``."""
         return {_PREFIX + name: getattr(self, name) for name in self.__dataclass_fields__}
 
@@ -130,7 +127,7 @@ def make_views(
     *,
     seed: int,
     part: str = IDENTITY,
-) -> tuple[PhotoViews, Images]:
+) -> tuple[PhotoViews, UInt8]:
     """Augment photos and embed the copies.
 
     Args:
@@ -167,7 +164,7 @@ def make_views(
     return views, np.concatenate(shown)
 
 
-def _plain(bundle: Bundle, photos: Sequence[Photo], part: str) -> tuple[Floats, Floats]:
+def _plain(bundle: Bundle, photos: Sequence[Photo], part: str) -> tuple[Float32, Float32]:
     """Vectors and attributes of photos as they are, (n, d) and (n, 40)."""
     if part == IDENTITY:  # what told them from others is what is read
         unknown = np.full(_ATTRIBUTES, np.nan, np.float32)
@@ -181,7 +178,7 @@ def _plain(bundle: Bundle, photos: Sequence[Photo], part: str) -> tuple[Floats, 
     return join_views(reading.embedding[part], reading.mirrored[part]), looks
 
 
-def read_views(arrays: Mapping[str, NDArray[Any]]) -> PhotoViews:
+def read_views(arrays: Mapping[str, AnyArray]) -> PhotoViews:
     """Read back what ``PhotoViews.arrays`` gave; other arrays are left alone.
 
     Raises:

@@ -8,17 +8,14 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Bool, Float32, Int64
 from facekit.bundle.identity import IDENTITY
 from facekit.errors import DataError
 from facekit.evaluation.claim import match_cohort
 from facekit.heads.one_person import fit_neuron
 from facekit.recipe.enroll import EnrollHeadSpec
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 #: The photo's number to the place of the right face among its faces, or None.
 Ask = Callable[[int], int | None]
 
@@ -95,7 +92,7 @@ def _answered(photo: int, verdict: Choice, ask: Ask | None, asked: dict[int, int
     return verdict if place is None else Choice(place)
 
 
-def _core(gallery: Gallery, crowd: Crowd, among: Mask, *, seed: int | None = None) -> Ints:
+def _core(gallery: Gallery, crowd: Crowd, among: Bool, *, seed: int | None = None) -> Int64:
     """Faces that are one person beyond doubt, a photo each: around those known, or the seed."""
     if len(gallery.known):
         return settle(gallery, crowd, np.full(gallery.photos, NOBODY), among)
@@ -105,7 +102,7 @@ def _core(gallery: Gallery, crowd: Crowd, among: Mask, *, seed: int | None = Non
     return core
 
 
-def _verdicts(gallery: Gallery, crowd: Crowd, core: Ints) -> list[Choice]:
+def _verdicts(gallery: Gallery, crowd: Crowd, core: Int64) -> list[Choice]:
     """Each photo is judged by a neuron that the other photos have taught."""
     alike = crowd.like(gallery.own_looks(core))
     everything = gallery.own(core)
@@ -137,7 +134,7 @@ def _doubt(gallery: Gallery, crowd: Crowd, verdicts: Sequence[Choice]) -> str:
     return ""
 
 
-def _second(gallery: Gallery, crowd: Crowd, person: Ints) -> int:
+def _second(gallery: Gallery, crowd: Crowd, person: Int64) -> int:
     """In how many photos the second most frequent person is seen."""
     members = person[person >= 0]
     if not len(members):
@@ -225,23 +222,23 @@ class Gallery:
         known_looks: The same of those known.
     """
 
-    vectors: Floats
-    photo: Ints
-    good: Mask
+    vectors: Float32
+    photo: Int64
+    good: Bool
     photos: int
-    known: Floats
-    looks: Floats
-    known_looks: Floats
+    known: Float32
+    looks: Float32
+    known_looks: Float32
 
     @classmethod
     def of(
         cls,
-        vectors: Sequence[Floats],
+        vectors: Sequence[Float32],
         good: Sequence[Sequence[bool]],
-        known: Floats,
+        known: Float32,
         *,
-        looks: Sequence[Floats] = (),
-        known_looks: Floats | None = None,
+        looks: Sequence[Float32] = (),
+        known_looks: Float32 | None = None,
     ) -> Gallery:
         """Join the faces of photos; each photo gives its vectors and which are good."""
         counts = [len(rows) for rows in vectors]
@@ -256,7 +253,7 @@ class Gallery:
             known_looks=joined[:0] if known_looks is None else known_looks,
         )
 
-    def faces(self, photo: int) -> Ints:
+    def faces(self, photo: int) -> Int64:
         """Numbers of the faces of a photo."""
         return np.flatnonzero(self.photo == photo)
 
@@ -265,7 +262,7 @@ class Gallery:
         """Photos with a face that could be used."""
         return len(np.unique(self.photo[self.good]))
 
-    def own(self, chosen: Ints, *, without: int = NOBODY) -> Floats:
+    def own(self, chosen: Int64, *, without: int = NOBODY) -> Float32:
         """Vectors of the person: those known, and those chosen in other photos.
 
         Args:
@@ -275,14 +272,14 @@ class Gallery:
         rows = [face for photo, face in enumerate(chosen) if face >= 0 and photo != without]
         return np.concatenate([self.known, self.vectors[rows]])
 
-    def own_looks(self, chosen: Ints) -> Floats:
+    def own_looks(self, chosen: Int64) -> Float32:
         """Attributes of the person; no rows where nobody knows them."""
         both = (self.known_looks, self.looks[chosen[chosen >= 0]])
         told = [rows for rows in both if rows.shape[1]]
         return np.concatenate(told) if told else np.zeros((0, 0), np.float32)
 
 
-def largest_group(gallery: Gallery, crowd: Crowd, among: Mask, *, seed: int | None = None) -> Ints:
+def largest_group(gallery: Gallery, crowd: Crowd, among: Bool, *, seed: int | None = None) -> Int64:
     """The faces of whoever is seen in most photos, as a first guess.
 
     Faces are alike when fewer than 1 % of the pairs of strangers are as much. The
@@ -316,7 +313,7 @@ def largest_group(gallery: Gallery, crowd: Crowd, among: Mask, *, seed: int | No
     return chosen
 
 
-def settle(gallery: Gallery, crowd: Crowd, chosen: Ints, among: Mask) -> Ints:
+def settle(gallery: Gallery, crowd: Crowd, chosen: Int64, among: Bool) -> Int64:
     """Let a group find its members: in each photo the face nearest to the others.
 
     A face stays when at most ``FOLLOWS`` of the strangers are as near to the
@@ -349,7 +346,7 @@ def settle(gallery: Gallery, crowd: Crowd, chosen: Ints, among: Mask) -> Ints:
     return chosen
 
 
-def _able(gallery: Gallery, among: Mask) -> Iterator[tuple[int, Ints]]:
+def _able(gallery: Gallery, among: Bool) -> Iterator[tuple[int, Int64]]:
     """Photos with the faces of each that may be taken; photos without are left out."""
     able = np.flatnonzero(among & gallery.good)
     for photo in np.unique(gallery.photo[able]):
@@ -382,7 +379,7 @@ def _able(gallery: Gallery, among: Mask) -> Iterator[tuple[int, Ints]]:
 # (0 %). One bar on the cosine itself for everybody loses 14 % of ten photos at 1 %.
 
 #: Vectors (n, d) to (scores (n,), share of strangers that reach each (n,)).
-Judge = Callable[[Floats], tuple[Floats, Floats]]
+Judge = Callable[[Float32], tuple[Float32, Float32]]
 
 #: A face is yours when at most this share of strangers is as much like your others.
 AGREES: Final = 0.05
@@ -416,7 +413,7 @@ class Crowd:
         DataError: There are fewer than four.
     """
 
-    def __init__(self, strangers: Floats, attributes: Floats | None = None) -> None:
+    def __init__(self, strangers: Float32, attributes: Float32 | None = None) -> None:
         if len(strangers) < 4:
             raise DataError(f"{len(strangers)} strangers: at least 4 are needed to compare with")
         self.words = "strangers"
@@ -424,7 +421,7 @@ class Crowd:
         self._teaching, self._ranking = self._all[::2], self._all[1::2]
         self._attributes = None if attributes is None else attributes[1::2]
 
-    def like(self, own: Floats) -> Crowd:
+    def like(self, own: Float32) -> Crowd:
         """The same, ranking by strangers of a person's apparent sex and age.
 
         Args:
@@ -445,7 +442,7 @@ class Crowd:
         one, other = self._teaching[:_PAIRS], self._ranking[:_PAIRS]
         return float(np.quantile(one @ other.T, 1 - share))
 
-    def near(self, middle: Floats, vectors: Floats) -> Floats:
+    def near(self, middle: Float32, vectors: Float32) -> Float32:
         """Which share of strangers is as near to a middle as each vector.
 
         Args:
@@ -457,7 +454,7 @@ class Crowd:
         """
         return _shares(self._all @ middle, vectors @ middle)
 
-    def judge(self, own: Floats) -> Judge:
+    def judge(self, own: Float32) -> Judge:
         """Learn to tell a person from strangers.
 
         Args:
@@ -471,14 +468,14 @@ class Crowd:
         head = fit_neuron(own, weight, self._teaching, strength=spec.strength, share=spec.share)
         others = head.logits({IDENTITY: self._ranking})[:, 0]
 
-        def judged(vectors: Floats) -> tuple[Floats, Floats]:
+        def judged(vectors: Float32) -> tuple[Float32, Float32]:
             scores = head.logits({IDENTITY: np.asarray(vectors, np.float32)})[:, 0]
             return scores, _shares(others, scores)
 
         return judged
 
 
-def _shares(strangers: Floats, scores: Floats) -> Floats:
+def _shares(strangers: Float32, scores: Float32) -> Float32:
     """The share of strangers that reach each score."""
     below = np.searchsorted(np.sort(strangers), scores, side="left")
     return np.asarray(1 - below / len(strangers), np.float32)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Bool
 from facekit.enrollment.leaky import Splits
 from facekit.enrollment.others import Opponents
 from facekit.enrollment.rates import Fnmr
@@ -16,7 +16,7 @@ def say_all(
     fnmr: Fnmr,
     photos: int,
     others: Opponents,
-    passed: NDArray[np.bool_],
+    passed: Bool,
     splits: Splits | None = None,
 ) -> list[str]:
     """Everything that is claimed, a sentence each.
@@ -59,7 +59,7 @@ def _say_fnmr(fnmr: Fnmr, photos: int) -> list[str]:
     return lines
 
 
-def _say_own_others(others: Opponents, passed: NDArray[np.bool_]) -> list[str]:
+def _say_own_others(others: Opponents, passed: Bool) -> list[str]:
     out = len(np.unique(others.tested))
     if not others.taught and not out:
         return []

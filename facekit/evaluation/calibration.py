@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from facekit.arrays import Bool, Float64, Int64
 
 #: A threshold leaves 0.5 only for a gain of this many standard deviations of
 #: that gain; three, because the best of many thresholds is picked.
 _GAIN_SIGMAS: Final = 3.0
 
 
-def calibrate(logits: ArrayLike, calibration: ArrayLike) -> Floats:
+def calibrate(logits: ArrayLike, calibration: ArrayLike) -> Float64:
     """Probabilities from logits and what `fit_platt` found.
 
     Args:
@@ -36,7 +36,7 @@ def calibrate(logits: ArrayLike, calibration: ArrayLike) -> Floats:
     return np.asarray(expit(np.asarray(logits, np.float64) * slope + offset))
 
 
-def fit_platt(labels: ArrayLike, logits: ArrayLike, strength: float = 1.0) -> Floats:
+def fit_platt(labels: ArrayLike, logits: ArrayLike, strength: float = 1.0) -> Float64:
     """Platt scaling of each column: a slope and an offset on the logit.
 
     Least cross-entropy against Platt's smoothed targets, (positives + 1) /
@@ -69,14 +69,14 @@ def fit_platt(labels: ArrayLike, logits: ArrayLike, strength: float = 1.0) -> Fl
     return out
 
 
-def _platt_column(positive: NDArray[np.bool_], score: Floats, strength: float) -> Floats:
+def _platt_column(positive: Bool, score: Float64, strength: float) -> Float64:
     from scipy.optimize import minimize
     from scipy.special import expit
 
     ones = int(positive.sum())
     target = np.where(positive, (ones + 1) / (ones + 2), 1 / (positive.size - ones + 2))
 
-    def loss(ab: Floats) -> tuple[float, Floats]:
+    def loss(ab: Float64) -> tuple[float, Float64]:
         z = score * ab[0] + ab[1]
         away = ab - [1.0, 0.0]
         value = np.logaddexp(0, z).sum() - target @ z + strength / 2 * (away @ away)
@@ -127,7 +127,7 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
     return float(np.exp(found.x))
 
 
-def fit_thresholds(labels: ArrayLike, probabilities: ArrayLike) -> Floats:
+def fit_thresholds(labels: ArrayLike, probabilities: ArrayLike) -> Float64:
     """Per column, the threshold that makes the fewest errors, or 0.5.
 
     The best threshold of a small validation set is mostly luck. So 0.5 stays
@@ -157,7 +157,7 @@ def fit_thresholds(labels: ArrayLike, probabilities: ArrayLike) -> Floats:
     return out
 
 
-def _threshold_column(positive: NDArray[np.bool_], chance: Floats) -> float:
+def _threshold_column(positive: Bool, chance: Float64) -> float:
     order = np.argsort(chance)
     score, yes = chance[order], positive[order]
     cuts = np.flatnonzero(np.diff(score) > 0) + 1  # a cut never parts equal scores
@@ -175,7 +175,7 @@ def _threshold_column(positive: NDArray[np.bool_], chance: Floats) -> float:
     return threshold if worth else 0.5
 
 
-def _refuse_not_finite(logits: Floats) -> None:
+def _refuse_not_finite(logits: Float64) -> None:
     if not np.isfinite(logits).all():
         raise ValueError("logits must be finite numbers")
 
@@ -203,10 +203,10 @@ class Reliability:
             bin; NaN where the bin is empty.
     """
 
-    edges: Floats
-    count: NDArray[np.int64]
-    predicted: Floats
-    observed: Floats
+    edges: Float64
+    count: Int64
+    predicted: Float64
+    observed: Float64
 
     @property
     def error(self) -> float:
@@ -218,7 +218,7 @@ class Reliability:
         return float((gap * self.count[full]).sum() / self.count.sum())
 
 
-def bin_index(probabilities: Floats, bins: int = BINS) -> NDArray[np.int64]:
+def bin_index(probabilities: Float64, bins: int = BINS) -> Int64:
     """Bin of each probability; a bin holds its lower edge, the last one also 1.
 
     Args:
@@ -261,7 +261,7 @@ def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -
 
 def expected_calibration_error(
     labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS
-) -> Floats:
+) -> Float64:
     """Expected calibration error of each column.
 
     Sum over the bins of (answers in the bin / all answers) times the absolute
@@ -285,9 +285,7 @@ def expected_calibration_error(
     return np.array([reliability(truth[:, j], chance[:, j], bins).error for j in columns])
 
 
-def checked_probabilities(
-    labels: ArrayLike, probabilities: ArrayLike
-) -> tuple[NDArray[np.int64], Floats]:
+def checked_probabilities(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Int64, Float64]:
     """Labels as int64 and probabilities as float64, of one shape and sane.
 
     Raises:

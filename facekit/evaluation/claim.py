@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Bool, Floating
 from facekit.errors import DataError
 from facekit.evaluation.intervals import (
     Interval,
@@ -17,8 +17,6 @@ from facekit.evaluation.intervals import (
     strangers_needed,
 )
 from facekit.labels import attribute_index
-
-Floats = NDArray[np.floating[Any]]
 
 #: How much another crowd differs from the strangers counted on. With this factor
 #: at both ends, the FMR measured on LFW's 400 strangers lay inside the claimed
@@ -92,7 +90,7 @@ class Claim:
 
 
 def claim_fmr(
-    scores: Floats, cohorts: Sequence[Cohort], fmr: float, kind: Kind, *, carries: bool = True
+    scores: Floating, cohorts: Sequence[Cohort], fmr: float, kind: Kind, *, carries: bool = True
 ) -> Claim:
     """Set the threshold, count who passes, and say what follows.
 
@@ -121,7 +119,7 @@ def claim_fmr(
     return Claim(threshold, fmr, interval, strangers, supported, passed, tuple(words))
 
 
-def _count(reached: NDArray[np.bool_], words: str) -> Passed:
+def _count(reached: Bool, words: str) -> Passed:
     hits = int(reached.sum())
     return Passed(words, hits, reached.size, clopper_pearson(hits, reached.size))
 
@@ -155,7 +153,9 @@ def _shown(one: Passed) -> str:
     return str(one) if one.strangers else "so nothing is known"
 
 
-def slice_false_matches(scores: Floats, threshold: float, attributes: Floats) -> tuple[Passed, ...]:
+def slice_false_matches(
+    scores: Floating, threshold: float, attributes: Floating
+) -> tuple[Passed, ...]:
     """Who passes, by glasses, age and sex.
 
     Args:
@@ -207,7 +207,7 @@ class Cohort:
         words: Who they are.
     """
 
-    rows: NDArray[np.bool_]
+    rows: Bool
     kind: Kind
     words: str
 
@@ -215,7 +215,7 @@ class Cohort:
         return int(self.rows.sum())
 
 
-def all_cohorts(own: Floats, strangers: Floats) -> tuple[Cohort, ...]:
+def all_cohorts(own: Floating, strangers: Floating) -> tuple[Cohort, ...]:
     """The three cohorts, the narrowest first.
 
     Args:
@@ -234,7 +234,7 @@ def all_cohorts(own: Floats, strangers: Floats) -> tuple[Cohort, ...]:
     )
 
 
-def match_cohort(own: Floats, strangers: Floats, kind: Kind, needed: int) -> Cohort:
+def match_cohort(own: Floating, strangers: Floating, kind: Kind, needed: int) -> Cohort:
     """The cohort asked for, or the next wider one that is large enough.
 
     Args:
@@ -250,7 +250,7 @@ def match_cohort(own: Floats, strangers: Floats, kind: Kind, needed: int) -> Coh
     return next((cohort for cohort in wide if len(cohort) >= needed), wide[-1])
 
 
-def fmr_threshold(scores: Floats, cohorts: Sequence[Cohort], fmr: float) -> float:
+def fmr_threshold(scores: Floating, cohorts: Sequence[Cohort], fmr: float) -> float:
     """The lowest threshold at which a new stranger of each cohort passes at ``fmr``.
 
     With the threshold just above the j-th largest of n scores one more stranger

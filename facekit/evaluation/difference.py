@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from facekit.arrays import Float64, Floating
 from facekit.evaluation.intervals import Interval, bootstrap
 from facekit.evaluation.weighted import CLASS_METRICS, WeightedClasses
 
@@ -69,7 +70,7 @@ def paired_difference(
         raise ValueError(f"the models have {both[0].k} and {both[1].k} classes")
     wanted = [CLASS_METRICS.index(name) for name in ("accuracy", "macro_f1")]
 
-    def measure(weights: NDArray[np.floating]) -> NDArray[np.float64]:
+    def measure(weights: Floating) -> Float64:
         one, other = (model.measure(weights)[0][wanted] for model in both)
         return one - other
 

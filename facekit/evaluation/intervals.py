@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from facekit.arrays import Float32, Float64, Floating
+
 Interval = tuple[float, float]
 
 LEVEL: Final = 0.95
@@ -21,13 +22,13 @@ _BLOCK: Final = 4_000_000
 
 
 def bootstrap(
-    measure: Callable[[NDArray[np.floating]], NDArray[np.floating]],
+    measure: Callable[[Floating], Floating],
     n: int,
     *,
     groups: ArrayLike | None = None,
     rounds: int = 1000,
     seed: int = 0,
-) -> tuple[Floats, Floats]:
+) -> tuple[Float64, Float64]:
     """95 % bootstrap interval of any weighted measure.
 
     Percentiles of the resampled values, moved so that their mean falls on the
@@ -53,7 +54,7 @@ def bootstrap(
     return centred_interval(value, np.concatenate(drawn, axis=-1))
 
 
-def centred_interval(value: ArrayLike, drawn: NDArray[np.floating]) -> tuple[Floats, Floats]:
+def centred_interval(value: ArrayLike, drawn: Floating) -> tuple[Float64, Float64]:
     """2.5 and 97.5 percentiles of resampled values, centred on the value.
 
     Args:
@@ -75,7 +76,7 @@ def centred_interval(value: ArrayLike, drawn: NDArray[np.floating]) -> tuple[Flo
 
 def resample(
     n: int, *, groups: ArrayLike | None = None, rounds: int = 1000, seed: int = 0
-) -> Iterator[NDArray[np.float32]]:
+) -> Iterator[Float32]:
     """Blocks of bootstrap weights, together ``rounds`` columns.
 
     Args:
@@ -107,7 +108,7 @@ def resample(
         yield counts if code is None else counts[code]
 
 
-def draw_counts(units: int, rounds: int, rng: np.random.Generator) -> NDArray[np.float32]:
+def draw_counts(units: int, rounds: int, rng: np.random.Generator) -> Float32:
     """Draw ``units`` of ``units`` with replacement, ``rounds`` times over.
 
     Returns:

@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facekit.arrays import Float64, Floating, Int64
 from facekit.evaluation.calibration import Reliability, reliability
 from facekit.evaluation.intervals import Interval, bootstrap, clopper_pearson, wilson
 from facekit.evaluation.weighted import (
@@ -29,9 +30,6 @@ from facekit.evaluation.weighted import (
     WeightedClasses,
 )
 from facekit.labels import ATTRIBUTES
-
-Floats = NDArray[np.float64]
-
 
 #: Measures that are no shares: an interval may pass 1.
 _UNBOUNDED: Final = frozenset({"nll"})
@@ -52,8 +50,8 @@ class Intervals:
     """
 
     means: dict[str, Interval]
-    low: Floats
-    high: Floats
+    low: Float64
+    high: Float64
     unit: str
     rounds: int
     units: int = 0
@@ -73,9 +71,9 @@ class AttributeMetrics:
     """
 
     names: tuple[str, ...]
-    values: Floats
-    positives: NDArray[np.int64]
-    known: NDArray[np.int64]
+    values: Float64
+    positives: Int64
+    known: Int64
     n: int
 
     @property
@@ -180,7 +178,7 @@ def attribute_intervals(
     """
     prepared = WeightedAttributes(labels, probabilities, thresholds, majority, len(names))
 
-    def measure(weights: NDArray[np.floating]) -> Floats:
+    def measure(weights: Floating) -> Float64:
         each = prepared.measure(weights)
         return np.concatenate([each, _mean(each)[:, None]], axis=1)
 
@@ -196,7 +194,7 @@ def _mean_names() -> tuple[str, ...]:
     return ("mean_accuracy", *METRICS[1:])
 
 
-def _mean(values: Floats) -> Floats:
+def _mean(values: Float64) -> Float64:
     """Mean over axis 1 without the NaN entries; NaN where all are."""
     there = np.isfinite(values)
     with np.errstate(invalid="ignore"):
@@ -218,8 +216,8 @@ class ClassMetrics:
 
     names: tuple[str, ...]
     means: dict[str, float]
-    each: Floats
-    confusion: NDArray[np.int64]
+    each: Float64
+    confusion: Int64
 
     @property
     def n(self) -> int:
@@ -227,7 +225,7 @@ class ClassMetrics:
         return int(self.confusion.sum())
 
     @property
-    def support(self) -> NDArray[np.int64]:
+    def support(self) -> Int64:
         """int64 array of shape (k,), images of each class."""
         return np.asarray(self.confusion.sum(1))
 
@@ -356,7 +354,7 @@ def class_intervals(
     kept = np.flatnonzero(prepared.known)
     inside = None if groups is None else _of_length(groups, prepared.labels.size)[kept]
 
-    def measure(weights: NDArray[np.floating]) -> Floats:
+    def measure(weights: Floating) -> Float64:
         whole = np.zeros((prepared.labels.size, weights.shape[1]))
         whole[kept] = weights
         means, each = prepared.measure(whole)
@@ -377,7 +375,7 @@ def class_intervals(
     return Intervals(named, low, high, "image" if groups is None else unit, rounds, sizes[0])
 
 
-def _bound(value: Floats, low: Floats, high: Floats, sizes: Sequence[int]) -> None:
+def _bound(value: Float64, low: Float64, high: Float64, sizes: Sequence[int]) -> None:
     """Keep shares in [0, 1], and give those of exactly 0 or 1 the exact other end."""
     share = np.ones(value.size, bool)
     share[[CLASS_METRICS.index(name) for name in _UNBOUNDED]] = False
@@ -388,7 +386,7 @@ def _bound(value: Floats, low: Floats, high: Floats, sizes: Sequence[int]) -> No
         low[i], high[i] = min(low[i], bound[0]), max(high[i], bound[1])
 
 
-def _plain_shares(prepared: WeightedClasses, low: Floats, high: Floats) -> None:
+def _plain_shares(prepared: WeightedClasses, low: Float64, high: Float64) -> None:
     """Wilson's interval of the accuracy and of each class's recall, in place."""
     table = prepared.confusion()
     hits, trials = table.diagonal(), table.sum(1)
@@ -398,9 +396,7 @@ def _plain_shares(prepared: WeightedClasses, low: Floats, high: Floats) -> None:
         low[first + j], high[first + j] = wilson(int(hits[j]), int(trials[j]))
 
 
-def _units(
-    prepared: WeightedClasses, kept: NDArray[np.int64], inside: NDArray[np.generic] | None
-) -> list[int]:
+def _units(prepared: WeightedClasses, kept: Int64, inside: NDArray[np.generic] | None) -> list[int]:
     """Of how many independent units each measure is made."""
     code = np.arange(kept.size) if inside is None else np.unique(inside, return_inverse=True)[1]
     truth, said = prepared.labels[kept], prepared.answers[kept]

@@ -20,13 +20,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from facekit.arrays import Float64, Int64
 
 #: Parts of a cross-validation.
 FOLDS: Final = 5
-
-Ints = NDArray[np.int64]
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Suspect:
 
 def fold_numbers(
     labels: ArrayLike, groups: ArrayLike, *, folds: int = FOLDS, seed: int = 0
-) -> Ints:
+) -> Int64:
     """Deal whole groups out to folds, each class about evenly.
 
     Args:
@@ -129,7 +128,7 @@ def likely_wrong_attributes(
     return found
 
 
-def _contested(truth: Ints, chance: Doubles, most: int) -> Iterator[tuple[int, int]]:
+def _contested(truth: Int64, chance: Float64, most: int) -> Iterator[tuple[int, int]]:
     """(row, credible other class), at most ``most`` a class, the widest gap first."""
     known = np.flatnonzero((truth >= 0) & np.isfinite(chance).all(1))
     own = chance[known, truth[known]]

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from facekit.arrays import Float64, Floating
 
 #: The false match rates that are reported, by the name of their FNMR.
 FMRS: Final[dict[str, float]] = {"fnmr_at_fmr_1pct": 0.01, "fnmr_at_fmr_0_1pct": 0.001}
@@ -33,9 +33,9 @@ class Det:
         fnmr: float64 array of shape (m,), rising from 0 to 1.
     """
 
-    thresholds: Floats
-    fmr: Floats
-    fnmr: Floats
+    thresholds: Float64
+    fmr: Float64
+    fnmr: Float64
 
 
 def det(genuine: ArrayLike, impostor: ArrayLike) -> Det:
@@ -133,11 +133,11 @@ def verification_metrics(genuine: ArrayLike, impostor: ArrayLike) -> dict[str, f
 
 
 def weighted_verification(
-    genuine: Floats,
-    impostor: Floats,
-    genuine_weights: NDArray[np.floating],
-    impostor_weights: NDArray[np.floating],
-) -> Floats:
+    genuine: Float64,
+    impostor: Float64,
+    genuine_weights: Floating,
+    impostor_weights: Floating,
+) -> Float64:
     """`verification_metrics` under many weightings of the scores at once.
 
     Args:
@@ -159,11 +159,11 @@ def weighted_verification(
 
 
 def _rates(
-    genuine: Floats,
-    impostor: Floats,
-    genuine_weights: NDArray[np.floating],
-    impostor_weights: NDArray[np.floating],
-) -> tuple[Floats, Floats, Floats]:
+    genuine: Float64,
+    impostor: Float64,
+    genuine_weights: Floating,
+    impostor_weights: Floating,
+) -> tuple[Float64, Float64, Float64]:
     """Thresholds (m,), FMR (m, r) and FNMR (m, r)."""
     levels = np.unique(np.concatenate([genuine, impostor]))
     thresholds = np.append(levels, np.inf)
@@ -176,7 +176,7 @@ def _rates(
     return thresholds, 1 - refused[0], refused[1]
 
 
-def _scores(values: ArrayLike, what: str) -> Floats:
+def _scores(values: ArrayLike, what: str) -> Float64:
     out = np.asarray(values, np.float64)
     if out.ndim != 1 or not out.size or not np.isfinite(out).all():
         raise ValueError(f"{what} scores {out.shape} must be one or more finite numbers")

@@ -10,15 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from facekit.arrays import Bool, Float64, Floating, Int64
 from facekit.evaluation.calibration import BINS, bin_index, checked_probabilities
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 #: Measures of one attribute, in the order of the arrays below.
 METRICS: Final = ("accuracy", "balanced_accuracy", "average_precision", "ece", "majority_accuracy")
@@ -70,7 +69,7 @@ class WeightedAttributes:
         self._gaps = _gap_matrix(known, positive, chance)
         self._curves = [_Curve(known[:, j], positive[:, j], chance[:, j]) for j in range(k)]
 
-    def measure(self, weights: NDArray[np.floating]) -> Floats:
+    def measure(self, weights: Floating) -> Float64:
         """Every measure under every weighting.
 
         Args:
@@ -98,7 +97,7 @@ class _Curve:
     answered together.
     """
 
-    def __init__(self, known: Mask, positive: Mask, chance: Floats) -> None:
+    def __init__(self, known: Bool, positive: Bool, chance: Float64) -> None:
         rows = np.flatnonzero(known)
         rows = rows[np.argsort(-chance[rows], kind="stable")]
         yes, fall = positive[rows], -chance[rows]
@@ -113,7 +112,7 @@ class _Curve:
         ones = np.ones(place.size, np.float32)
         self._sums = _sparse(ones, place, source, (2 * self._size, known.size))
 
-    def average_precision(self, weights: NDArray[np.floating]) -> Floats:
+    def average_precision(self, weights: Floating) -> Float64:
         """Average precision under each weighting: (n, r) to (r,)."""
         if not self._size:
             return np.full(weights.shape[1], np.nan)
@@ -124,7 +123,7 @@ class _Curve:
         return np.asarray((hit * precision).sum(0, np.float64) / hit.sum(0, np.float64))
 
 
-def _gap_matrix(known: Mask, positive: Mask, chance: Floats) -> csr_matrix:
+def _gap_matrix(known: Bool, positive: Bool, chance: Float64) -> csr_matrix:
     """Sparse (k * bins, n): probability minus label, each in its bin."""
     row, column = np.nonzero(known)
     place = column * BINS + bin_index(chance[row, column])
@@ -133,9 +132,9 @@ def _gap_matrix(known: Mask, positive: Mask, chance: Floats) -> csr_matrix:
 
 
 def _sparse(
-    data: NDArray[np.floating],
-    place: NDArray[np.int64],
-    row: NDArray[np.int64],
+    data: Floating,
+    place: Int64,
+    row: Int64,
     shape: tuple[int, int],
 ) -> csr_matrix:
     from scipy.sparse import csr_matrix
@@ -143,7 +142,7 @@ def _sparse(
     return csr_matrix((data, (place, row)), shape=shape)
 
 
-def _columns(values: ArrayLike, k: int, what: str) -> Floats:
+def _columns(values: ArrayLike, k: int, what: str) -> Float64:
     out = np.asarray(values, np.float64)
     if out.shape not in ((), (k,)):
         raise ValueError(f"{what} {out.shape} must have one entry for each of {k} attributes")
@@ -211,7 +210,7 @@ class WeightedClasses:
         self._majority = int(counts.argmax()) if majority is None else majority
         self._sums = self._matrix(rows, chance)
 
-    def _matrix(self, rows: NDArray[np.int64], chance: Floats) -> csr_matrix:
+    def _matrix(self, rows: Int64, chance: Float64) -> csr_matrix:
         """Sparse (3k + bins + 1, n): support, answers, hits, gaps by bin, loss."""
         from scipy.sparse import csr_matrix
 
@@ -227,7 +226,7 @@ class WeightedClasses:
         shape = (3 * k + BINS + 1, self.labels.size)
         return csr_matrix((data, (np.concatenate(place), column)), shape=shape)
 
-    def measure(self, weights: NDArray[np.floating]) -> tuple[Floats, Floats]:
+    def measure(self, weights: Floating) -> tuple[Float64, Float64]:
         """Every measure under every weighting.
 
         The macro measures go over the classes that have weight among the labels;
@@ -257,15 +256,13 @@ class WeightedClasses:
         accuracy, ece, nll, majority = shares
         return np.stack([accuracy, *macro, macro[1], ece, nll, majority]), each
 
-    def confusion(self) -> NDArray[np.int64]:
+    def confusion(self) -> Int64:
         """int64 array of shape (k, k): rows are labels, columns are answers."""
         cell = self.k * self.labels[self.known] + self.answers[self.known]
         return np.bincount(cell, minlength=self.k**2).reshape(self.k, self.k)
 
 
-def checked_classes(
-    labels: ArrayLike, probabilities: ArrayLike
-) -> tuple[NDArray[np.int64], Floats]:
+def checked_classes(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Int64, Float64]:
     """Labels as int64 (n,) and probabilities as float64 (n, k), fitting and sane.
 
     Raises:

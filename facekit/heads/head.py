@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from facekit.arrays import AnyArray, Float32, Int8
 from facekit.errors import BundleError
 from facekit.heads.arrays import pack
 from facekit.system.files import write_atomically
-
-Floats = NDArray[np.float32]
 
 #: How the arrays of ``Head.channels`` are named in the file, before the part.
 CHANNELS: Final = "channels."
@@ -46,11 +45,11 @@ class Head(ABC):
     parts: tuple[str, ...]
     labels: tuple[str, ...]
     activation: Activation = "sigmoid"
-    channels: Mapping[str, Floats] = field(default_factory=dict)
-    mean: Floats | None = None
-    scale: Floats | None = None
-    calibration: Floats | None = None
-    thresholds: Floats | None = None
+    channels: Mapping[str, Float32] = field(default_factory=dict)
+    mean: Float32 | None = None
+    scale: Float32 | None = None
+    calibration: Float32 | None = None
+    thresholds: Float32 | None = None
 
     def __post_init__(self) -> None:
         """Make every array float32 and check that the shapes fit together."""
@@ -114,19 +113,19 @@ class Head(ABC):
         return total
 
     @abstractmethod
-    def forward(self, x: Floats) -> Floats:
+    def forward(self, x: Float32) -> Float32:
         """Raw logits (n, k) of standardised inputs (n, d)."""
 
     @abstractmethod
-    def weights(self) -> dict[str, Floats]:
+    def weights(self) -> dict[str, Float32]:
         """The learnt arrays by the name they have in the file."""
 
     @classmethod
     @abstractmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], common: dict[str, Any]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, AnyArray], common: dict[str, Any]) -> Self:
         """Rebuild from ``weights()`` and the attributes all heads share."""
 
-    def logits(self, embedding: Mapping[str, NDArray[Any]], *, calibrated: bool = True) -> Floats:
+    def logits(self, embedding: Mapping[str, AnyArray], *, calibrated: bool = True) -> Float32:
         """Numbers before the activation.
 
         Args:
@@ -154,7 +153,7 @@ class Head(ABC):
             out = out * self.calibration[:, 0] + self.calibration[:, 1]
         return out
 
-    def scores(self, embedding: Mapping[str, NDArray[Any]]) -> Floats:
+    def scores(self, embedding: Mapping[str, AnyArray]) -> Float32:
         """Scores of every label.
 
         Args:
@@ -169,7 +168,7 @@ class Head(ABC):
         """
         return activate(self.logits(embedding), self.activation)
 
-    def decide(self, scores: ArrayLike) -> NDArray[np.int8]:
+    def decide(self, scores: ArrayLike) -> Int8:
         """Which labels are given at these scores.
 
         Args:
@@ -216,7 +215,7 @@ class Head(ABC):
         write_atomically(path, self.to_bytes(half=half))
 
 
-def float32(name: str, value: ArrayLike) -> Floats:
+def float32(name: str, value: ArrayLike) -> Float32:
     """A float32 copy; ValueError when a number is not finite."""
     array = np.ascontiguousarray(value, np.float32)
     if not np.isfinite(array).all():
@@ -232,7 +231,7 @@ Activation = Literal["sigmoid", "softmax", "none"]
 _LOGIT_LIMIT: Final = 80.0
 
 
-def activate(logits: Floats, activation: Activation) -> Floats:
+def activate(logits: Float32, activation: Activation) -> Float32:
     """Logits to scores.
 
     Args:
@@ -258,10 +257,10 @@ def activate(logits: Floats, activation: Activation) -> Floats:
 
 
 def read_parts(
-    embedding: Mapping[str, NDArray[Any]],
+    embedding: Mapping[str, AnyArray],
     parts: tuple[str, ...],
-    channels: Mapping[str, Floats] | None = None,
-) -> Floats:
+    channels: Mapping[str, Float32] | None = None,
+) -> Float32:
     """The named parts of an embedding, flattened and side by side.
 
     Args:

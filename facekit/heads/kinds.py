@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import AnyArray, Float32
 from facekit.errors import BundleError
 from facekit.heads.arrays import unpack
-from facekit.heads.head import CHANNELS, Floats, Head, float32
+from facekit.heads.head import CHANNELS, Head, float32
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -26,8 +26,8 @@ class LinearHead(Head):
 
     kind: ClassVar[str] = "linear"
 
-    weight: Floats
-    bias: Floats
+    weight: Float32
+    bias: Float32
 
     def __post_init__(self) -> None:
         """Check the matrix, then what all heads share."""
@@ -46,17 +46,17 @@ class LinearHead(Head):
         d, k = self.weight.shape
         return d, k
 
-    def forward(self, x: Floats) -> Floats:
+    def forward(self, x: Float32) -> Float32:
         """Raw logits (n, k) of standardised inputs (n, d)."""
-        out: Floats = x @ self.weight + self.bias
+        out: Float32 = x @ self.weight + self.bias
         return out
 
-    def weights(self) -> dict[str, Floats]:
+    def weights(self) -> dict[str, Float32]:
         """The learnt arrays by the name they have in the file."""
         return {"weight": self.weight, "bias": self.bias}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], common: dict[str, Any]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, AnyArray], common: dict[str, Any]) -> Self:
         """Rebuild from ``weights()`` and the attributes all heads share."""
         return cls(weight=arrays["weight"], bias=arrays["bias"], **common)
 
@@ -75,7 +75,7 @@ class MlpHead(Head):
 
     kind: ClassVar[str] = "mlp"
 
-    layers: tuple[tuple[Floats, Floats], ...]
+    layers: tuple[tuple[Float32, Float32], ...]
 
     def __post_init__(self) -> None:
         """Check the chain of layers, then what all heads share."""
@@ -97,16 +97,16 @@ class MlpHead(Head):
         """(d, k): how many numbers it reads and how many scores it gives."""
         return self.layers[0][0].shape[0], self.layers[-1][0].shape[1]
 
-    def forward(self, x: Floats) -> Floats:
+    def forward(self, x: Float32) -> Float32:
         """Raw logits (n, k) of standardised inputs (n, d)."""
         for weight, bias in self.layers[:-1]:
             x = x @ weight + bias
             np.maximum(x, 0, out=x)
         weight, bias = self.layers[-1]
-        out: Floats = x @ weight + bias
+        out: Float32 = x @ weight + bias
         return out
 
-    def weights(self) -> dict[str, Floats]:
+    def weights(self) -> dict[str, Float32]:
         """The learnt arrays by the name they have in the file."""
         return {
             f"{name}_{i}": array
@@ -115,7 +115,7 @@ class MlpHead(Head):
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], common: dict[str, Any]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, AnyArray], common: dict[str, Any]) -> Self:
         """Rebuild from ``weights()`` and the attributes all heads share."""
         depth = sum(name.startswith("weight_") for name in arrays)
         layers = tuple((arrays[f"weight_{i}"], arrays[f"bias_{i}"]) for i in range(depth))

@@ -9,19 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
+from facekit.arrays import AnyArray, Float32, Float64, Int64
 
 #: Rows a block: bounds the float32 copies that sums over many rows need.
 _BLOCK: Final = 4096
 
 
-def standardise(x: NDArray[Any]) -> tuple[Floats, Floats]:
+def standardise(x: AnyArray) -> tuple[Float32, Float32]:
     """Mean and standard deviation of every column.
 
     Args:
@@ -34,17 +33,17 @@ def standardise(x: NDArray[Any]) -> tuple[Floats, Floats]:
     total, squares = np.zeros(x.shape[1]), np.zeros(x.shape[1])
     for rows in _blocks(len(x)):
         total += x[rows].sum(0, dtype=np.float64)
-    mean: Doubles = total / len(x)
+    mean: Float64 = total / len(x)
     for rows in _blocks(len(x)):
         squares += ((x[rows] - mean) ** 2).sum(0)
-    scale: Doubles = np.sqrt(squares / len(x))
+    scale: Float64 = np.sqrt(squares / len(x))
     scale[scale <= 1e-6 * (1 + np.abs(mean))] = 1
     return mean.astype(np.float32), scale.astype(np.float32)
 
 
 def fit_ridge(
-    x: NDArray[Any], y: ArrayLike, alpha: float, *, sample_weight: ArrayLike | None = None
-) -> tuple[Floats, Floats]:
+    x: AnyArray, y: ArrayLike, alpha: float, *, sample_weight: ArrayLike | None = None
+) -> tuple[Float32, Float32]:
     """Linear regression with a penalty of alpha times the squared weights.
 
     Minimises ``sum(w * (y - x @ W - b)**2) + alpha * sum(W**2)``; b is free.
@@ -67,11 +66,11 @@ def fit_ridge(
         raise ValueError(f"needed are y of shape ({n}, k) and alpha > 0, not {goal.shape}, {alpha}")
     weight = _sample_weight(sample_weight, n)
     share, root = weight / weight.sum(), np.sqrt(weight)[:, None]
-    x_mean: Doubles = sum((share[rows] @ x[rows] for rows in _blocks(n)), np.zeros(d))
-    y_mean: Doubles = share @ goal
+    x_mean: Float64 = sum((share[rows] @ x[rows] for rows in _blocks(n)), np.zeros(d))
+    y_mean: Float64 = share @ goal
 
-    def left(rows: slice) -> Floats:
-        block: Floats = (root[rows] * (x[rows] - x_mean)).astype(np.float32)
+    def left(rows: slice) -> Float32:
+        block: Float32 = (root[rows] * (x[rows] - x_mean)).astype(np.float32)
         return block
 
     right = (root * (goal - y_mean)).astype(np.float32)
@@ -86,7 +85,7 @@ def fit_ridge(
             gram += block.T @ block
             moment += block.T @ right[rows]
         solution = _solve(gram, moment, alpha)
-    bias: Doubles = y_mean - x_mean @ solution
+    bias: Float64 = y_mean - x_mean @ solution
     return solution.astype(np.float32), bias.astype(np.float32)
 
 
@@ -94,12 +93,12 @@ def _blocks(n: int) -> Iterator[slice]:
     return (slice(start, start + _BLOCK) for start in range(0, n, _BLOCK))
 
 
-def _solve(gram: Doubles, right: NDArray[Any], alpha: float) -> Doubles:
+def _solve(gram: Float64, right: AnyArray, alpha: float) -> Float64:
     gram[np.diag_indices_from(gram)] += alpha
     return np.asarray(np.linalg.solve(gram, right.astype(np.float64)), np.float64)
 
 
-def _sample_weight(given: ArrayLike | None, n: int) -> Doubles:
+def _sample_weight(given: ArrayLike | None, n: int) -> Float64:
     weight = np.ones(n) if given is None else np.asarray(given, np.float64)
     if weight.shape != (n,) or (weight < 0).any() or not weight.sum() > 0:
         raise ValueError(f"sample_weight must be {n} numbers of at least 0, not all 0")
@@ -107,7 +106,7 @@ def _sample_weight(given: ArrayLike | None, n: int) -> Doubles:
 
 
 def fit_logistic(
-    x: NDArray[Any],
+    x: AnyArray,
     y: ArrayLike,
     *,
     l2: float = 1.0,
@@ -118,7 +117,7 @@ def fit_logistic(
     max_iter: int = 200,
     tolerance: float = 1e-5,
     condition: bool = False,
-) -> tuple[Floats, Floats]:
+) -> tuple[Float32, Float32]:
     """Logistic regression by L-BFGS (Liu and Nocedal, 1989).
 
     Minimises ``sum(w * cross_entropy) + l2 / 2 * sum(W**2)``; b is free, so l2
@@ -161,7 +160,7 @@ def fit_logistic(
         Coordinates(x, curvature=(k - 1) / k**2 or 0.25, strength=strength) if condition else None
     )
 
-    def objective(theta: Doubles) -> tuple[float, Doubles]:
+    def objective(theta: Float64) -> tuple[float, Float64]:
         moved, bias = theta[:-k].reshape(-1, k), theta[-k:]
         matrix = moved if place is None else place.leave(moved)
         value, error = loss(x @ matrix.astype(np.float32) + bias)
@@ -184,10 +183,10 @@ def fit_logistic(
     return matrix.astype(np.float32), found[-k:].astype(np.float32)
 
 
-Loss = Callable[[Doubles], tuple[float, Doubles]]
+Loss = Callable[[Float64], tuple[float, Float64]]
 
 
-def _loss(y: NDArray[Any], share: Doubles, classes: int | None) -> tuple[Loss, int]:
+def _loss(y: AnyArray, share: Float64, classes: int | None) -> tuple[Loss, int]:
     """Weighted cross-entropy and its gradient by the logits; number of outputs."""
     if len(y) != len(share) or y.ndim not in (1, 2):
         raise ValueError(f"y has shape {y.shape}, needed is ({len(share)},) or ({len(share)}, k)")
@@ -201,10 +200,10 @@ def _loss(y: NDArray[Any], share: Doubles, classes: int | None) -> tuple[Loss, i
     return _sigmoid_loss(y.astype(np.float64), share), y.shape[1]
 
 
-def _softmax_loss(y: NDArray[np.int64], share: Doubles, k: int) -> Loss:
+def _softmax_loss(y: Int64, share: Float64, k: int) -> Loss:
     goal = np.eye(k)[y]
 
-    def loss(logits: Doubles) -> tuple[float, Doubles]:
+    def loss(logits: Float64) -> tuple[float, Float64]:
         logits = logits - logits.max(1, keepdims=True)
         norm = np.log(np.exp(logits).sum(1, keepdims=True))
         log_p = logits - norm
@@ -214,13 +213,13 @@ def _softmax_loss(y: NDArray[np.int64], share: Doubles, k: int) -> Loss:
     return loss
 
 
-def _share_loss(y: NDArray[Any], share: Doubles) -> tuple[Loss, int]:
+def _share_loss(y: AnyArray, share: Float64) -> tuple[Loss, int]:
     if y.ndim != 2 or len(y) != len(share) or y.min() < 0 or y.max() > 1:
         raise ValueError(f"y has shape {y.shape}, needed are shares of shape ({len(share)}, k)")
     goal = np.asarray(y, np.float64)
     known = goal.sum(1, keepdims=True)
 
-    def loss(logits: Doubles) -> tuple[float, Doubles]:
+    def loss(logits: Float64) -> tuple[float, Float64]:
         logits = logits - logits.max(1, keepdims=True)
         log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
         value = -float(share @ (goal * log_p).sum(1))
@@ -229,10 +228,10 @@ def _share_loss(y: NDArray[Any], share: Doubles) -> tuple[Loss, int]:
     return loss, goal.shape[1]
 
 
-def _sigmoid_loss(y: Doubles, share: Doubles) -> Loss:
+def _sigmoid_loss(y: Float64, share: Float64) -> Loss:
     weight = share[:, None] * (y >= 0)
 
-    def loss(logits: Doubles) -> tuple[float, Doubles]:
+    def loss(logits: Float64) -> tuple[float, Float64]:
         value = np.logaddexp(0, logits) - y * logits
         probability = 0.5 * (1 + np.tanh(logits / 2))
         return float((weight * value).sum()), weight * (probability - y)
@@ -254,7 +253,7 @@ _ROWS: Final = 16_384
 class Coordinates:
     """Weights W of shape (d, k) seen as ``V = L.T @ W``."""
 
-    def __init__(self, x: NDArray[Any], *, curvature: float, strength: float) -> None:
+    def __init__(self, x: AnyArray, *, curvature: float, strength: float) -> None:
         """Estimate the curvature.
 
         Args:
@@ -269,21 +268,21 @@ class Coordinates:
         gram = (rows.T @ rows) * np.float32(curvature / len(rows))
         # A few rows span only a few directions: the diagonal keeps the others apart.
         gram[np.diag_indices_from(gram)] += strength + 1e-4 * float(np.trace(gram)) / len(gram)
-        self._factor: Floats = cholesky(gram, lower=True, overwrite_a=True)
+        self._factor: Float32 = cholesky(gram, lower=True, overwrite_a=True)
 
-    def enter(self, weight: Doubles) -> Doubles:
+    def enter(self, weight: Float64) -> Float64:
         """V of W."""
         return np.asarray(self._factor.T @ weight, np.float64)
 
-    def leave(self, moved: Doubles) -> Doubles:
+    def leave(self, moved: Float64) -> Float64:
         """W of V."""
         return self._solve(moved, transposed=True)
 
-    def gradient(self, gradient: Doubles) -> Doubles:
+    def gradient(self, gradient: Float64) -> Float64:
         """The gradient by V, from that by W."""
         return self._solve(gradient, transposed=False)
 
-    def _solve(self, right: Doubles, *, transposed: bool) -> Doubles:
+    def _solve(self, right: Float64, *, transposed: bool) -> Float64:
         from scipy.linalg import solve_triangular
 
         right = right.astype(np.float32)

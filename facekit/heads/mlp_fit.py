@@ -14,12 +14,11 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from facekit.arrays import AnyArray, Float32, Float64, Int64
 from facekit.recipe.transfer import HeadSpec
 
-Floats = NDArray[np.float32]
-Layers = list[tuple[Floats, Floats]]
+Layers = list[tuple[Float32, Float32]]
 
 #: AdamW's usual constants.
 _BETAS: Final = (0.9, 0.999)
@@ -39,21 +38,23 @@ class MlpFit:
     """
 
     layers: Layers
-    _moments: list[list[Floats]] = field(default_factory=list)
+    _moments: list[list[Float32]] = field(default_factory=list)
     _step: int = 0
 
     def __post_init__(self) -> None:
         flat = [array for layer in self.layers for array in layer]
         self._moments = [[np.zeros_like(a) for a in flat] for _ in _BETAS]
 
-    def logits(self, x: NDArray[Any]) -> Floats:
+    def logits(self, x: AnyArray) -> Float32:
         """Logits (n, k) of standardised rows (n, d)."""
         for weight, bias in self.layers[:-1]:
             x = np.maximum(x @ weight + bias, 0)
         weight, bias = self.layers[-1]
         return np.asarray(x @ weight + bias, np.float32)
 
-    def learn(self, x: Floats, goal: Floats, rate: float, spec: HeadSpec, rng: Generator) -> float:
+    def learn(
+        self, x: Float32, goal: Float32, rate: float, spec: HeadSpec, rng: Generator
+    ) -> float:
         """One step on one batch.
 
         Args:
@@ -76,7 +77,7 @@ class MlpFit:
         logits = inputs[-1] @ weight + bias
         log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
         error = (np.exp(log_p) * goal.sum(1, keepdims=True) - goal) / np.float32(len(x))
-        gradients: list[Floats] = []
+        gradients: list[Float32] = []
         for i in range(len(self.layers) - 1, -1, -1):
             gradients[:0] = [inputs[i].T @ error, error.sum(0)]
             if i:
@@ -84,7 +85,7 @@ class MlpFit:
         self._update(gradients, rate, spec.weight_decay)
         return float(-(goal * log_p).sum(1).mean())
 
-    def _update(self, gradients: Sequence[Floats], rate: float, decay: float) -> None:
+    def _update(self, gradients: Sequence[Float32], rate: float, decay: float) -> None:
         self._step += 1
         first, second = (np.float32(beta) for beta in _BETAS)
         bias1, bias2 = (1 - beta**self._step for beta in _BETAS)
@@ -98,12 +99,12 @@ class MlpFit:
 
 
 def fit_mlp(
-    views: Sequence[NDArray[Any]],
-    shares: Floats,
+    views: Sequence[AnyArray],
+    shares: Float32,
     spec: HeadSpec,
     *,
     seed: int = 0,
-    chance: NDArray[np.float64] | None = None,
+    chance: Float64 | None = None,
     report: Callable[[int, float, MlpFit], None] = lambda epoch, loss, fit: None,
 ) -> MlpFit:
     """Fit an MLP with softmax outputs.
@@ -157,8 +158,8 @@ def _begin(rng: Generator, sizes: Sequence[int]) -> Layers:
 
 
 def _batches(
-    rng: Generator, n: int, size: int, views: int, chance: NDArray[np.float64] | None
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    rng: Generator, n: int, size: int, views: int, chance: Float64 | None
+) -> Iterator[tuple[Int64, Int64]]:
     order = rng.permutation(n) if chance is None else rng.choice(n, n, p=chance)
     seen = rng.integers(views, size=n)
     for start in range(0, n - size + 1, size):
@@ -171,7 +172,7 @@ def _rate(base: float, step: int, steps: int) -> float:
     return base * rise * 0.5 * (1 + float(np.cos(np.pi * step / steps)))
 
 
-def _dropped(x: Floats, share: float, rng: Generator) -> tuple[Floats, Any]:
+def _dropped(x: Float32, share: float, rng: Generator) -> tuple[Float32, Any]:
     """Some numbers set to 0, the others scaled up; and the factors."""
     if not share:
         return x, np.float32(1)

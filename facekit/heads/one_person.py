@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import AnyArray, Float32, Float64
 from facekit.errors import DataError
 from facekit.heads.kinds import LinearHead
 from facekit.heads.logistic import fit_logistic
 from facekit.recipe.enroll import EnrollHeadSpec
-
-Floats = NDArray[np.float32]
 
 #: The part of the embedding that it reads unless told otherwise.
 _IDENTITY: Final = "identity"
 
 
 def fit_neuron(
-    own: Floats,
-    own_weight: NDArray[Any],
-    strangers: Floats,
+    own: Float32,
+    own_weight: AnyArray,
+    strangers: Float32,
     *,
     strength: float,
     share: float,
-    stranger_weight: NDArray[Any] | None = None,
+    stranger_weight: AnyArray | None = None,
     name: str = "me",
     part: str = _IDENTITY,
 ) -> LinearHead:
@@ -89,9 +87,9 @@ _SHORTEST: Final = 1e-12
 
 
 def fit_centroid(
-    own: Floats,
-    own_weight: NDArray[Any],
-    strangers: Floats,
+    own: Float32,
+    own_weight: AnyArray,
+    strangers: Float32,
     *,
     name: str = "me",
     part: str = _IDENTITY,
@@ -134,12 +132,12 @@ def fit_centroid(
 
 
 def fit_scorer(
-    own: Floats,
-    own_weight: NDArray[Any],
-    strangers: Floats,
+    own: Float32,
+    own_weight: AnyArray,
+    strangers: Float32,
     spec: EnrollHeadSpec,
     *,
-    stranger_weight: NDArray[Any] | None = None,
+    stranger_weight: AnyArray | None = None,
     name: str = "me",
 ) -> LinearHead:
     """A neuron, or its rival, of some views and some strangers.
@@ -170,6 +168,6 @@ def fit_scorer(
     )
 
 
-def score(head: LinearHead, vectors: Floats) -> NDArray[np.float64]:
+def score(head: LinearHead, vectors: Float32) -> Float64:
     """Scores of vectors of the part that the head reads, float64 of shape (n,)."""
     return head.logits({head.parts[0]: vectors})[:, 0].astype(np.float64)

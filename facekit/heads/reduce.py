@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from facekit.arrays import AnyArray, Float32
 
 #: Rows that components are found from; more change them little.
 _ROWS: Final = 12_000
 
 
-def fit_channels(blocks: Iterable[NDArray[Any]], keep: int) -> Floats:
+def fit_channels(blocks: Iterable[AnyArray], keep: int) -> Float32:
     """Principal channels of a grid, the same at every place.
 
     Args:
@@ -38,7 +37,7 @@ def fit_channels(blocks: Iterable[NDArray[Any]], keep: int) -> Floats:
     return np.ascontiguousarray(vectors[:, ::-1][:, :keep], np.float32)
 
 
-def fit_components(x: NDArray[Any], keep: int, *, seed: int = 0) -> Floats:
+def fit_components(x: AnyArray, keep: int, *, seed: int = 0) -> Float32:
     """Principal components of centred rows.
 
     Args:

@@ -6,15 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float64, Floating, UInt8
 from facekit.frame import FaceFrame
 from facekit.photos.detection import Detection
 
-Crops = NDArray[np.uint8]
-Matrix = NDArray[np.float64]
-#: Crops (n, side, side, 3) to five points each (n, 5, 2), in pixels of the crop.
-Refine = Callable[[Crops], NDArray[np.floating]]
+#: UInt8 (n, side, side, 3) to five points each (n, 5, 2), in pixels of the crop.
+Refine = Callable[[UInt8], Floating]
 
 #: A refinement that zooms, turns or moves a crop by more than this found
 #: something else than the face, and the box stays as it was. Boxes are off by
@@ -25,13 +23,13 @@ _MOST_SHIFT: Final = 0.4
 
 
 def align(
-    rgb: NDArray[np.uint8],
+    rgb: UInt8,
     detection: Detection,
     frame: FaceFrame,
     *,
     detector: str,
     refine: Refine | None = None,
-) -> tuple[Crops, Matrix]:
+) -> tuple[UInt8, Float64]:
     """Crop one face; see ``align_faces``.
 
     Returns:
@@ -43,13 +41,13 @@ def align(
 
 
 def align_faces(
-    rgb: NDArray[np.uint8],
+    rgb: UInt8,
     detections: Sequence[Detection],
     frame: FaceFrame,
     *,
     detector: str,
     refine: Refine | None = None,
-) -> tuple[Crops, Matrix]:
+) -> tuple[UInt8, Float64]:
     """Crop the faces of one picture into the frame.
 
     Five points give the transform at once. A box gives a first crop, in which
@@ -83,7 +81,7 @@ def align_faces(
     return crops, matrices
 
 
-def _first(face: Detection, frame: FaceFrame, detector: str) -> Matrix:
+def _first(face: Detection, frame: FaceFrame, detector: str) -> Float64:
     if face.points is not None:
         return frame.matrix_from_points(face.points)
     if detector != "none":
@@ -93,7 +91,7 @@ def _first(face: Detection, frame: FaceFrame, detector: str) -> Matrix:
     return np.array([[scale, 0.0, -x * scale], [0.0, scale, -y * scale]])
 
 
-def _second(matrix: Matrix, points: NDArray[np.float64], frame: FaceFrame) -> Matrix | None:
+def _second(matrix: Float64, points: Float64, frame: FaceFrame) -> Float64 | None:
     """The matrix through the refined points, or None when they cannot be right."""
     try:
         step = frame.matrix_from_points(points)

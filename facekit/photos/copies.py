@@ -17,8 +17,9 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from facekit.arrays import Bool, Float32, Int64, UInt8
 from facekit.photos.likeness import MIRROR_SIGNS, describe, detail, even_out, fit_correlation
 
 #: Least correlation of fine detail between two copies of one picture.
@@ -30,9 +31,6 @@ _WORTH_A_LOOK: Final = 0.70
 _TALL, _WIDE = 1024, 8192
 #: So many likeliest partners of a row are looked at among ``_WIDE`` others.
 _PARTNERS: Final = 32
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -48,13 +46,13 @@ class Copies:
         mirrored: bool array of shape (m,): left and right are exchanged.
     """
 
-    groups: Ints
-    pairs: Ints
-    correlation: Floats
-    mirrored: NDArray[np.bool_]
+    groups: Int64
+    pairs: Int64
+    correlation: Float32
+    mirrored: Bool
 
 
-def exact_groups(crops: NDArray[np.uint8], *, rows: ArrayLike | None = None) -> Ints:
+def exact_groups(crops: UInt8, *, rows: ArrayLike | None = None) -> Int64:
     """Group crops whose pixels are all the same.
 
     Args:
@@ -74,9 +72,7 @@ def exact_groups(crops: NDArray[np.uint8], *, rows: ArrayLike | None = None) -> 
     return groups
 
 
-def near_groups(
-    crops: NDArray[np.uint8], *, rows: ArrayLike | None = None, near: float = NEAR
-) -> Ints:
+def near_groups(crops: UInt8, *, rows: ArrayLike | None = None, near: float = NEAR) -> Int64:
     """Group crops that show the same picture; see ``near_copies``.
 
     Returns:
@@ -87,7 +83,7 @@ def near_groups(
 
 
 def near_copies(
-    crops: NDArray[np.uint8],
+    crops: UInt8,
     *,
     rows: ArrayLike | None = None,
     near: float = NEAR,
@@ -115,7 +111,7 @@ def near_copies(
     forest = _Forest(len(index))
 
     @lru_cache(maxsize=4096)
-    def shown(place: int) -> tuple[Floats, Floats]:
+    def shown(place: int) -> tuple[Float32, Float32]:
         return detail(crops[index[unique[place]]])
 
     found: list[tuple[int, int, float, bool]] = []
@@ -139,11 +135,11 @@ def near_copies(
     )
 
 
-def _rows(rows: ArrayLike | None, crops: NDArray[np.uint8]) -> Ints:
+def _rows(rows: ArrayLike | None, crops: UInt8) -> Int64:
     return np.arange(len(crops)) if rows is None else np.asarray(rows, np.int64)
 
 
-def _descriptors(crops: NDArray[np.uint8], rows: Ints) -> Floats:
+def _descriptors(crops: UInt8, rows: Int64) -> Float32:
     """Descriptors of shape (n, 63), evened out."""
     out = np.empty((len(rows), len(MIRROR_SIGNS)), np.float32)
     for place, row in enumerate(rows):
@@ -152,7 +148,7 @@ def _descriptors(crops: NDArray[np.uint8], rows: Ints) -> Floats:
 
 
 def _likely(
-    found: Floats, progress: Callable[[int, int], None] | None
+    found: Float32, progress: Callable[[int, int], None] | None
 ) -> Iterator[tuple[int, int, bool]]:
     """Pairs (first, second, mirrored) with first < second, likeliest first in a block."""
     n = len(found)
@@ -172,7 +168,7 @@ def _likely(
             progress(min(top + _TALL, n), n)
 
 
-def _best_partners(cosine: Floats) -> list[tuple[int, int]]:
+def _best_partners(cosine: Float32) -> list[tuple[int, int]]:
     """Places above the bar, at most ``_PARTNERS`` a row, the highest first."""
     one, other = np.divmod(np.flatnonzero(cosine > _WORTH_A_LOOK), cosine.shape[1])
     value = cosine[one, other]
@@ -206,10 +202,8 @@ class _Forest:
 #: Which split keeps a picture that several have; the later ones repeat it.
 ORDER: Final = ("train", "val", "test")
 
-Mask = NDArray[np.bool_]
 
-
-def copied(groups: ArrayLike) -> Mask:
+def copied(groups: ArrayLike) -> Bool:
     """Rows whose picture occurs more than once.
 
     Args:
@@ -222,7 +216,7 @@ def copied(groups: ArrayLike) -> Mask:
     return np.asarray(size[code] > 1)
 
 
-def overlaps(groups: ArrayLike, split: ArrayLike, *, order: tuple[str, ...] = ORDER) -> Ints:
+def overlaps(groups: ArrayLike, split: ArrayLike, *, order: tuple[str, ...] = ORDER) -> Int64:
     """Rows that repeat a picture of another split.
 
     Args:
@@ -242,7 +236,7 @@ def overlaps(groups: ArrayLike, split: ArrayLike, *, order: tuple[str, ...] = OR
     return np.where(place[keeper] < place, keeper, -1)
 
 
-def conflicts(groups: ArrayLike, labels: ArrayLike) -> Mask:
+def conflicts(groups: ArrayLike, labels: ArrayLike) -> Bool:
     """Rows whose picture carries different labels.
 
     Args:
@@ -264,5 +258,5 @@ def conflicts(groups: ArrayLike, labels: ArrayLike) -> Mask:
     known = np.where(columns < 0, np.iinfo(np.int64).max, columns)
     np.minimum.at(low, code, known)
     np.maximum.at(high, code, columns)
-    differ: Mask = np.any(high > low, axis=1)
+    differ: Bool = np.any(high > low, axis=1)
     return differ[code]

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from facekit.arrays import UInt8
 from facekit.errors import UsageError
 from facekit.photos.detection import Detection, Detector
 from facekit.photos.haar import Haar, Look, shipped_haar
@@ -24,7 +22,7 @@ class WholePicture:
     name = "none"
     key = "none"
 
-    def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]:
+    def detect(self, rgb: UInt8) -> list[Detection]:
         """The centre square of a uint8 RGB picture (h, w, 3), with score 1."""
         height, width = rgb.shape[:2]
         side = min(height, width)

@@ -8,7 +8,8 @@ from typing import Final, Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from facekit.arrays import Float64, Floating, UInt8
 
 Box = tuple[float, float, float, float]
 
@@ -31,7 +32,7 @@ class Detection:
 
     box: Box
     score: float
-    points: NDArray[np.float64] | None = None
+    points: Float64 | None = None
 
 
 class Detector(Protocol):
@@ -45,7 +46,7 @@ class Detector(Protocol):
     name: str
     key: str
 
-    def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]:
+    def detect(self, rgb: UInt8) -> list[Detection]:
         """Faces of a uint8 RGB picture (h, w, 3), biggest first."""
         ...
 
@@ -60,14 +61,12 @@ class View:
         margin: Pixels of margin, (left and right, top and bottom).
     """
 
-    image: NDArray[np.uint8]
+    image: UInt8
     scale: tuple[float, float] = (1.0, 1.0)
     margin: tuple[int, int] = (0, 0)
 
     @classmethod
-    def of(
-        cls, image: NDArray[np.uint8], longest: int, *, smallest: int = 1, margin: float = 0.0
-    ) -> View:
+    def of(cls, image: UInt8, longest: int, *, smallest: int = 1, margin: float = 0.0) -> View:
         """Resize to a bounded number of pixels, and never thinner than ``THINNEST``.
 
         Args:
@@ -108,9 +107,9 @@ class View:
         (across, down), (left, top) = self.scale, self.margin
         return (x - left) / across, (y - top) / down, width / across, height / down
 
-    def points(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+    def points(self, points: Floating) -> Float64:
         """Points (n, 2) of the view in pixels of the picture."""
-        shifted: NDArray[np.float64] = np.asarray(points, np.float64) - self.margin
+        shifted: Float64 = np.asarray(points, np.float64) - self.margin
         return np.divide(shifted, self.scale)
 
     def shows(self, box: Box) -> bool:

@@ -15,8 +15,8 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import UInt8
 from facekit.errors import UsageError
 from facekit.photos.detection import Detection, View, biggest_first, silence_opencv
 
@@ -71,7 +71,7 @@ class Haar:
         self.key = f"haar-{hashlib.sha256(repr(looks).encode()).hexdigest()[:12]}"
         self._cascade(looks[0].cascade)
 
-    def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]:
+    def detect(self, rgb: UInt8) -> list[Detection]:
         """Find upright frontal faces.
 
         Args:
@@ -80,7 +80,7 @@ class Haar:
         Returns:
             Detections without points, biggest first.
         """
-        grey: NDArray[np.uint8] = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)  # type: ignore[assignment]
+        grey: UInt8 = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)  # type: ignore[assignment]
         for look in self._looks:
             view = View.of(grey, look.longest, smallest=SMALLEST, margin=look.margin)
             if view.empty:
@@ -140,7 +140,7 @@ def _cascade(text: str) -> cv2.CascadeClassifier:
 
 
 def _search(
-    cascade: cv2.CascadeClassifier, look: Look, grey: NDArray[np.uint8]
+    cascade: cv2.CascadeClassifier, look: Look, grey: UInt8
 ) -> list[tuple[Sequence[int], float]]:
     """(box, score) of one cascade."""
     size = (SMALLEST_FACE, SMALLEST_FACE)

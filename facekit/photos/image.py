@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from facekit.arrays import UInt8
 from facekit.errors import ImageError, UnreadError
 
 #: Pictures with more pixels are reduced while decoding (JPEG) or refused; a
@@ -77,7 +77,7 @@ class Picture:
         height: Height of the whole picture in pixels, upright.
     """
 
-    rgb: NDArray[np.uint8]
+    rgb: UInt8
     width: int
     height: int
 
@@ -87,7 +87,7 @@ class Picture:
         return self.width / int(self.rgb.shape[1])
 
 
-def decode(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+def decode(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> UInt8:
     """Decode one picture; ``read_picture`` without the size of the original.
 
     Args:
@@ -317,7 +317,7 @@ def _whole_jpegs(data: bytes, pixels: int) -> list[bytes]:
     return [data[:tail] + filling + data[tail:] + b"\xff\xd9" for filling in _FILLINGS]
 
 
-def _pixels(name: str, image: Any, factor: int) -> NDArray[np.uint8]:
+def _pixels(name: str, image: Any, factor: int) -> UInt8:
     if factor > 1:
         image.draft(None, (image.width // factor, image.height // factor))
     try:
@@ -345,7 +345,7 @@ def _exif(image: Any) -> Image.Exif:
     return exif
 
 
-def _over_white(image: Any) -> NDArray[np.uint8]:
+def _over_white(image: Any) -> UInt8:
     """uint8 RGB (h, w, 3) of whatever mode a picture has."""
     if image.mode in ("F", "I") or image.mode.startswith("I;"):
         deep = np.asarray(image)
@@ -366,7 +366,7 @@ def _over_white(image: Any) -> NDArray[np.uint8]:
     return over
 
 
-def _upright(rgb: NDArray[np.uint8], orientation: object) -> NDArray[np.uint8]:
+def _upright(rgb: UInt8, orientation: object) -> UInt8:
     """Turn by the EXIF orientation: 5 to 8 swap the axes, then both may be mirrored."""
     if orientation not in range(2, 9):
         return rgb

@@ -14,9 +14,8 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from facekit.arrays import Float32, UInt8
 
 #: Side of the picture that the descriptor is taken from, and frequencies kept.
 _SMALL: Final = 16
@@ -45,10 +44,10 @@ _UNSEEN: Final = 100
 _ROWS, _COLUMNS = np.mgrid[:_FREQUENCIES, :_FREQUENCIES]
 _POWER_OF_PHOTOS: Final = 1 / (_ROWS**2 + _COLUMNS**2).ravel()[1:]
 #: What mirroring left to right does to a descriptor: odd columns change sign.
-MIRROR_SIGNS: Final[Floats] = np.where(_COLUMNS % 2, -1, 1).ravel()[1:].astype(np.float32)
+MIRROR_SIGNS: Final[Float32] = np.where(_COLUMNS % 2, -1, 1).ravel()[1:].astype(np.float32)
 
 
-def describe(crop: NDArray[np.uint8]) -> Floats:
+def describe(crop: UInt8) -> Float32:
     """Low frequencies of the brightness, without its mean, of length 1.
 
     Args:
@@ -64,7 +63,7 @@ def describe(crop: NDArray[np.uint8]) -> Floats:
     return values / length if length > 1 else np.zeros_like(values)
 
 
-def even_out(described: Floats) -> Floats:
+def even_out(described: Float32) -> Float32:
     """Take out of descriptors what they share, so that the rest tells them apart.
 
     Args:
@@ -79,12 +78,12 @@ def even_out(described: Floats) -> Floats:
     shared = (centred.T @ centred).astype(np.float64) * (even == even[:, None]) + prior
     power, direction = np.linalg.eigh(shared / (n + _UNSEEN))
     power, direction = power[-_KEPT:], direction[:, -_KEPT:]
-    out: Floats = centred @ ((direction * power**_POWER) @ direction.T).astype(np.float32)
+    out: Float32 = centred @ ((direction * power**_POWER) @ direction.T).astype(np.float32)
     length = np.linalg.norm(out, axis=1, keepdims=True)
     return np.where(described.any(1, keepdims=True), out / np.maximum(length, 1e-6), 0)
 
 
-def detail(crop: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+def detail(crop: UInt8) -> tuple[Float32, Float32]:
     """The brightness at 48 pixels, and what is left of it without its blur.
 
     Args:
@@ -94,11 +93,11 @@ def detail(crop: NDArray[np.uint8]) -> tuple[Floats, Floats]:
         Two float32 arrays of shape (48, 48).
     """
     grey = cv2.resize(_grey(crop), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    plain: Floats = grey.astype(np.float32)
+    plain: Float32 = grey.astype(np.float32)
     return plain, _sharp(plain)
 
 
-def fit_correlation(one: Floats, other: Floats) -> float:
+def fit_correlation(one: Float32, other: Float32) -> float:
     """Correlation of the detail of two pictures, the second one fitted to the first.
 
     The middle of the second picture (36 of 48 pixels) is shifted by up to 6
@@ -127,21 +126,21 @@ def fit_correlation(one: Floats, other: Floats) -> float:
     return best
 
 
-def _best_shift(one: Floats, other: Floats) -> float:
+def _best_shift(one: Float32, other: Float32) -> float:
     middle = _sharp(other)[_SHIFT:-_SHIFT, _SHIFT:-_SHIFT]
     return float(cv2.matchTemplate(one, middle, cv2.TM_CCOEFF_NORMED).max())
 
 
-def _sharp(plain: Floats) -> Floats:
+def _sharp(plain: Float32) -> Float32:
     return plain - cv2.GaussianBlur(plain, (0, 0), _BLUR)
 
 
-def _spread(sharp: Floats) -> float:
+def _spread(sharp: Float32) -> float:
     middle = sharp[_SHIFT:-_SHIFT, _SHIFT:-_SHIFT]
     return float(np.sqrt((middle**2).mean()))
 
 
-def _grey(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _grey(crop: UInt8) -> UInt8:
     return cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)  # type: ignore[return-value]
 
 
@@ -162,7 +161,7 @@ _CELLS: Final = (4, 8, 8)
 _RANGE: Final = (0, 256, 88, 168, 88, 168)
 
 
-def describe_scene(rgb: NDArray[np.uint8]) -> Floats:
+def describe_scene(rgb: UInt8) -> Float32:
     """Where a photo is light and dark, coarsely.
 
     Args:
@@ -175,7 +174,7 @@ def describe_scene(rgb: NDArray[np.uint8]) -> Floats:
     return describe(_small(rgb))
 
 
-def describe_colours(rgb: NDArray[np.uint8]) -> Floats:
+def describe_colours(rgb: UInt8) -> Float32:
     """Which colours a photo has, wherever they are.
 
     Args:
@@ -190,5 +189,5 @@ def describe_colours(rgb: NDArray[np.uint8]) -> Floats:
     return np.sqrt(np.asarray(counts / max(float(counts.sum()), 1.0), np.float32))
 
 
-def _small(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _small(rgb: UInt8) -> UInt8:
     return cv2.resize(rgb, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]

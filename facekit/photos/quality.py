@@ -25,12 +25,12 @@ from typing import Final, Literal
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from facekit.arrays import Bool, Float32, Floating, UInt8
 from facekit.recipe.enroll import QualitySpec
 
 Fault = Literal["too_small", "blurred", "dark", "extreme_pose"]
-Floats = NDArray[np.float32]
 
 #: Nose tip in front of the plane of eyes and mouth, and width of the mouth, in
 #: eye distances: a rank-3 factorisation of YuNet's points on 7,158 images of
@@ -80,9 +80,7 @@ class Flaw:
     reason: str
 
 
-def measure_face(
-    crop: NDArray[np.uint8], points: NDArray[np.floating], *, eye_distance: float
-) -> FaceQuality:
+def measure_face(crop: UInt8, points: Floating, *, eye_distance: float) -> FaceQuality:
     """Measure one face.
 
     Args:
@@ -94,7 +92,7 @@ def measure_face(
     Returns:
         The measures.
     """
-    grey: Floats = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey: Float32 = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
     top, bottom, left, right = (round(share * len(crop)) for share in _INNER)
     inner = grey[top:bottom, left:right]
     return FaceQuality(
@@ -171,7 +169,7 @@ def find_flaw(quality: FaceQuality, spec: QualitySpec) -> Flaw | None:
     return None
 
 
-def _sharpness(grey: Floats) -> float:
+def _sharpness(grey: Float32) -> float:
     """The lowest ratio of fine to coarse detail along four directions."""
     side = len(grey)
     edge = round(_EDGE * side)
@@ -185,7 +183,7 @@ def _sharpness(grey: Floats) -> float:
     return min(ratios)
 
 
-def _line(width: float, step: tuple[int, int]) -> Floats:
+def _line(width: float, step: tuple[int, int]) -> Float32:
     """A Gaussian along one direction, as a square kernel."""
     reach = int(np.ceil(3 * width))
     places = np.arange(-reach, reach + 1)
@@ -228,22 +226,22 @@ class CropMeasures:
             [0, inf); 0 for a blank crop. Light and contrast do not change it.
     """
 
-    spread: Floats
-    sharpness: Floats
+    spread: Float32
+    sharpness: Float32
 
     @property
-    def blank(self) -> NDArray[np.bool_]:
+    def blank(self) -> Bool:
         """Where there is next to nothing to see."""
         return np.asarray(self.spread < BLANK)
 
     @property
-    def blurred(self) -> NDArray[np.bool_]:
+    def blurred(self) -> Bool:
         """Where something is to be seen, and not sharply."""
         return np.asarray((self.sharpness < BLURRED) & ~self.blank)
 
 
 def measure_crops(
-    crops: NDArray[np.uint8],
+    crops: UInt8,
     *,
     rows: ArrayLike | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -267,7 +265,7 @@ def measure_crops(
     return CropMeasures(out[:, 0], out[:, 1])
 
 
-def _measure(crop: NDArray[np.uint8]) -> tuple[float, float]:
+def _measure(crop: UInt8) -> tuple[float, float]:
     side = len(crop)
     edge = round(_PICTURE_EDGE * side)
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)

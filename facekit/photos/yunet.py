@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import UInt8
 from facekit.errors import UsageError
 from facekit.photos.detection import THINNEST, Detection, View, biggest_first, silence_opencv
 
@@ -59,7 +59,7 @@ class YuNet:
                 "face_detection_yunet_2023mar.onnx"
             ) from error
 
-    def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]:
+    def detect(self, rgb: UInt8) -> list[Detection]:
         """Find faces.
 
         Args:

@@ -8,12 +8,10 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import UInt8
 from facekit.errors import UsageError
 from facekit.system.files import write_atomically
-
-Image = NDArray[np.uint8]
 
 #: Box colours (RGB), one a face in turn: Okabe and Ito's palette, which people
 #: with colour-blindness can tell apart.
@@ -71,7 +69,7 @@ def verdicts_of(face: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def draw_faces(image: Image, faces: Sequence[Mapping[str, Any]], scale: float = 1.0) -> Image:
+def draw_faces(image: UInt8, faces: Sequence[Mapping[str, Any]], scale: float = 1.0) -> UInt8:
     """A copy of the picture with every face boxed and labelled.
 
     Args:
@@ -94,7 +92,7 @@ def draw_faces(image: Image, faces: Sequence[Mapping[str, Any]], scale: float = 
     return out
 
 
-def _write(out: Image, lines: list[str], corner: tuple[int, int], colour: Any, line: int) -> None:
+def _write(out: UInt8, lines: list[str], corner: tuple[int, int], colour: Any, line: int) -> None:
     """Text on filled bars below a box, moved inward where it would leave the picture."""
     size = 0.45 * line
     sizes = [cv2.getTextSize(text, _FONT, size, line)[0] for text in lines]
@@ -110,7 +108,7 @@ def _write(out: Image, lines: list[str], corner: tuple[int, int], colour: Any, l
         cv2.putText(out, text, spot, _FONT, size, (0, 0, 0), line, cv2.LINE_AA)
 
 
-def save_beside(image: Image, folder: Path, name: str) -> Path:
+def save_beside(image: UInt8, folder: Path, name: str) -> Path:
     """Write a picture under a name that nothing has yet; no file is ever replaced.
 
     Args:

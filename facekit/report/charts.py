@@ -9,8 +9,8 @@ from html import escape
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Floating, Int64
 from facekit.evaluation.calibration import Reliability
 from facekit.evaluation.intervals import Interval
 from facekit.evaluation.verification import Det
@@ -255,7 +255,6 @@ def range_chart(title: str, rows: Sequence[RangeRow]) -> str:
 
 # Scores of one person's photos above those of strangers, with the threshold.
 
-Floats = NDArray[np.floating]
 
 _BINS: Final = 60
 _LEFT: Final = 20.0
@@ -269,7 +268,7 @@ _TEXT_WIDTH: Final = 6.2  # of a letter, about
 
 
 def score_chart(
-    title: str, own: Floats, strangers: Floats, *, threshold: float, reject: float
+    title: str, own: Floating, strangers: Floating, *, threshold: float, reject: float
 ) -> str:
     """A dot for every photo of the person, bars for the strangers, below each other.
 
@@ -312,14 +311,14 @@ def _bands(x: Scale, threshold: float, reject: float) -> list[str]:
     return body
 
 
-def _edges(low: float, high: float, threshold: float) -> Floats:
+def _edges(low: float, high: float, threshold: float) -> Floating:
     """Edges of equal bins over [low, high], one of them at the threshold."""
     step = (high - low) / _BINS
     below, above = math.ceil((threshold - low) / step), math.ceil((high - threshold) / step)
     return threshold + step * np.arange(-below, above + 1)
 
 
-def _bars(x: Scale, edges: Floats, strangers: Floats, threshold: float) -> list[str]:
+def _bars(x: Scale, edges: Floating, strangers: Floating, threshold: float) -> list[str]:
     counts, _ = np.histogram(strangers, edges)
     tall = Scale(0, math.sqrt(max(1, counts.max())), _BARS, _DOTS + 32)
     body = []
@@ -333,7 +332,7 @@ def _bars(x: Scale, edges: Floats, strangers: Floats, threshold: float) -> list[
     return body
 
 
-def _dots(x: Scale, edges: Floats, own: Floats, threshold: float, reject: float) -> list[str]:
+def _dots(x: Scale, edges: Floating, own: Floating, threshold: float, reject: float) -> list[str]:
     """Stacked where they would overlap; closer together where the stack is high."""
     place = np.digitize(own, edges)
     highest = int(np.bincount(place).max())
@@ -362,7 +361,7 @@ _DARK: Final = 0.85
 
 
 def confusion_chart(
-    title: str, names: Sequence[str], confusion: NDArray[np.int64], *, small: bool = False
+    title: str, names: Sequence[str], confusion: Int64, *, small: bool = False
 ) -> str:
     """A square a pair of label and answer, darker for a larger share of the row.
 
@@ -399,7 +398,7 @@ def confusion_chart(
     return drawing(left + cell * k + 62, top + cell * k + 8, title, body)
 
 
-def _small_chart(title: str, names: Sequence[str], confusion: NDArray[np.int64]) -> str:
+def _small_chart(title: str, names: Sequence[str], confusion: Int64) -> str:
     k, cell = len(names), 40.0 if len(names) <= _NUMBERED else 400.0 / len(names)
     longest = max(len(name) for name in names)
     left, top = 14 + 6.4 * longest, 18 + 4.8 * longest
@@ -420,9 +419,7 @@ def _small_chart(title: str, names: Sequence[str], confusion: NDArray[np.int64])
     return drawing(left + cell * k + 4.8 * len(names[-1]), top + cell * k + 6, title, body)
 
 
-def greatest_confusions(
-    names: Sequence[str], confusion: NDArray[np.int64], most: int = 5
-) -> list[str]:
+def greatest_confusions(names: Sequence[str], confusion: Int64, most: int = 5) -> list[str]:
     """The commonest wrong pairs as sentences, by share of the label's images.
 
     Args:

@@ -8,9 +8,8 @@ from html import escape
 from typing import Any, Final
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import UInt8
 from facekit.report.page import Section, document, figure, pairs, preformatted, table
 
 _FILES: Final = {
@@ -29,7 +28,7 @@ _BEST: Final = 12
 
 
 def demo_page(
-    record: Mapping[str, Any], scenes: Sequence[tuple[str, NDArray[np.uint8]]], seconds: float
+    record: Mapping[str, Any], scenes: Sequence[tuple[str, UInt8]], seconds: float
 ) -> str:
     """The page as HTML that needs nothing else.
 
@@ -94,7 +93,7 @@ def _text(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _image(picture: NDArray[np.uint8], name: str) -> str:
+def _image(picture: UInt8, name: str) -> str:
     done, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     if not done:
         raise ValueError(f"{name} of shape {picture.shape} cannot be written as JPEG")

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from facekit.arrays import Floating, UInt8
 from facekit.evaluation.intervals import Interval
 from facekit.evaluation.verification import det
 from facekit.report.charts import det_chart, score_chart
@@ -26,8 +24,6 @@ from facekit.report.page import (
     thumbnails,
     tiles,
 )
-
-Floats = NDArray[np.floating]
 
 _YES: Final = "the score reaches the threshold. Strangers do so at the rates above."
 _UNSURE: Final = "below the threshold, but as high as the person's own photos may well score."
@@ -81,14 +77,14 @@ class EnrollmentReport:
     strangers: int
     fnmr: float
     fnmr_interval: Interval
-    own_scores: Floats
-    stranger_scores: Floats
+    own_scores: Floating
+    stranger_scores: Floating
     threshold: float
     reject: float
     supported: bool = True
     slices: Sequence[tuple[str, str, str, str]] = ()
     splits: Sequence[tuple[str, str, str]] = ()
-    sheet: NDArray[np.uint8] | None = None
+    sheet: UInt8 | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
     recipe: str = ""
@@ -250,7 +246,7 @@ class PhotoRow:
     file: str
     used: bool
     reason: str = ""
-    crop: NDArray[np.uint8] | None = None
+    crop: UInt8 | None = None
     session: int = 0
     score: float | None = None
     verdict: str = ""

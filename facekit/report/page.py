@@ -17,8 +17,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import UInt8
 from facekit.evaluation.intervals import Interval
 from facekit.system.files import write_atomically
 
@@ -68,7 +68,7 @@ class Thumbnail:
         notes: Further lines.
     """
 
-    crop: NDArray[np.uint8]
+    crop: UInt8
     title: str
     notes: Sequence[str] = ()
 
@@ -166,7 +166,7 @@ def strips(items: Sequence[Thumbnail]) -> str:
     return thumbnails(items).replace('class="faces"', 'class="faces strips"', 1)
 
 
-def picture(image: NDArray[np.uint8], title: str) -> str:
+def picture(image: UInt8, title: str) -> str:
     """One uint8 RGB picture as wide as the page lets it be, stored inside as JPEG."""
     address, words = _data_address(image), escape(title, quote=True)
     return f'<figure class="picture"><img src="{address}" alt="{words}"></figure>'
@@ -179,7 +179,7 @@ def _section(section: Section) -> str:
     return f"<section><h2>{escape(section.title)}</h2>{lead}{section.body}</section>\n"
 
 
-def _data_address(crop: NDArray[np.uint8]) -> str:
+def _data_address(crop: UInt8) -> str:
     if crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3:
         raise ValueError(f"a thumbnail is uint8 (h, w, 3), got {crop.dtype} {crop.shape}")
     quality = [int(cv2.IMWRITE_JPEG_QUALITY), _JPEG_QUALITY]

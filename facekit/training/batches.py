@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32, Float64, Int64, UInt8
 from facekit.augment.batches import augment_batch
 from facekit.augment.mixing import Mixer
 from facekit.recipe.schema import AugmentSpec
 
-Batch = tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]]]
+Batch = tuple[UInt8, dict[str, Float32]]
 
 
 class Rows(Protocol):
     """What is learned, row by row beside the crops."""
 
-    def rows(self, index: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+    def rows(self, index: Int64) -> dict[str, Float32]:
         """The targets of some rows, by output."""
         ...
 
@@ -47,15 +47,15 @@ class Batches:
 
     def __init__(
         self,
-        crops: NDArray[np.uint8],
-        rows: NDArray[np.int64],
+        crops: UInt8,
+        rows: Int64,
         targets: Rows,
         spec: AugmentSpec,
         size: int,
         seed: int,
         mixer: Mixer | None = None,
-        chance: NDArray[np.float64] | None = None,
-        stronger: NDArray[np.float64] | None = None,
+        chance: Float64 | None = None,
+        stronger: Float64 | None = None,
     ) -> None:
         self.crops, self.rows, self.targets, self.spec = crops, rows, targets, spec
         self.size = min(size, len(rows))
@@ -63,14 +63,14 @@ class Batches:
         self.mixer = mixer if mixer is not None and mixer.active else None
         self.per_epoch = len(rows) // self.size
 
-    def order(self, epoch: int) -> NDArray[np.int64]:
+    def order(self, epoch: int) -> Int64:
         """Rows of an epoch in training order."""
         rng = np.random.default_rng([self.seed, epoch])
         if self.chance is None:
             return rng.permutation(self.rows)
         return rng.choice(self.rows, len(self.rows), p=self.chance)
 
-    def make(self, order: NDArray[np.int64], epoch: int, step: int) -> Batch:
+    def make(self, order: Int64, epoch: int, step: int) -> Batch:
         """One batch; ``step`` counts from 0 within the epoch."""
         rows = order[step * self.size : (step + 1) * self.size]
         rng = np.random.default_rng([self.seed, epoch, step, 1])
@@ -78,7 +78,7 @@ class Batches:
         images = augment_batch(self.crops[by_place], self._specs(by_place), rng)
         return images, self.targets.rows(by_place)
 
-    def _specs(self, rows: NDArray[np.int64]) -> AugmentSpec | list[AugmentSpec]:
+    def _specs(self, rows: Int64) -> AugmentSpec | list[AugmentSpec]:
         if self.stronger is None:
             return self.spec
         return [self.spec.stronger(float(factor)) for factor in self.stronger[rows]]

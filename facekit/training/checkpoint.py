@@ -16,8 +16,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import AnyArray
 from facekit.errors import InterruptedRunError
 from facekit.training.keras import to_numpy
 
@@ -68,12 +68,12 @@ def load_checkpoint(path: Path, model: keras.Model) -> dict[str, Any]:
     return note
 
 
-def save_weights(path: Path, values: Sequence[NDArray[Any]]) -> None:
+def save_weights(path: Path, values: Sequence[AnyArray]) -> None:
     """Write plain weights (of the best epoch, say)."""
     _write(path, {f"model/{i}": value for i, value in enumerate(values)})
 
 
-def load_weights(path: Path) -> list[NDArray[Any]]:
+def load_weights(path: Path) -> list[AnyArray]:
     """Read what ``save_weights`` wrote.
 
     Raises:
@@ -88,7 +88,7 @@ def load_weights(path: Path) -> list[NDArray[Any]]:
         ) from error
 
 
-def _numbered(prefix: str, variables: Sequence[Any]) -> dict[str, NDArray[Any]]:
+def _numbered(prefix: str, variables: Sequence[Any]) -> dict[str, AnyArray]:
     return {f"{prefix}/{i}": to_numpy(v) for i, v in enumerate(variables)}
 
 
@@ -103,7 +103,7 @@ def _assign(stored: Any, prefix: str, variables: Sequence[Any]) -> None:
         variable.assign(value)
 
 
-def _write(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+def _write(path: Path, arrays: dict[str, AnyArray]) -> None:
     part = path.with_name(path.name + ".part")
     with part.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]

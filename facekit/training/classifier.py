@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers, ops
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32, Int64, UInt8
 from facekit.backbones.catalog import last_stage
 from facekit.errors import RecipeError
 from facekit.heads.head import Head
@@ -147,7 +147,7 @@ def set_rung(backbone: keras.Model, rung: str, moving: tuple[str, ...]) -> None:
 
 # The plain layers that a recipe's ``top`` puts on a backbone, and their head.
 
-Layers = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
+Layers = list[tuple[Float32, Float32]]
 _HIDDEN = "classes_hidden"
 
 
@@ -250,9 +250,9 @@ class ClassTargets:
             row teaches nothing.
     """
 
-    shares: NDArray[np.float32]
+    shares: Float32
 
-    def rows(self, index: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+    def rows(self, index: Int64) -> dict[str, Float32]:
         """The targets of some rows, as the trainer wants them."""
         return {"classes": self.shares[index]}
 
@@ -275,9 +275,7 @@ def class_loss(smoothing: float) -> Any:
     return classes
 
 
-def predict_logits(
-    model: keras.Model, crops: NDArray[np.uint8], rows: NDArray[np.int64], *, mirror: bool
-) -> NDArray[np.float32]:
+def predict_logits(model: keras.Model, crops: UInt8, rows: Int64, *, mirror: bool) -> Float32:
     """Logits of rows, averaged over the mirror image where asked.
 
     Args:
@@ -302,9 +300,9 @@ def predict_logits(
 
 def validate_classes(
     model: keras.Model,
-    crops: NDArray[np.uint8],
-    rows: NDArray[np.int64],
-    labels: NDArray[np.int64],
+    crops: UInt8,
+    rows: Int64,
+    labels: Int64,
     *,
     mirror: bool,
 ) -> dict[str, float]:

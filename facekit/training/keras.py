@@ -12,8 +12,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import AnyArray
 from facekit.backbones.catalog import build_backbone, spec_from_config
 from facekit.backbones.inputs import PixelMean
 from facekit.bundle.bundle import Bundle
@@ -21,14 +21,14 @@ from facekit.bundle.onnx import read_weights
 from facekit.recipe.schema import Pool
 
 
-def to_numpy(variable: Any) -> NDArray[Any]:
+def to_numpy(variable: Any) -> AnyArray:
     """A copy of a variable's value, with its own dtype."""
     value = variable.value
     # NumPy 2 warns when it is handed a TensorFlow variable itself.
     return np.array(value.numpy() if hasattr(value, "numpy") else value)
 
 
-def assign_all(variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None:
+def assign_all(variables: Sequence[Any], values: Sequence[AnyArray]) -> None:
     """Give every variable its value.
 
     Raises:

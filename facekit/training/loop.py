@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32
 from facekit.errors import InterruptedRunError
 from facekit.recipe.schema import OptimizerSpec, ScheduleSpec, TrainingSpec
 from facekit.report.record import read_history
@@ -249,7 +248,7 @@ class Average:
 
     def __init__(self, decay: float) -> None:
         self.decay = decay**_EVERY if decay else 0.0
-        self.values: list[NDArray[np.float32]] = []
+        self.values: list[Float32] = []
 
     def update(self, weights: Sequence[Any], step: int) -> None:
         """Take in the weights after a step, counted from the run's beginning."""

@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers, ops
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32, Int8, Int64, UInt8
 from facekit.backbones.inputs import PixelMean
 from facekit.labels import ATTRIBUTES
 from facekit.recipe.schema import PretrainRecipe
@@ -30,10 +30,10 @@ class Targets:
             teacher has none; None trains without.
     """
 
-    attributes: NDArray[np.int8]
-    identity: NDArray[np.float32] | None = None
+    attributes: Int8
+    identity: Float32 | None = None
 
-    def rows(self, index: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+    def rows(self, index: Int64) -> dict[str, Float32]:
         """The targets of some rows, as the trainer wants them."""
         wanted = {"attributes": self.attributes[index].astype(np.float32)}
         if self.identity is not None:
@@ -134,9 +134,9 @@ _BLOCK = 256  # crops at once; bounds the memory
 def validate(
     model: keras.Model,
     recipe: PretrainRecipe,
-    crops: NDArray[np.uint8],
+    crops: UInt8,
     targets: Targets,
-    rows: NDArray[np.int64],
+    rows: Int64,
 ) -> dict[str, float]:
     """Losses and headline numbers on rows, without augmentation.
 
@@ -168,7 +168,7 @@ def validate(
     return out
 
 
-def _mean_loss(loss: Any, wanted: NDArray[np.float32], predicted: NDArray[np.float32]) -> float:
+def _mean_loss(loss: Any, wanted: Float32, predicted: Float32) -> float:
     """Mean over rows, block by block: a loss may compare all rows of a block."""
     total = 0.0
     for start in range(0, len(wanted), _BLOCK):
@@ -178,9 +178,7 @@ def _mean_loss(loss: Any, wanted: NDArray[np.float32], predicted: NDArray[np.flo
     return total / len(wanted)
 
 
-def _predict(
-    model: keras.Model, crops: NDArray[np.uint8], rows: NDArray[np.int64]
-) -> dict[str, NDArray[np.float32]]:
+def _predict(model: keras.Model, crops: UInt8, rows: Int64) -> dict[str, Float32]:
     """Outputs of a model for some rows."""
     blocks = [
         model.predict_on_batch(crops[rows[i : i + _BLOCK]]) for i in range(0, len(rows), _BLOCK)
@@ -188,7 +186,7 @@ def _predict(
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def _cosine(predicted: NDArray[np.float32], teacher: NDArray[np.float32]) -> dict[str, float]:
+def _cosine(predicted: Float32, teacher: Float32) -> dict[str, float]:
     """Mean cosine over the rows whose teacher vector is not zero."""
     seen = (teacher**2).sum(1) > 0.5
     if not seen.any():
@@ -203,9 +201,7 @@ def _cosine(predicted: NDArray[np.float32], teacher: NDArray[np.float32]) -> dic
 _MEAN_BLOCK = 1024  # crops at once; bounds the memory
 
 
-def measure_pixel_mean(
-    backbone: keras.Model, crops: NDArray[np.uint8], rows: NDArray[np.int64]
-) -> None:
+def measure_pixel_mean(backbone: keras.Model, crops: UInt8, rows: Int64) -> None:
     """Give a backbone the mean of its training images, if it has a place for it.
 
     Args:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import UInt8
 from facekit.errors import UsageError
 from facekit.training.backend import require_backend
 
@@ -146,7 +146,7 @@ def _draw_scenes(folder: Path, people: int) -> list[Path]:
 
 def _predict(
     bundle: Path, scenes: list[Path], folder: Path
-) -> tuple[list[dict[str, Any]], list[NDArray[np.uint8]]]:
+) -> tuple[list[dict[str, Any]], list[UInt8]]:
     """Records of the scenes, and the scenes with boxes and labels; both are kept as files."""
     import json
 
@@ -173,7 +173,7 @@ def _report(
     folder: Path,
     record: dict[str, Any],
     scenes: list[Path],
-    pictures: list[NDArray[np.uint8]],
+    pictures: list[UInt8],
     seconds: float,
 ) -> Path:
     from facekit.report.demo import demo_page

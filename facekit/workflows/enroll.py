@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from facekit.arrays import AnyArray, UInt8
 from facekit.augment.photos import contact_sheet
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.identity import IDENTITY, require_part
@@ -49,7 +49,7 @@ class _Earlier:
     views: PhotoViews | None = None
     negatives: Negatives | None = None
     facts: Mapping[str, Any] | None = None
-    crops: NDArray[np.uint8] | None = None
+    crops: UInt8 | None = None
 
 
 def enroll(
@@ -243,7 +243,7 @@ def _enrollment(name: str, fitted: Fitted, bundle: Bundle, facts: dict[str, Any]
     )
 
 
-def _crops(used: Sequence[Photo], before: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+def _crops(used: Sequence[Photo], before: UInt8 | None) -> UInt8:
     crops = np.stack([photo.crop for photo in used if photo.crop is not None])
     return crops if before is None else np.concatenate([before, crops])
 
@@ -272,15 +272,15 @@ class Made:
     enrollment: Enrollment
     photos: Sequence[Photo]
     fitted: Fitted
-    copies: NDArray[np.uint8]
+    copies: UInt8
     recipe: EnrollRecipe
     began: str
 
 
 def write_files(
     made: Made,
-    arrays: dict[str, NDArray[Any]],
-    crops: NDArray[np.uint8] | None,
+    arrays: dict[str, AnyArray],
+    crops: UInt8 | None,
     out: str | Path | None,
 ) -> None:
     """Write the user's copies first, then the enrolment, which lists them.
@@ -305,7 +305,7 @@ def write_files(
     )
 
 
-def _sheet(made: Made) -> NDArray[np.uint8] | None:
+def _sheet(made: Made) -> UInt8 | None:
     """Photos as they are, with their first copies beside them."""
     used = [photo.crop for photo in made.photos if photo.crop is not None and photo.used]
     if not len(made.copies):
@@ -315,7 +315,7 @@ def _sheet(made: Made) -> NDArray[np.uint8] | None:
     return contact_sheet([np.concatenate([crop[None], more]) for crop, more in pairs])
 
 
-def _page(made: Made, sheet: NDArray[np.uint8] | None, *, pictures: bool) -> str:
+def _page(made: Made, sheet: UInt8 | None, *, pictures: bool) -> str:
     return render_enrollment(
         made.enrollment,
         made.photos,
@@ -327,7 +327,7 @@ def _page(made: Made, sheet: NDArray[np.uint8] | None, *, pictures: bool) -> str
     )
 
 
-def _write_out(folder: Path, made: Made, sheet: NDArray[np.uint8] | None) -> list[Path]:
+def _write_out(folder: Path, made: Made, sheet: UInt8 | None) -> list[Path]:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out {folder} is a file: name a folder")
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,8 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from numpy.typing import NDArray
-
+from facekit.arrays import AnyArray
 from facekit.errors import InterruptedRunError, RecipeError, UsageError
 from facekit.recipe.load import load_recipe, to_toml
 from facekit.recipe.schema import PretrainRecipe
@@ -187,7 +186,7 @@ def start_folder(
     write_atomically(note, json.dumps(facts, indent=1) + "\n")
 
 
-def hash_arrays(*arrays: NDArray[Any]) -> str:
+def hash_arrays(*arrays: AnyArray) -> str:
     """SHA-256 of arrays, their types and shapes."""
     digest = hashlib.sha256()
     for array in arrays:

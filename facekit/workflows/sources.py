@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Int64
 from facekit.bundle.bundle import Bundle
 from facekit.cache.crops import NO_FACE, CropCache, build_cache
 from facekit.datasets.splits import leave_out, read_excluded
@@ -31,15 +31,15 @@ class Source:
 
     table: Table
     cache: CropCache
-    rows: NDArray[np.int64]
+    rows: Int64
 
-    def places(self, split: str) -> NDArray[np.int64]:
+    def places(self, split: str) -> Int64:
         """Positions in the cache of one split.
 
         Raises:
             DataError: The split is empty.
         """
-        found: NDArray[np.int64] = self.rows[self.table.split == split]
+        found: Int64 = self.rows[self.table.split == split]
         if not len(found):
             have = ", ".join(sorted(set(self.table.split.tolist()))) or "none"
             raise DataError(

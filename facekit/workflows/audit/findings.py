@@ -9,8 +9,8 @@ from dataclasses import astuple, dataclass, fields
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Int64
 from facekit.datasets.table import Table
 from facekit.evaluation.suspects import Suspect
 from facekit.photos.copies import ORDER, Copies, conflicts, copied, overlaps
@@ -40,8 +40,6 @@ EXCLUDABLE: Final = {
     "near-conflicts": ("near_conflict",),
     "suspects": ("suspect",),
 }
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def broken_findings(table: Table, errors: dict[str, str]) -> Iterator[Finding]:
             yield Finding(name, str(table.split[row]), _label(table, row), "broken", errors[name])
 
 
-def picture_findings(table: Table, measures: CropMeasures, sizes: Ints) -> Iterator[Finding]:
+def picture_findings(table: Table, measures: CropMeasures, sizes: Int64) -> Iterator[Finding]:
     """Blank, blurred and tiny pictures.
 
     Args:
@@ -129,7 +127,7 @@ def picture_findings(table: Table, measures: CropMeasures, sizes: Ints) -> Itera
         yield finding_of(table, row, "tiny", f"{width} x {height}")
 
 
-def suspect_findings(table: Table, suspects: Iterable[Suspect], group: Ints) -> Iterator[Finding]:
+def suspect_findings(table: Table, suspects: Iterable[Suspect], group: Int64) -> Iterator[Finding]:
     """Labels that are likely wrong.
 
     Args:
@@ -166,7 +164,7 @@ _EXAMPLES: Final = 3
 
 
 def copy_findings(
-    table: Table, exact: Ints, copies: Copies, *, order: tuple[str, ...] = ORDER
+    table: Table, exact: Int64, copies: Copies, *, order: tuple[str, ...] = ORDER
 ) -> list[Finding]:
     """Copies, those across splits, and those with different labels or people.
 
@@ -187,7 +185,7 @@ def copy_findings(
     ]
 
 
-def count_groups(table: Table, exact: Ints, near: Ints) -> dict[str, int]:
+def count_groups(table: Table, exact: Int64, near: Int64) -> dict[str, int]:
     """How many pictures occur more than once, and how many with different labels.
 
     Args:
@@ -206,7 +204,7 @@ def count_groups(table: Table, exact: Ints, near: Ints) -> dict[str, int]:
     return out
 
 
-def group_numbers(groups: Ints) -> Ints:
+def group_numbers(groups: Int64) -> Int64:
     """Number the groups of copies.
 
     Args:
@@ -222,7 +220,7 @@ def group_numbers(groups: Ints) -> Ints:
 
 
 def _copies(
-    table: Table, exact: Ints, copies: Copies, members: dict[int, list[int]]
+    table: Table, exact: Int64, copies: Copies, members: dict[int, list[int]]
 ) -> Iterator[Finding]:
     number, same = group_numbers(copies.groups), copied(exact)
     partner = _partners(table, copies)
@@ -237,7 +235,7 @@ def _copies(
 
 
 def _overlaps(
-    table: Table, exact: Ints, copies: Copies, order: tuple[str, ...]
+    table: Table, exact: Int64, copies: Copies, order: tuple[str, ...]
 ) -> Iterator[Finding]:
     number = group_numbers(copies.groups)
     same, like = (overlaps(groups, table.split, order=order) for groups in (exact, copies.groups))
@@ -248,7 +246,7 @@ def _overlaps(
 
 
 def _conflicts(
-    table: Table, exact: Ints, copies: Copies, members: dict[int, list[int]]
+    table: Table, exact: Int64, copies: Copies, members: dict[int, list[int]]
 ) -> Iterator[Finding]:
     near, number = copies.groups, group_numbers(copies.groups)
     same = conflicts(exact, table.labels)
@@ -266,7 +264,7 @@ def _conflicts(
         yield finding_of(table, row, "person_conflict", detail, int(number[row]))
 
 
-def _members(groups: Ints) -> dict[int, list[int]]:
+def _members(groups: Int64) -> dict[int, list[int]]:
     members: dict[int, list[int]] = {}
     for row in np.flatnonzero(copied(groups)).tolist():
         members.setdefault(int(groups[row]), []).append(row)

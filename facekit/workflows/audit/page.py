@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facekit._version import __version__
+from facekit.arrays import UInt8
 from facekit.bundle.bundle import Bundle
 from facekit.datasets.cards import CardCount
 from facekit.datasets.table import Table
@@ -130,7 +130,7 @@ class _Shown:
         words = " | ".join(said) + (f" | {left} more" if left > 0 else "")
         return Thumbnail(np.concatenate(side, axis=1), f"group {number}", (words, detail))
 
-    def _crop(self, one: Finding) -> NDArray[np.uint8]:
+    def _crop(self, one: Finding) -> UInt8:
         return np.asarray(self._crops[self._place[one.id]])
 
 

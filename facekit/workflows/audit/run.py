@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32, Int64
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.load import load_bundle
 from facekit.cache.crops import picture_sizes
@@ -69,12 +69,12 @@ class _Seen:
     """Everything that was measured, row by row of the source's table."""
 
     source: Source
-    exact: NDArray[np.int64]
+    exact: Int64
     copies: Copies
     measures: CropMeasures
-    sizes: NDArray[np.int64]
+    sizes: Int64
     suspects: list[Suspect]
-    scores: NDArray[np.float32] | None
+    scores: Float32 | None
     probe: list[ProbeRow]
 
 
@@ -195,14 +195,14 @@ def _look(bundle: Bundle, table: Table, cache_root: Path | None) -> _Seen:
     )
 
 
-def _suspects(table: Table, scores: NDArray[np.float32] | None) -> list[Suspect]:
+def _suspects(table: Table, scores: Float32 | None) -> list[Suspect]:
     if scores is None:
         return []
     find = likely_wrong if table.labels.ndim == 1 else likely_wrong_attributes
     return find(table.labels, scores)
 
 
-def _accuracy(table: Table, scores: NDArray[np.float32] | None) -> float | None:
+def _accuracy(table: Table, scores: Float32 | None) -> float | None:
     """Share of labels that the cross-validated scores agree with."""
     if scores is None:
         return None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import AnyArray, Bool, Float32, Int64
 from facekit.bundle.bundle import Bundle
 from facekit.cache.features import FeatureStore
 from facekit.datasets.splits import joined_groups
@@ -27,9 +27,6 @@ _PARTS: Final = ("pooled", "identity")
 _L2: Final = 0.01
 #: Fewer pictures of known label tell nothing.
 _FEWEST: Final = 20
-
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class ProbeRow:
     unseen: float
 
 
-def read_embedding(bundle: Bundle, source: Source, cache_root: Path | None) -> Floats:
+def read_embedding(bundle: Bundle, source: Source, cache_root: Path | None) -> Float32:
     """Standardised features of every row of the source, from the feature store.
 
     Returns:
@@ -65,14 +62,14 @@ def read_embedding(bundle: Bundle, source: Source, cache_root: Path | None) -> F
     store = FeatureStore((cache_folder() if cache_root is None else cache_root) / "features")
     with progress_bar("features", len(source.rows)) as tick:
         found = store.features(source.cache, source.rows, bundle, parts=parts, progress=tick)
-    x: Floats = found.matrix(dtype=np.float32)
+    x: Float32 = found.matrix(dtype=np.float32)
     mean, scale = standardise(x)
     x -= mean
     x /= scale
     return x
 
 
-def cross_scores(x: Floats, source: Source, groups: NDArray[np.int64]) -> Floats | None:
+def cross_scores(x: Float32, source: Source, groups: Int64) -> Float32 | None:
     """Score every picture by a linear head that was fitted without it.
 
     Neither copies of a picture nor pictures of one person are on both sides.
@@ -101,9 +98,7 @@ def cross_scores(x: Floats, source: Source, groups: NDArray[np.int64]) -> Floats
     return scores
 
 
-def probe_splits(
-    x: Floats, source: Source, exact: NDArray[np.int64], near: NDArray[np.int64]
-) -> list[ProbeRow]:
+def probe_splits(x: Float32, source: Source, exact: Int64, near: Int64) -> list[ProbeRow]:
     """What copies are worth: fit on train, measure the later splits with and without.
 
     Args:
@@ -138,13 +133,13 @@ def probe_splits(
     ]
 
 
-def _probe(split: str, pictures: str, rows: Mask, right: Mask, unseen: Mask) -> ProbeRow:
+def _probe(split: str, pictures: str, rows: Bool, right: Bool, unseen: Bool) -> ProbeRow:
     n, hits = int(rows.sum()), int((right & rows).sum())
     share, other = (float(answers[rows].mean()) if n else np.nan for answers in (right, unseen))
     return ProbeRow(split, pictures, n, share, wilson(hits, n), other)
 
 
-def _fit(x: Floats, labels: NDArray[Any], rows: Mask, k: int) -> tuple[Floats, Floats]:
+def _fit(x: Float32, labels: AnyArray, rows: Bool, k: int) -> tuple[Float32, Float32]:
     classes = k if labels.ndim == 1 else None
     strength = _L2 * float(rows.sum())
     # More steps move the accuracy on FER-2013 by 0.1 points.
@@ -153,6 +148,6 @@ def _fit(x: Floats, labels: NDArray[Any], rows: Mask, k: int) -> tuple[Floats, F
     )
 
 
-def _scores(x: Floats, fitted: tuple[Floats, Floats], axes: int) -> Floats:
-    logits: Floats = x @ fitted[0] + fitted[1]
+def _scores(x: Float32, fitted: tuple[Float32, Float32], axes: int) -> Float32:
+    logits: Float32 = x @ fitted[0] + fitted[1]
     return activate(logits, "softmax" if axes == 1 else "sigmoid")

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from facekit.arrays import AnyArray, Float32, Int64, Str, UInt8
 from facekit.bundle.bundle import Bundle
 from facekit.datasets.table import Table
 from facekit.errors import BundleError, DataError
@@ -47,11 +48,11 @@ class Answers:
 
     names: tuple[str, ...]
     labels: NDArray[np.integer[Any]]
-    probabilities: NDArray[np.float32]
+    probabilities: Float32
     majority: Any = None
-    groups: NDArray[Any] | None = None
+    groups: AnyArray | None = None
     unit: str = "person"
-    thresholds: NDArray[np.float32] | None = None
+    thresholds: Float32 | None = None
 
     @property
     def exclusive(self) -> bool:
@@ -74,9 +75,7 @@ class Measured:
     record: dict[str, Any]
 
 
-def answer_attributes(
-    bundle: Bundle, crops: NDArray[np.uint8], places: NDArray[np.int64], table: Table
-) -> Answers:
+def answer_attributes(bundle: Bundle, crops: UInt8, places: Int64, table: Table) -> Answers:
     """Read the attribute head for rows of a crop cache.
 
     Args:
@@ -108,9 +107,7 @@ def answer_attributes(
     )
 
 
-def answer_classes(
-    bundle: Bundle, crops: NDArray[np.uint8], places: NDArray[np.int64], table: Table
-) -> Answers:
+def answer_classes(bundle: Bundle, crops: UInt8, places: Int64, table: Table) -> Answers:
     """Read the head that knows a table's classes, for rows of a crop cache.
 
     Classes are matched by name (emotions by their other usual names, too). Rows
@@ -176,9 +173,7 @@ def known_classes(bundle: Bundle, table: Table) -> Table:
     return replace(table, labels=np.where((labels >= 0) & place[labels], labels, -1))
 
 
-def grouped(
-    answers: Answers, groups: NDArray[np.int64], person: NDArray[np.str_] | None
-) -> Answers:
+def grouped(answers: Answers, groups: Int64, person: Str | None) -> Answers:
     """Say which answers tell no more than one: those of a person, or of one picture.
 
     Args:
@@ -228,21 +223,17 @@ def measure(
     return Measured(metrics, intervals, record)
 
 
-def _scores(
-    bundle: Bundle, head: str, crops: NDArray[np.uint8], rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
+def _scores(bundle: Bundle, head: str, crops: UInt8, rows: Int64) -> Float32:
     blocks = (rows[i : i + _BLOCK] for i in range(0, len(rows), _BLOCK))
     return np.concatenate([bundle.scores(crops[block], [head])[head] for block in blocks])
 
 
-def _head(
-    bundle: Bundle, classes: tuple[str, ...], shown: list[int]
-) -> tuple[str, NDArray[np.int64]]:
+def _head(bundle: Bundle, classes: tuple[str, ...], shown: list[int]) -> tuple[str, Int64]:
     """Which head, and where each class of the data is among its labels (-1: nowhere).
 
     Of two heads that know the classes the one with fewer others was made for them.
     """
-    fitting: list[tuple[int, str, NDArray[np.int64]]] = []
+    fitting: list[tuple[int, str, Int64]] = []
     for name in CLASS_HEADS:
         head = bundle.heads.get(name)
         if head is None or head.activation != "softmax":

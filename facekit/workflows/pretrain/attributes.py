@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Bool, Floating, Int8, Str
 from facekit.bundle.bundle import Bundle
 from facekit.cache.extract import extract
 from facekit.evaluation.calibration import calibrate, fit_platt
@@ -27,8 +27,6 @@ _PARTS: Final = ("pooled", "identity")
 #: Weight of the squared weights on standardised inputs: accuracy on validation
 #: was the same within 0.02 points from 300 to 1000 (data/trials.md).
 _L2: Final = 500.0
-
-Floats = NDArray[np.float32]
 
 
 def fit_attributes(bundle: Bundle, source: Source) -> tuple[LinearHead, Answers, bool]:
@@ -92,7 +90,7 @@ def _fit(bundle: Bundle, source: Source) -> LinearHead:
     )
 
 
-def _halves(persons: NDArray[np.str_] | None, n: int) -> NDArray[np.bool_]:
+def _halves(persons: Str | None, n: int) -> Bool:
     """A random half of the people (or images)."""
     rng = np.random.default_rng(0)
     if persons is None:
@@ -101,7 +99,7 @@ def _halves(persons: NDArray[np.str_] | None, n: int) -> NDArray[np.bool_]:
     return np.asarray((rng.random(len(names)) < 0.5)[number])
 
 
-def _cross_entropy(labels: NDArray[np.int8], logits: NDArray[np.floating]) -> float:
+def _cross_entropy(labels: Int8, logits: Floating) -> float:
     known = labels >= 0
     loss = np.logaddexp(0, logits) - logits * (labels > 0)
     return float(loss[known].mean())

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32, Float64, UInt8
 from facekit.errors import FacekitError, ImageError
 from facekit.frame import FaceFrame
 from facekit.heads.head import read_parts
@@ -27,10 +27,8 @@ from facekit.photos.image import decode
 from facekit.system.pool import cores
 from facekit.system.terminal import progress_bar
 
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.float32]
-Parts = dict[str, Numbers]
-Embed = Callable[[NDArray[np.uint8], tuple[str, ...]], Parts]
+Parts = dict[str, Float32]
+Embed = Callable[[UInt8, tuple[str, ...]], Parts]
 
 #: x and y of the five points, in the order of ``facekit.frame``.
 POINT_LABELS: Final = tuple(
@@ -103,7 +101,7 @@ def fit_points(
     return head, _measure(head, frame, *_views(held_out, frame, embed, parts, detector, rng, 1))
 
 
-def _measure(head: LinearHead, frame: FaceFrame, embedding: Parts, y: Numbers) -> dict[str, Any]:
+def _measure(head: LinearHead, frame: FaceFrame, embedding: Parts, y: Float32) -> dict[str, Any]:
     """Error of the eyes before and after, as a share of the eye distance."""
     if not len(y):
         return {"faces": 0}
@@ -121,7 +119,7 @@ def _measure(head: LinearHead, frame: FaceFrame, embedding: Parts, y: Numbers) -
     }
 
 
-def jitter(frame: FaceFrame, rng: Generator) -> Floats:
+def jitter(frame: FaceFrame, rng: Generator) -> Float64:
     """A small wrong similarity inside the frame.
 
     Returns:
@@ -144,16 +142,16 @@ def _views(
     detector: Detector,
     rng: Generator,
     views: int,
-) -> tuple[Parts, Numbers]:
+) -> tuple[Parts, Float32]:
     """Embedding of wrong crops of all faces found, and targets of shape (n, 10)."""
     seeds = rng.integers(0, 2**63, len(paths))
 
-    def crop(place: int) -> list[tuple[NDArray[np.uint8], Floats]]:
+    def crop(place: int) -> list[tuple[UInt8, Float64]]:
         own = np.random.default_rng(seeds[place])
         return _wrong_crops(paths[place], frame, detector, own, views)
 
     inputs: list[Parts] = []
-    targets: list[Numbers] = []
+    targets: list[Float32] = []
     with ThreadPoolExecutor(cores()) as pool, progress_bar("points", len(paths)) as tick:
         for start in range(0, len(paths), 512):
             chunk = range(start, min(start + 512, len(paths)))
@@ -172,7 +170,7 @@ def _views(
 
 def _wrong_crops(
     path: Path, frame: FaceFrame, detector: Detector, rng: Generator, views: int
-) -> list[tuple[NDArray[np.uint8], Floats]]:
+) -> list[tuple[UInt8, Float64]]:
     try:
         rgb = decode(path)
     except ImageError:

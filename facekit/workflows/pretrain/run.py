@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32
 from facekit.backbones.catalog import build_backbone, check_backbone
 from facekit.backbones.weights import check_weights, load_weights, require_file
 from facekit.cache.teacher import read_teacher_table, to_targets
@@ -128,7 +128,7 @@ def _open(
     teacher_table: Path | None,
     allow_missing: bool,
     cache_root: Path | None,
-) -> tuple[Source, NDArray[np.float32] | None, str]:
+) -> tuple[Source, Float32 | None, str]:
     """The images, the teacher's vectors of them, and the backend, which is started."""
     source, splits, frame = recipe.data.source, ("train", "val"), recipe.frame.build()
     table = open_table(data, source, splits, allow_missing=allow_missing, limit=recipe.data.limit)
@@ -147,7 +147,7 @@ def _open(
     return left, vectors, backend
 
 
-def _fed(source: Source, vectors: NDArray[np.float32] | None, backend: str) -> dict[str, Any]:
+def _fed(source: Source, vectors: Float32 | None, backend: str) -> dict[str, Any]:
     """What the run is fed, as facts to compare when it goes on."""
     table = source.table
     named = np.char.encode(table.ids), np.char.encode(table.split)
@@ -173,9 +173,7 @@ def _require(recipe: PretrainRecipe, has_vectors: bool, *, resume: bool) -> None
     require_identity(recipe, has_vectors=has_vectors)
 
 
-def _targets(
-    recipe: PretrainRecipe, source: Source, vectors: NDArray[np.float32] | None
-) -> Targets:
+def _targets(recipe: PretrainRecipe, source: Source, vectors: Float32 | None) -> Targets:
     """Labels and teacher vectors in the order of the crop cache."""
     from facekit.training.trunk import Targets
 

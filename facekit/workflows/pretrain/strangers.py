@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Bool, Int64, Str
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.identity import IDENTITY, join_views
 from facekit.bundle.load import load_bundle
@@ -89,9 +89,7 @@ def ship_strangers(bundle: Bundle, source: Source, *, seed: int = 0) -> dict[str
     return {strangers_file(part): render_strangers(strangers)}
 
 
-def draw_people(
-    person: NDArray[np.str_], split: NDArray[np.str_], limit: int, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def draw_people(person: Str, split: Str, limit: int, seed: int) -> tuple[Int64, Bool]:
     """One random photo of each person, in random order, halved.
 
     People without a training photo calibrate, because the backbone never saw
@@ -135,8 +133,8 @@ def _embed(
     bundle: Bundle,
     part: str,
     source: Source,
-    places: NDArray[np.int64],
-    calibration: NDArray[np.bool_],
+    places: Int64,
+    calibration: Bool,
     tick: Callable[[int, int], None],
 ) -> Strangers:
     """Vectors and attributes of crops, one pass for each mirror view."""

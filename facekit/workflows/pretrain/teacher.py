@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32
 from facekit.errors import RecipeError
 from facekit.recipe.schema import PretrainRecipe, TargetSpec
 from facekit.workflows.sources import Source
@@ -50,7 +50,7 @@ def require_identity(recipe: PretrainRecipe, *, has_vectors: bool) -> None:
     model_files()
 
 
-def teach_identity(source: Source, cache_root: Path | None) -> NDArray[np.float32]:
+def teach_identity(source: Source, cache_root: Path | None) -> Float32:
     """Run the teacher over a source, or load what it said before.
 
     Args:

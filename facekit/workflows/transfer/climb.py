@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float64, Int64, Str
 from facekit.errors import FacekitError, InterruptedRunError
 from facekit.evaluation.difference import paired_difference
 from facekit.recipe.load import load_recipe, to_toml
@@ -154,7 +154,7 @@ def _gain(new: Path, old: Path) -> dict[str, Any]:
 
 def _read(
     folder: Path,
-) -> tuple[list[str], NDArray[np.int64], NDArray[np.str_], NDArray[np.float64]]:
+) -> tuple[list[str], Int64, Str, Float64]:
     """Ids, labels (n,), groups (n,) and probabilities (n, k) on validation, ordered by id."""
     with (folder / "validation.csv").open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)

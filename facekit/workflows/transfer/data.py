@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32, Float64, Int64, UInt8
 from facekit.bundle.bundle import Bundle
 from facekit.datasets.sources import open_classes
 from facekit.datasets.splits import hold_out, joined_groups
@@ -43,15 +43,15 @@ class ClassData:
     """
 
     source: Source
-    labels: NDArray[np.int64]
-    shares: NDArray[np.float32]
-    train: NDArray[np.int64]
-    val: NDArray[np.int64]
-    test: NDArray[np.int64]
-    groups: NDArray[np.int64]
+    labels: Int64
+    shares: Float32
+    train: Int64
+    val: Int64
+    test: Int64
+    groups: Int64
 
     @property
-    def crops(self) -> NDArray[np.uint8]:
+    def crops(self) -> UInt8:
         """uint8 RGB crops of shape (m, side, side, 3)."""
         return self.source.cache.crops
 
@@ -136,7 +136,7 @@ def _require_classes(table: Table, source: Source) -> None:
         )
 
 
-def _shares(source: Source, labels: NDArray[np.int64], k: int, votes: float) -> NDArray[np.float32]:
+def _shares(source: Source, labels: Int64, k: int, votes: float) -> Float32:
     shares = np.zeros((len(labels), k), np.float32)
     shares[labels >= 0] = np.eye(k, dtype=np.float32)[labels[labels >= 0]]
     if votes and source.table.soft is not None:
@@ -149,7 +149,7 @@ def _shares(source: Source, labels: NDArray[np.int64], k: int, votes: float) -> 
 
 def _split(
     source: Source, spec: TransferDataSpec, seed: int, cross_validated: bool
-) -> tuple[Table, NDArray[np.int64]]:
+) -> tuple[Table, Int64]:
     """The table with a validation split, and what belongs together in it."""
     table = source.table
     known = table.labels >= 0
@@ -170,7 +170,7 @@ def _split(
     return hold_out(table, spec.holdout, seed=seed, groups=copies), groups
 
 
-def class_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+def class_weights(labels: Int64, classes: int) -> Float64:
     """Weights that make every class count the same, 1 on average over the rows.
 
     Args:
@@ -205,8 +205,8 @@ def row_weights(data: ClassData, balance: str) -> ClassData:
     return replace(data, shares=shares)
 
 
-def _known(source: Source, labels: NDArray[np.int64], split: str) -> NDArray[np.int64]:
-    rows: NDArray[np.int64] = source.rows[source.table.split == split]
+def _known(source: Source, labels: Int64, split: str) -> Int64:
+    rows: Int64 = source.rows[source.table.split == split]
     return rows[labels[rows] >= 0]
 
 

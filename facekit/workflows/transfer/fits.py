@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import AnyArray, Bool, Float32, Float64, Int64
 from facekit.errors import DataError
 from facekit.evaluation.calibration import fit_temperature
-from facekit.heads.head import Floats, Head
+from facekit.heads.head import Head
 from facekit.heads.kinds import LinearHead, MlpHead
 from facekit.heads.logistic import fit_logistic
 from facekit.heads.mlp_fit import MlpFit, fit_mlp
@@ -99,12 +99,12 @@ def fit_mlp_head(inputs: HeadInputs, recipe: TransferRecipe, report: Report) -> 
     return MlpHead(layers=_joined(members, back), **inputs.frame)
 
 
-def mean_logits(head: Any, views: Sequence[Floats]) -> Floats:
+def mean_logits(head: Any, views: Sequence[Float32]) -> Float32:
     """Mean logits (m, k) of a head over views of standardised rows (m, d)."""
     return _mean([head.forward(view) for view in views])
 
 
-def score(logits: Floats, labels: NDArray[np.int64]) -> dict[str, float]:
+def score(logits: Float32, labels: Int64) -> dict[str, float]:
     """``val_loss``, ``val_accuracy``, ``val_macro_f1`` (over the labels' classes)."""
     from sklearn.metrics import f1_score
 
@@ -118,27 +118,27 @@ def score(logits: Floats, labels: NDArray[np.int64]) -> dict[str, float]:
     }
 
 
-def _mean(logits: Sequence[Floats]) -> Floats:
+def _mean(logits: Sequence[Float32]) -> Float32:
     return np.asarray(np.mean(logits, axis=0), np.float32)
 
 
 def _components(
     inputs: HeadInputs, recipe: TransferRecipe
-) -> tuple[Sequence[NDArray[Any]], list[Floats], Floats | None]:
+) -> tuple[Sequence[AnyArray], list[Float32], Float32 | None]:
     """The views in fewer dimensions, which train several times faster."""
     keep = recipe.features.components
     if not keep or keep >= inputs.views[0].shape[1]:
         return inputs.views, inputs.seen, None
     back = fit_components(inputs.views[0], keep, seed=recipe.training.seed)
 
-    def project(view: NDArray[Any]) -> Floats:
+    def project(view: AnyArray) -> Float32:
         blocks = range(0, len(view), _BLOCK)
         return np.concatenate([view[i : i + _BLOCK].astype(np.float32) @ back for i in blocks])
 
     return [project(view) for view in inputs.views], [project(v) for v in inputs.seen], back
 
 
-def _joined(members: list[MlpFit], back: Floats | None) -> tuple[tuple[Floats, Floats], ...]:
+def _joined(members: list[MlpFit], back: Float32 | None) -> tuple[tuple[Float32, Float32], ...]:
     """The members side by side as one network; its logits are the mean of theirs."""
     from scipy.linalg import block_diag
 
@@ -164,12 +164,12 @@ _FOLDS: Final = 5
 #: When L-BFGS ends, each strength going on from the one before: more changes nothing.
 _FOLD_ITERATIONS, _TOLERANCE = 60, 1e-4
 
-Fitted = tuple[Floats, Floats]
+Fitted = tuple[Float32, Float32]
 
 
 def cross_fit(
     inputs: HeadInputs, recipe: TransferRecipe, report: Report
-) -> tuple[LinearHead, Floats]:
+) -> tuple[LinearHead, Float32]:
     """A linear head on every row, and answers that each row had no part in.
 
     The strength is chosen inside every fold, by a cross-validation of its own, so
@@ -220,7 +220,7 @@ class _Fits:
         self._balanced = recipe.head.balance != "none"
         self._made: dict[frozenset[int], list[Fitted]] = {}
 
-    def weights(self, rows: NDArray[np.bool_]) -> NDArray[np.float64] | None:
+    def weights(self, rows: Bool) -> Float64 | None:
         """What each of the rows counts; None where all count the same."""
         labels = self.inputs.labels[rows]
         k = self.inputs.shares.shape[1]
@@ -251,16 +251,14 @@ class _Fits:
             self._made[key] = fitted
         return self._made[key]
 
-    def logits(self, fitted: Fitted, fold: int) -> Floats:
+    def logits(self, fitted: Fitted, fold: int) -> Float32:
         """Logits of a fold's rows, averaged over the views that prediction averages."""
         weight, bias = fitted
         each = [view[self.held == fold] @ weight + bias for view in self.inputs.seen]
         return np.asarray(np.mean(each, axis=0), np.float32)
 
 
-def _folds(
-    labels: NDArray[np.int64], groups: NDArray[np.int64], names: tuple[str, ...], seed: int
-) -> NDArray[np.int64]:
+def _folds(labels: Int64, groups: Int64, names: tuple[str, ...], seed: int) -> Int64:
     from sklearn.model_selection import StratifiedGroupKFold
 
     each = [len(np.unique(groups[labels == c])) for c in np.unique(labels)]

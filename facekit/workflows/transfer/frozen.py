@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32, Int64
 from facekit.bundle.bundle import Bundle
 from facekit.errors import RecipeError
 from facekit.evaluation.calibration import fit_temperature
-from facekit.heads.head import Floats, Head
+from facekit.heads.head import Head
 from facekit.recipe.transfer import TransferRecipe
 from facekit.workflows.transfer.data import ClassData
 from facekit.workflows.transfer.fits import cross_fit, fit_linear_head, fit_mlp_head, mean_logits
@@ -66,7 +66,7 @@ def fit_frozen(
     return _learned(bundle, calibrated, recipe, begun, {"val": seen}, inputs)
 
 
-def calibrate_head(head: Head, logits: Floats, labels: NDArray[np.int64]) -> Head:
+def calibrate_head(head: Head, logits: Float32, labels: Int64) -> Head:
     """Divide a head's logits by the temperature that suits the labels.
 
     Args:
@@ -88,7 +88,7 @@ def _learned(
     head: Head,
     recipe: TransferRecipe,
     begun: float,
-    logits: dict[str, Floats],
+    logits: dict[str, Float32],
     inputs: HeadInputs,
 ) -> Learned:
     seconds = time.perf_counter() - begun

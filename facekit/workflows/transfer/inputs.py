@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float16, Float32, Int64
 from facekit.bundle.bundle import Bundle
 from facekit.cache.features import FeatureSet, FeatureStore
 from facekit.cache.views import MIRROR, PLAIN, View, augmented_views
 from facekit.errors import RecipeError
-from facekit.heads.head import Floats, read_parts
+from facekit.heads.head import read_parts
 from facekit.heads.logistic import standardise
 from facekit.heads.reduce import fit_channels
 from facekit.recipe.transfer import TransferRecipe
@@ -48,13 +48,13 @@ class HeadInputs:
             made of these inputs shares.
     """
 
-    views: list[NDArray[np.float16]]
-    shares: NDArray[np.float32]
-    labels: NDArray[np.int64]
-    groups: NDArray[np.int64]
-    seen: list[Floats]
-    answers: NDArray[np.int64]
-    tested: list[Floats]
+    views: list[Float16]
+    shares: Float32
+    labels: Int64
+    groups: Int64
+    seen: list[Float32]
+    answers: Int64
+    tested: list[Float32]
     frame: dict[str, Any]
 
 
@@ -113,7 +113,7 @@ def _features(
     store: FeatureStore,
     bundle: Bundle,
     data: ClassData,
-    rows: NDArray[np.int64],
+    rows: Int64,
     parts: tuple[str, ...],
     views: list[View],
 ) -> FeatureSet:
@@ -125,7 +125,7 @@ def _features(
 
 def _channels(
     features: FeatureSet, parts: tuple[str, ...], keep: dict[str, int]
-) -> dict[str, Floats]:
+) -> dict[str, Float32]:
     n = len(features.crops)
     rows = np.unique(np.linspace(0, n - 1, min(n, _CHANNEL_ROWS)).astype(np.int64))
     return {
@@ -136,8 +136,8 @@ def _channels(
 
 
 def _reduced(
-    features: FeatureSet, parts: tuple[str, ...], channels: dict[str, Floats]
-) -> list[NDArray[np.float16]]:
+    features: FeatureSet, parts: tuple[str, ...], channels: dict[str, Float32]
+) -> list[Float16]:
     """Every view as the head reads it, before standardising."""
     from threadpoolctl import threadpool_limits  # late, like SciPy
 
@@ -159,13 +159,11 @@ def _reduced(
     return views
 
 
-def _read(
-    features: FeatureSet, parts: tuple[str, ...], rows: NDArray[np.int64]
-) -> dict[str, NDArray[np.float16]]:
+def _read(features: FeatureSet, parts: tuple[str, ...], rows: Int64) -> dict[str, Float16]:
     return {part: features.read(rows, part) for part in parts}
 
 
-def _standardise_inplace(view: NDArray[np.float16], mean: Floats, scale: Floats) -> None:
+def _standardise_inplace(view: Float16, mean: Float32, scale: Float32) -> None:
     for start in range(0, len(view), _BLOCK):
         rows = slice(start, start + _BLOCK)
         view[rows] = (view[rows].astype(np.float32) - mean) / scale

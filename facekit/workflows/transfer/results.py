@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float32, Int64, UInt8
 from facekit.bundle.bundle import POINTS, Bundle
 from facekit.bundle.load import named_bundle
 from facekit.bundle.write import BundleContents, draft_bundle, write_bundle
@@ -71,8 +71,8 @@ class Results:
     draft: Bundle
     answers: Answers
     measured: Measured
-    rows: NDArray[np.int64]
-    held: tuple[Answers, NDArray[np.int64]]
+    rows: Int64
+    held: tuple[Answers, Int64]
     metrics: dict[str, Any]
 
 
@@ -201,9 +201,7 @@ def _findable(learned: Learned) -> str:
     return bundle.name if same else ""
 
 
-def _answers(
-    bundle: Bundle, learned: Learned, data: ClassData, split: str, rows: NDArray[np.int64]
-) -> Answers:
+def _answers(bundle: Bundle, learned: Learned, data: ClassData, split: str, rows: Int64) -> Answers:
     """Answers on rows; the backbone runs only where the rung has not kept them."""
     place = np.full(len(data.labels), -1, np.int64)
     place[data.source.rows] = np.arange(len(data.source.rows))
@@ -217,9 +215,7 @@ def _answers(
     return grouped(answers, data.groups[rows], data.source.table.person)
 
 
-def _write_predictions(
-    path: Path, answers: Answers, rows: NDArray[np.int64], data: ClassData
-) -> None:
+def _write_predictions(path: Path, answers: Answers, rows: Int64, data: ClassData) -> None:
     """Probabilities with all digits that count: what is decided on them is decided exactly."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -305,7 +301,7 @@ def write_report(
     write_json(run / "report.json", {**whole, **elsewhere})
 
 
-def _mistakes(answers: Answers, data: ClassData, rows: NDArray[np.int64]) -> list[Thumbnail]:
+def _mistakes(answers: Answers, data: ClassData, rows: Int64) -> list[Thumbnail]:
     return [
         Thumbnail(
             np.array(data.crops[rows[wrong.row]]),
@@ -316,7 +312,7 @@ def _mistakes(answers: Answers, data: ClassData, rows: NDArray[np.int64]) -> lis
     ]
 
 
-def _latency(bundle: Bundle, crops: NDArray[np.uint8], heads: list[str]) -> float:
+def _latency(bundle: Bundle, crops: UInt8, heads: list[str]) -> float:
     """Milliseconds a crop, one at a time, all heads but the points; the median."""
     heads = [name for name in heads if name != POINTS]
     taken = []
@@ -369,7 +365,7 @@ class Learned:
     base: str
     seconds: float
     trainable: int
-    logits: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    logits: Mapping[str, Float32] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facekit.arrays import Float64
 from facekit.augment.mixing import Mixer, require_layers
 from facekit.backbones.catalog import check_backbone, config_of
 from facekit.backbones.weights import check_weights, licences_of, name_weights
@@ -159,14 +159,14 @@ def _batches(recipe: TransferRecipe, data: ClassData) -> Batches:
     )
 
 
-def _strengths(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def _strengths(weights: Float64) -> Float64:
     """How much more the images of a class are augmented, by how often they come back.
 
     1 for the most common class, at most ``_STRONGEST``: one of an image seen four times as
     often is twice as strong.
     """
     common = weights[weights > 0].min()
-    factors: NDArray[np.float64] = np.clip(np.sqrt(weights / common), 1.0, _STRONGEST)
+    factors: Float64 = np.clip(np.sqrt(weights / common), 1.0, _STRONGEST)
     return factors
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from facekit.cli.options import Failure, expand
+from facekit.cli.inputs import Failure, expand
 
 
 def touch(path: Path) -> Path:
