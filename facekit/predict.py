@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +23,7 @@ from facekit.photos.detect import find_detector
 from facekit.photos.detection import Detector
 from facekit.results import Analysis
 from facekit.system.pool import cores
+from facekit.system.terminal import tell
 
 #: Faces, or photos, that are embedded at once.
 BATCH: Final = 32
@@ -57,7 +57,7 @@ def load(
         detector: "auto" (YuNet where its file is, else Haar), "yunet", "haar",
             "none" (the photo is one face) or a detector file.
         threads: In [1, inf), or 0 for one a core.
-        identities: Who is looked for: "all" (with a warning for each enrolment
+        identities: Who is looked for: "all" (with a message for each enrolment
             that cannot be used), "none", a name, or several.
 
     Returns:
@@ -73,7 +73,7 @@ def load(
     bundle = load_bundle(name, threads=threads)
     gallery = open_gallery(bundle, identities)
     for reason in gallery.left_out.values():
-        warnings.warn(f"not looked for: {reason}", stacklevel=2)
+        tell(f"facekit: not looked for: {reason}")
     return FaceModel(bundle, found, threads=threads, gallery=gallery)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -37,6 +38,16 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("FACEKIT_HOME", str(tmp_path_factory.mktemp("facekit-home")))
         patch.setenv("NO_ALBUMENTATIONS_UPDATE", "1")
         yield
+
+
+@pytest.fixture(autouse=True)
+def _messages() -> Iterator[None]:
+    """What is told is on standard error, as on the command line, and in ``caplog``."""
+    from facekit.system.terminal import show_messages
+
+    show_messages()
+    logging.getLogger("facekit").propagate = True
+    yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -31,6 +31,7 @@ from facekit.cli import (
 )
 from facekit.cli import enroll as enrolled
 from facekit.errors import FacekitError
+from facekit.system.terminal import show_messages, tell
 
 # Plain help and plain errors: rich would double the time that --help takes.
 app = typer.Typer(
@@ -79,6 +80,7 @@ def _root(
 
 def main(command: Callable[[], object] | None = None) -> None:
     """Run a command line; what the user can mend becomes one line and exit code 2."""
+    show_messages()
     try:
         (command or app)()
     except FacekitError as error:
@@ -90,5 +92,5 @@ def main(command: Callable[[], object] | None = None) -> None:
         sys.exit(130)  # 128 + SIGINT, as shells have it
     else:
         return
-    typer.echo(f"facekit: {' '.join(line.splitlines())}", err=True)
+    tell(f"facekit: {' '.join(line.splitlines())}")
     sys.exit(2)

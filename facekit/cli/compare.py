@@ -9,6 +9,7 @@ import typer
 
 from facekit.cli.options import Json
 from facekit.errors import UsageError
+from facekit.system.terminal import tell
 
 
 def compare(
@@ -42,4 +43,4 @@ def compare(
     else:
         print_table(SHORT_COLUMNS, short_rows(found))
     for note in notes:
-        typer.echo(note, err=True)
+        tell(note)

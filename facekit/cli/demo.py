@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from facekit.system.terminal import tell
+
 
 def demo(
     out: Annotated[
@@ -21,7 +23,7 @@ def demo(
     from facekit.cli.output import print_pairs
     from facekit.workflows.demo import demo as run
 
-    result = run(out, say=lambda line: typer.echo(line, err=True))
+    result = run(out, say=tell)
     print_pairs(
         {
             "report": result.report,

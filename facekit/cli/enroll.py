@@ -13,6 +13,7 @@ import typer
 from facekit.cli.inputs import Failure, expand
 from facekit.cli.options import Detector, Json, Model, Overrides, Recipe
 from facekit.errors import UsageError
+from facekit.system.terminal import tell
 
 if TYPE_CHECKING:
     from facekit.enrollment.person import Enrollment
@@ -92,7 +93,7 @@ def _photos(inputs: Sequence[str]) -> list[Path]:
     items = list(expand(inputs))
     for item in items:
         if isinstance(item, Failure):
-            typer.echo(f"facekit: {item.path}: {item.error}", err=True)
+            tell(f"facekit: {item.path}: {item.error}")
     paths = [item for item in items if isinstance(item, Path)]
     if not paths:
         raise UsageError("there is no photo to enrol from: name a folder of 5 to 50 photos")
@@ -121,10 +122,10 @@ def _ask(path: Path, faces: list[Face]) -> int | None:
     from facekit.cli.output import printable
 
     order = sorted(range(len(faces)), key=lambda i: faces[i].box[0])
-    typer.echo(f"{printable(path)}: which face is it, from left to right?", err=True)
+    tell(f"{printable(path)}: which face is it, from left to right?")
     for number, i in enumerate(order, 1):
         x, y, width, height = faces[i].box
-        typer.echo(f"  {number}: {width} x {height} pixels at {x}, {y}", err=True)
+        tell(f"  {number}: {width} x {height} pixels at {x}, {y}")
     while True:
         said = typer.prompt("number, or nothing to skip", default="", show_default=False)
         if not said.strip():
@@ -245,6 +246,6 @@ def forget(
     for path in done.removed:
         typer.echo(f"removed  {path}")
     for path in done.kept:
-        typer.echo(f"facekit: {path} was changed since, so it is still there", err=True)
+        tell(f"facekit: {path} was changed since, so it is still there")
     if done.kept:
         raise typer.Exit(1)

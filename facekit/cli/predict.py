@@ -13,6 +13,7 @@ import typer
 from facekit.cli.inputs import Failure, expand
 from facekit.cli.options import Detector, Model
 from facekit.errors import FacekitError, UsageError
+from facekit.system.terminal import tell
 
 if TYPE_CHECKING:
     from facekit.predict import FaceModel
@@ -65,24 +66,16 @@ def predict(
             for sink in sinks:
                 sink(record)
     if failed:
-        typer.echo(f"facekit: {failed} of {len(items)} inputs gave an error", err=True)
+        tell(f"facekit: {failed} of {len(items)} inputs gave an error")
         raise typer.Exit(1)
 
 
 def _load(model: str | None, detector: str, identities: str) -> FaceModel:
-    """Load everything; who cannot be looked for is told in a line on standard error."""
-    import warnings
-
     from facekit.predict import load
 
     names = [name.strip() for name in identities.split(",")]
     wanted = identities if identities in ("all", "none") else names
-    with warnings.catch_warnings():  # they are told below, without Python's own words
-        warnings.filterwarnings("ignore", "not looked for")
-        loaded = load(model, detector=detector, identities=wanted)
-    for reason in loaded.gallery.left_out.values():
-        typer.echo(f"facekit: not looked for: {reason}", err=True)
-    return loaded
+    return load(model, detector=detector, identities=wanted)
 
 
 def _sinks(stack: ExitStack, as_json: bool, jsonl: Path | None) -> list[Callable[[Record], None]]:
@@ -143,6 +136,6 @@ def _annotate(record: Record, folder: Path) -> bool:
         scale = image.shape[1] / record["width"]
         save_beside(draw_faces(image, record["faces"], scale), folder, path.name)
     except (FacekitError, OSError) as error:
-        typer.echo(f"facekit: {path} is not annotated: {error}", err=True)
+        tell(f"facekit: {path} is not annotated: {error}")
         return False
     return True

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from facekit.cli.options import Json, Overrides
+from facekit.system.terminal import tell
 
 app = typer.Typer(
     help="List, show and check recipes.", rich_markup_mode=None, invoke_without_command=True
@@ -104,7 +105,7 @@ def check(
                 check_backbone(recipe.backbone)
         except RecipeError as error:
             faulty += 1
-            typer.echo(f"{name}: {error}", err=True)
+            tell(f"{name}: {error}")
         else:
             typer.echo(f"{name}: ok")
     if faulty:

@@ -9,6 +9,7 @@ import typer
 
 from facekit.cli.options import AllowMissing, Cross, Data, Exclude, Json, People, TeacherTable
 from facekit.errors import UsageError
+from facekit.system.terminal import tell
 
 if TYPE_CHECKING:
     from facekit.workflows.sweep.run import SweepResult
@@ -64,16 +65,12 @@ def sweep(
         from facekit.workflows.sweep.slurm import write_script
 
         write_script(plan, arguments_of(plan, inputs), slurm)
-    result = survey(plan) if looks else make_runs(plan, inputs, only=only, say=_tell)
+    result = survey(plan) if looks else make_runs(plan, inputs, only=only, say=tell)
     _show(result, as_json=as_json, looks=looks)
     if slurm is not None:
-        typer.echo(f"sbatch {slurm}", err=True)
+        tell(f"sbatch {slurm}")
     if any(one.state == "failed" for one in result.outcomes):
         raise typer.Exit(1)
-
-
-def _tell(line: str) -> None:
-    typer.echo(line, err=True)
 
 
 def _show(result: SweepResult, *, as_json: bool, looks: bool) -> None:
@@ -92,9 +89,9 @@ def _show(result: SweepResult, *, as_json: bool, looks: bool) -> None:
         return
     for one in result.outcomes:
         if one.error:
-            _tell(f"{one.run.name} failed: {one.error}")
+            tell(f"{one.run.name} failed: {one.error}")
     if result.table is None:
         return
     print_table(result.table.columns, result.table.rows, title=str(result.plan.folder))
     for note in result.table.notes:
-        _tell(note)
+        tell(note)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import logging
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,13 +28,13 @@ from facekit.arrays import Bool, Int8, Str
 from facekit.datasets.table import Issues, Table, issues_line
 from facekit.errors import DataError, UsageError
 from facekit.labels import ATTRIBUTES
+from facekit.system.terminal import tell
 
 #: Says that ``datasets.cartoon`` drew the folder: its table is named "cartoon".
 CARTOON_NOTE: Final = "cartoon.json"
 #: Names of the three partitions.
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 
-_log = logging.getLogger(__name__)
 _PLACES = ("", "Anno", "Eval", "Img")
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 #: First bytes of JPEG, PNG, RIFF (WebP), BMP, GIF and TIFF files.
@@ -171,7 +170,7 @@ def _splits(folder: Path, names: list[str], person: Str | None, allow_missing: b
     path = _find_list(folder, "list_eval_partition")
     if path is None:
         by = "a hash of the image name" if person is None else "person"
-        _log.warning("%s has no list_eval_partition: split 80/10/10 by %s", folder, by)
+        tell(f"{folder} has no list_eval_partition: split 80/10/10 by {by}")
         return _hashed(names if person is None else person.tolist())
     known = read_partitions(path)
     outside = [name for name in names if name not in known]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from facekit.arrays import Bool, Float32, Int8, Int64, Str
+from facekit.system.terminal import tell
 
 
 class ByteStream(Protocol):
@@ -200,4 +200,4 @@ def tell_issues(table: Table, data: Path | None) -> None:
         data: The folder that the user named.
     """
     if table.issues.found:
-        sys.stderr.write(f"{data}:\n{issues_table(table.issues)}\n")
+        tell(f"{data}:\n{issues_table(table.issues)}")

@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from facekit.system.terminal import tell
+
 if TYPE_CHECKING:
     import filelock
 
@@ -37,9 +39,7 @@ def locked(path: Path, waiting: str = "") -> Iterator[None]:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         if waiting:
-            from rich.console import Console
-
-            Console(stderr=True).print(waiting)
+            tell(waiting)
         lock.acquire()
     except OSError as error:
         _require_missing(error)

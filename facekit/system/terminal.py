@@ -1,11 +1,42 @@
-"""A progress bar with rate and time left, on standard error."""
+"""What facekit says to its user beside its answer: lines, and a progress bar."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
+
+_LOGGER: Final = logging.getLogger("facekit")
+
+
+def tell(text: str) -> None:
+    """Say something to the user: what was left out, who is waited for.
+
+    It is a warning of the logger ``facekit``. The command line shows it on standard
+    error as it is; in Python it goes where the program's logging sends it, and to
+    standard error where none is set up.
+
+    Args:
+        text: One line, or a small table of several.
+    """
+    _LOGGER.warning("%s", text)
+
+
+class _Plain(logging.Handler):
+    """Messages as they are, on whatever standard error is at that moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(f"{record.getMessage()}\n")
+
+
+def show_messages() -> None:
+    """Show what is told on standard error, once each, whatever a library sets up."""
+    if not any(isinstance(handler, _Plain) for handler in _LOGGER.handlers):
+        _LOGGER.addHandler(_Plain())
+    _LOGGER.propagate = False
 
 
 @contextmanager
@@ -42,9 +73,6 @@ def progress_bar(
             bar.update(task, completed=done, total=every, rate=rate)
 
         yield move
-
-
-# Standard error kept quiet while a library starts that cannot be told to be.
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from facekit.datasets.table import Table, tell_issues, undecodable_line
 from facekit.errors import DataError, UsageError
 from facekit.frame import FaceFrame
 from facekit.system.home import cache_folder
+from facekit.system.terminal import tell
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def crop_source(
         line += _hint(table, cache)
         if not allow_missing:
             raise DataError(f"{line}; mend them, or pass --allow-missing to go on without them")
-        sys.stderr.write(f"{line}: left out\n")
+        tell(f"{line}: left out")
     return Source(table.select(rows), cache, rows)
 
 
@@ -245,4 +245,4 @@ def tell_left_out(dataset: str, every: int, excluded: int, unlabelled: int = 0) 
     parts = [(excluded, "are on the list"), (unlabelled, "have no usable label")]
     told = [f"{count:,} {why}" for count, why in parts if count]
     if told:
-        sys.stderr.write(f"{dataset}: {every:,} images, {' and '.join(told)}: left out\n")
+        tell(f"{dataset}: {every:,} images, {' and '.join(told)}: left out")

@@ -19,6 +19,7 @@ from typing import Any, Final
 from facekit.errors import UsageError
 from facekit.recipe.transfer import TransferRecipe
 from facekit.system.lock import locked
+from facekit.system.terminal import tell
 from facekit.workflows.run_folder import LOCK, command_line
 from facekit.workflows.sweep.plan import (
     State,
@@ -82,7 +83,7 @@ def sweep(
     if isinstance(sets, Mapping):
         sets = [f"{key}={','.join(map(_text, values))}" for key, values in sets.items()]
     plan = open_sweep(recipe, sets, inputs, out=out, resume=resume)
-    return make_runs(plan, inputs, only=only, say=_tell if progress else lambda line: None)
+    return make_runs(plan, inputs, only=only, say=tell if progress else lambda line: None)
 
 
 def _text(value: object) -> str:
@@ -97,13 +98,6 @@ def _text(value: object) -> str:
         plain = _PLAIN.fullmatch(str(value)) and value not in _NO_TEXTS
         return str(value) if plain else json.dumps(str(value))  # a basic string of TOML as well
     raise UsageError(f"sets has {value!r}: give texts, numbers, true, false or lists of them")
-
-
-def _tell(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-
-
-# Train one recipe with every combination of some settings, and compare the runs.
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from facekit.heads.kinds import LinearHead, MlpHead
 from facekit.heads.logistic import fit_logistic, standardise
 from facekit.recipe.transfer import TransferRecipe
 from facekit.report.record import read_history
+from facekit.system.terminal import tell
 from facekit.workflows.transfer.backbone import Network, open_network
 from facekit.workflows.transfer.data import ClassData, class_weights, row_weights
 from facekit.workflows.transfer.frozen import calibrate_head
@@ -260,9 +260,9 @@ def choose_start(
             if head.labels == data.names and head.parts == (part,) and _sizes(head) == wanted:
                 return head
         if recipe.top.widths or bundle.parts.get(part) != (size,):
-            sys.stderr.write(
+            tell(
                 f"{bundle.name} has no head of {' to '.join(map(str, wanted))} numbers for these "
-                "classes: the layers on top begin at random\n"
+                "classes: the layers on top begin at random"
             )
             return None
     x = extract(data.crops, bundle, parts=[part], rows=data.train)[part]
