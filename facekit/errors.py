@@ -15,6 +15,8 @@ A message says what was received, what is allowed and what to do.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class FacekitError(Exception):
     """Base of all errors whose message is written for the user."""
@@ -60,3 +62,23 @@ class MissingExtraError(FacekitError):
 
 class InterruptedRunError(FacekitError):
     """A run folder that cannot be started or resumed."""
+
+
+def nearest(given: object, allowed: Iterable[str]) -> str:
+    """End of an error message that helps with a name.
+
+    Args:
+        given: What the user wrote.
+        allowed: The names that exist.
+
+    Returns:
+        ``"; did you mean X? Allowed: ..."`` with the part about X left out when
+        nothing is close.
+    """
+    import difflib
+
+    names = list(allowed)
+    lower = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(str(given).lower(), lower, n=1)
+    hint = f"; did you mean {lower[close[0]]}?" if close else ";"
+    return f"{hint} Allowed: {', '.join(names) or 'none'}"

@@ -5,53 +5,111 @@ The list of names needs no Keras; ``build_backbone`` does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from facekit.backbones.vggface import NAME as VGGFACE
-from facekit.errors import RecipeError
+from facekit.errors import RecipeError, nearest
 from facekit.recipe.schema import BackboneSpec, Pool
 
 if TYPE_CHECKING:
     import keras
 
 
-#: Every family a recipe may name, and the keys of ``backbone`` that it reads beside
-#: ``family``, ``dropout`` and ``identity_size``.
-KEYS: Final[dict[str, tuple[str, ...]]] = {
-    "compact": ("widths", "blocks"),
-    "cnn": ("widths", "blocks", "colour", "l2"),
-    "densenet-bc": ("depth", "growth", "compression", "colour", "l2"),
-    "resnet-v1": ("depth", "colour", "l2"),
-    "resnet-v2": ("depth", "colour", "l2"),
-    "vggface": ("weights",),
-    "mobilenetv2": ("alpha", "weights"),
-    "resnet50v2": ("weights",),
-    "densenet121": ("weights",),
-    "efficientnetv2b0": ("weights",),
-}
-FAMILIES: Final[tuple[str, ...]] = tuple(KEYS)
+@dataclass(frozen=True)
+class Family:
+    """One kind of network.
+
+    Attributes:
+        name: What recipes call it.
+        build: A function of crops (a Keras tensor) and the spec to named parts, at
+            least ``grid``; or "module:function" that names one.
+        keys: Keys of ``backbone`` that it reads beside ``_ALWAYS``.
+        last_stage: How the names of the layers begin that belong to the last stage;
+            ``{stages}`` stands for the number of stages.
+        depth: Its own depth, then what a depth is: so many layers for each unit, and
+            so many besides. None where it has no such number.
+    """
+
+    name: str
+    build: str | Callable[[Any, BackboneSpec], dict[str, Any]]
+    keys: tuple[str, ...]
+    last_stage: tuple[str, ...]
+    depth: tuple[int, int, int] | None = None
+
+    def parts(self, crops: keras.KerasTensor, spec: BackboneSpec) -> dict[str, keras.KerasTensor]:
+        """The parts that it makes by itself; its Keras code is read here at last."""
+        build = self.build
+        if isinstance(build, str):
+            module, _, function = build.partition(":")
+            build = getattr(import_module(module), function)
+        return build(crops, spec)
+
+
 _ALWAYS: Final = ("family", "dropout", "identity_size")
+_HERE: Final = "facekit.backbones"
+_KERAS: Final = f"{_HERE}.applications:build_parts"
+_GREY: Final = ("colour", "l2")
 
-#: Own depth of a family, then what a depth is: so many layers for each unit, and so
-#: many besides.
-_DEPTHS: Final[dict[str, tuple[int, int, int]]] = {
-    "densenet-bc": (100, 8, 4),
-    "resnet-v1": (104, 6, 2),
-    "resnet-v2": (155, 9, 2),
+#: Every family, by name; ``add_family`` adds another.
+FAMILIES: dict[str, Family] = {
+    one.name: one
+    for one in (
+        Family(
+            "compact", f"{_HERE}.compact:build_parts", ("widths", "blocks"), ("stage{stages}_",)
+        ),
+        Family(
+            "cnn",
+            f"{_HERE}.plain:build_parts",
+            ("widths", "blocks", *_GREY),
+            ("block{stages}_",),
+        ),
+        Family(
+            "densenet-bc",
+            f"{_HERE}.densenet_bc:build_parts",
+            ("depth", "growth", "compression", *_GREY),
+            ("dense4_",),
+            (100, 8, 4),
+        ),
+        Family(
+            "resnet-v1",
+            f"{_HERE}.resnet_cifar:build_v1",
+            ("depth", *_GREY),
+            ("stage3_",),
+            (104, 6, 2),
+        ),
+        Family(
+            "resnet-v2",
+            f"{_HERE}.resnet_cifar:build_v2",
+            ("depth", *_GREY),
+            ("stage3_",),
+            (155, 9, 2),
+        ),
+        Family("vggface", f"{_HERE}.vggface:build_parts", ("weights",), ("conv5_",)),
+        Family(
+            "mobilenetv2",
+            _KERAS,
+            ("alpha", "weights"),
+            ("block_14", "block_15", "block_16", "Conv_1"),
+        ),
+        Family("resnet50v2", _KERAS, ("weights",), ("conv5", "post")),
+        Family("densenet121", _KERAS, ("weights",), ("pool4", "conv5", "bn")),
+        Family("efficientnetv2b0", _KERAS, ("weights",), ("block6", "top")),
+    )
 }
 
-#: How the names of the last stage's layers begin; those of the compact and the plain
-#: family follow from their number of stages.
-_LAST_STAGE: Final[dict[str, tuple[str, ...]]] = {
-    "densenet-bc": ("dense4_",),
-    "resnet-v1": ("stage3_",),
-    "resnet-v2": ("stage3_",),
-    "vggface": ("conv5_",),
-    "mobilenetv2": ("block_14", "block_15", "block_16", "Conv_1"),
-    "resnet50v2": ("conv5", "post"),
-    "densenet121": ("pool4", "conv5", "bn"),
-    "efficientnetv2b0": ("block6", "top"),
-}
+
+def add_family(family: Family) -> None:
+    """Let recipes name another family.
+
+    Raises:
+        RecipeError: The name is taken.
+    """
+    if family.name in FAMILIES:
+        raise RecipeError(f"a backbone family is called {family.name!r} already: take another name")
+    FAMILIES[family.name] = family
 
 
 def last_stage(family: str, stages: int = 4) -> tuple[str, ...]:
@@ -68,8 +126,7 @@ def last_stage(family: str, stages: int = 4) -> tuple[str, ...]:
         RecipeError: The family does not exist.
     """
     check_family(family)
-    counted = f"block{stages}_" if family == "cnn" else f"stage{stages}_"
-    return _LAST_STAGE.get(family, (counted,))
+    return tuple(one.format(stages=stages) for one in FAMILIES[family].last_stage)
 
 
 def check_family(name: str) -> None:
@@ -81,13 +138,8 @@ def check_family(name: str) -> None:
     Raises:
         RecipeError: With the nearest name.
     """
-    if name in FAMILIES:
-        return
-    import difflib
-
-    near = difflib.get_close_matches(name.lower(), FAMILIES, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise RecipeError(f"backbone.family {name!r} is not one of {', '.join(FAMILIES)}{hint}")
+    if name not in FAMILIES:
+        raise RecipeError(f"backbone.family {name!r} is not known{nearest(name, FAMILIES)}")
 
 
 def check_backbone(spec: BackboneSpec) -> None:
@@ -103,10 +155,10 @@ def check_backbone(spec: BackboneSpec) -> None:
     check_family(spec.family)
     usual = BackboneSpec()
     for key in BackboneSpec.model_fields:
-        if key in _ALWAYS or key in KEYS[spec.family]:
+        if key in _ALWAYS or key in FAMILIES[spec.family].keys:
             continue
         if getattr(spec, key) != getattr(usual, key):
-            known = ", ".join((*KEYS[spec.family], *_ALWAYS[1:]))
+            known = ", ".join((*FAMILIES[spec.family].keys, *_ALWAYS[1:]))
             raise RecipeError(
                 f"backbone.{key} says nothing to the family {spec.family}: leave it out "
                 f"(it knows {known})"
@@ -125,9 +177,10 @@ def resolve_depth(spec: BackboneSpec) -> BackboneSpec:
     Raises:
         RecipeError: The family cannot be so deep.
     """
-    if spec.family not in _DEPTHS:
+    numbers = FAMILIES[spec.family].depth
+    if numbers is None:
         return spec
-    own, unit, rest = _DEPTHS[spec.family]
+    own, unit, rest = numbers
     depth = spec.depth or own
     if depth < unit + rest or (depth - rest) % unit:
         low = max(depth - (depth - rest) % unit, unit + rest)
@@ -149,7 +202,7 @@ def config_of(spec: BackboneSpec, pool: Pool = "average") -> dict[str, Any]:
         The keys that the family reads, as JSON; where training started is no part
         of the network.
     """
-    keys = {*_ALWAYS, *KEYS[spec.family]} - {"weights"}
+    keys = {*_ALWAYS, *FAMILIES[spec.family].keys} - {"weights"}
     known = resolve_depth(spec).model_dump(mode="json", include=keys)
     return known if pool == "average" else {**known, "pool": pool}
 
@@ -192,7 +245,7 @@ def build_backbone(spec: BackboneSpec, side: int, pool: Pool = "average") -> ker
 
     inputs = keras.Input((side, side, 3), dtype="uint8", name="crops")
     try:
-        parts = _parts(inputs, spec)
+        parts = FAMILIES[spec.family].parts(inputs, spec)
     except ValueError as error:
         raise RecipeError(
             f"a {spec.family} cannot be built on crops of {side} px "
@@ -211,21 +264,3 @@ def build_backbone(spec: BackboneSpec, side: int, pool: Pool = "average") -> ker
         for name, x in sorted(parts.items(), key=lambda item: item[0] != "pooled")
     }
     return keras.Model(inputs, outputs, name="backbone")
-
-
-def _parts(inputs: keras.KerasTensor, spec: BackboneSpec) -> dict[str, keras.KerasTensor]:
-    """The parts that a family makes by itself; its Keras code is read here at last."""
-    from facekit.backbones import applications, compact, densenet_bc, plain, resnet_cifar, vggface
-
-    if spec.family in applications.BUILDERS:
-        return applications.build_parts(inputs, spec)
-    if spec.family == "vggface":
-        return vggface.build_parts(inputs)
-    own = {
-        "compact": compact.build_parts,
-        "cnn": plain.build_parts,
-        "densenet-bc": densenet_bc.build_parts,
-        "resnet-v1": resnet_cifar.build_v1,
-        "resnet-v2": resnet_cifar.build_v2,
-    }
-    return own[spec.family](inputs, spec)

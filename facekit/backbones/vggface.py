@@ -17,15 +17,18 @@ from facekit.errors import RecipeError
 if TYPE_CHECKING:
     import keras
 
+    from facekit.recipe.schema import BackboneSpec
+
 #: Mean blue, green and red of the training faces (keras-vggface, version 1).
 _MEAN: Final = (93.5940, 104.7624, 129.1863)
 
 
-def build_parts(crops: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
+def build_parts(crops: keras.KerasTensor, spec: BackboneSpec) -> dict[str, keras.KerasTensor]:
     """Stack the five blocks.
 
     Args:
         crops: uint8 RGB tensor of shape (n, side, side, 3), 0 to 255.
+        spec: Nothing of it is read.
 
     Returns:
         ``grid``: what ``pool5`` gives, a thirty-second of the side.

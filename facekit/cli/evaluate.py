@@ -23,10 +23,6 @@ _SHORT: Final = {
 _MOST_COLUMNS: Final = 9
 
 
-#: What may be measured on.
-_DATASETS: Final = ("celeba", "fer", "ckplus", "folder", "tfrecord")
-
-
 def evaluate(
     dataset: Annotated[
         str, typer.Argument(help="What to measure on: celeba, fer, ckplus, folder or tfrecord.")
@@ -56,10 +52,11 @@ def evaluate(
 ) -> None:
     """Measure a bundle beside the majority baseline."""
     from facekit.cli.output import print_json
+    from facekit.datasets.registry import names
 
-    require_choice("data set", dataset, _DATASETS)
+    require_choice("data set", dataset, ("celeba", *names("classes")))
     require_choice("--split", split, ("train", "val", "test"))
-    require_choice("--source", source, ("celeba", "tfds"))
+    require_choice("--source", source, names("attributes"))
     require_choice("--labels", labels, ("fer", "ferplus"))
     _refuse_unused(dataset, source, labels, people, aligned, sample)
     with redirect_stdout(sys.stderr):  # whatever a library prints stays out of the answer
@@ -93,12 +90,14 @@ def _refuse_unused(
     sample: int | None,
 ) -> None:
     """An option that would do nothing is a mistake worth telling."""
+    from facekit.datasets.registry import names
+
     for name, given, owners in (
         ("--source tfds", source != "celeba", ("celeba",)),
         ("--labels ferplus", labels != "fer", ("fer",)),
         ("--people", people is not None, ("folder",)),
         ("--aligned", aligned is not None, ("folder",)),
-        ("--sample", sample is not None, ("fer", "ckplus", "folder", "tfrecord")),
+        ("--sample", sample is not None, names("classes")),
     ):
         if given and dataset not in owners:
             raise UsageError(f"{name} goes with {' or '.join(owners)}, not with {dataset}")

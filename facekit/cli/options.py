@@ -63,6 +63,6 @@ def require_choice(what: str, given: str, allowed: Iterable[str]) -> None:
     """
     names = tuple(allowed)
     if given not in names:
-        from facekit.recipe.load import nearest
+        from facekit.errors import nearest
 
         raise UsageError(f"{what} {given!r} is not known{nearest(given, names)}")

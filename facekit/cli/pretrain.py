@@ -18,8 +18,6 @@ from facekit.cli.options import (
     require_choice,
 )
 
-_SOURCES = ("celeba", "tfds")
-
 
 def pretrain(
     dataset: Annotated[str, typer.Argument(help="What to train on: celeba.")],
@@ -44,10 +42,11 @@ def pretrain(
 ) -> None:
     """Train the shared backbone; needs the extra `train`."""
     from facekit.cli.output import print_pairs
+    from facekit.datasets.registry import names
 
     require_choice("data set", dataset, ("celeba",))
     if source is not None:
-        require_choice("--source", source, _SOURCES)
+        require_choice("--source", source, names("attributes"))
     from facekit.workflows.pretrain.run import pretrain as run
 
     result = run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -21,8 +21,6 @@ from facekit.cli.options import (
     RunFolder,
     require_choice,
 )
-
-_DATASETS: Final = ("fer", "folder", "ckplus", "tfrecord")
 
 
 def transfer(
@@ -49,9 +47,10 @@ def transfer(
 ) -> None:
     """Learn classes on the frozen backbone, or train it on."""
     from facekit.cli.output import print_pairs
+    from facekit.datasets.registry import names
     from facekit.recipe.transfer import RUNGS
 
-    require_choice("data set", dataset, _DATASETS)
+    require_choice("data set", dataset, names("classes"))
     if rung is not None:
         require_choice("--rung", rung, RUNGS)
     if labels is not None:

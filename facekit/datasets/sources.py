@@ -1,24 +1,16 @@
-"""Open pictures with one class each, by the name of their source."""
+"""Open a data set by its name: rows of some splits, and what is odd about it told."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
 from facekit.datasets.celeba import require_splits
+from facekit.datasets.registry import find_source
 from facekit.datasets.table import Table, tell_issues
 from facekit.errors import DataError, UsageError
 from facekit.frame import ALIGNED_EYES
-
-#: Sources of pictures with one class each, and what their folder holds.
-CLASS_SOURCES: Final[dict[str, str]] = {
-    "fer": "train/<emotion>/*.png or test/<emotion>/*.png, or fer2013.csv",
-    "ckplus": "<emotion>/S010_004_00000017.png",
-    "folder": "<class>/*.jpg, or train/<class>/*.jpg and test/<class>/*.jpg",
-    "tfrecord": "*.tfrecord",
-}
 
 
 def open_classes(
@@ -43,7 +35,7 @@ def open_classes(
     error.
 
     Args:
-        dataset: Key of ``CLASS_SOURCES``.
+        dataset: A source of classes in ``SOURCES``; each takes what its entry says.
         data: Its folder or file.
         labels: ``fer`` or ``ferplus``; of fer, as for ``read_fer``.
         votes: Fill ``soft`` beside FER-2013's own labels too.
@@ -67,40 +59,63 @@ def open_classes(
         UsageError: An argument is not allowed, or the folder is not given.
         DataError: The source cannot be used, or nothing of it is left.
     """
-    if dataset not in CLASS_SOURCES:
-        raise UsageError(f"dataset {dataset!r} is not among {', '.join(CLASS_SOURCES)}")
-    if data is None:
-        raise UsageError(f"--data is missing: name what holds {CLASS_SOURCES[dataset]}")
+    source = find_source(dataset, "classes")
     if aligned is not None and aligned not in ALIGNED_EYES:
         raise UsageError(f"aligned {aligned!r} is not among {', '.join(ALIGNED_EYES)}")
     if splits is not None:
         require_splits(splits)
-    if dataset == "fer":
-        from facekit.datasets.fer import read_fer
-
-        table = read_fer(data, labels=labels, votes=votes, splits=splits)
-    elif dataset == "ckplus":
-        from facekit.datasets.ckplus import read_ckplus
-
-        table = read_ckplus(data)
-    elif dataset == "folder":
-        from facekit.datasets.folder import read_folder
-
-        table = read_folder(data, people=people, aligned=aligned)
-    else:
-        from facekit.datasets.tfrecord import read_tfrecord
-
-        table = read_tfrecord(
-            data,
-            classes=classes or None,
-            image_key=image_key,
-            label_key=label_key,
-            first_label=first_label,
-            aligned=aligned or "fer",
-        )
+    table = source.read(
+        data,
+        {
+            "labels": labels,
+            "votes": votes,
+            "people": people,
+            "aligned": aligned,
+            "image_key": image_key,
+            "label_key": label_key,
+            "first_label": first_label,
+            "classes": classes,
+            "splits": splits,
+        },
+    )
     if tell:
         tell_issues(table, data)
     return _keep(table, splits, limit)
+
+
+def open_attributes(
+    dataset: str,
+    data: Path | None,
+    splits: tuple[str, ...],
+    *,
+    allow_missing: bool = False,
+    limit: int = 0,
+) -> Table:
+    """Read the rows of some splits; no other split is touched.
+
+    A table of what is missing, unreadable or unlisted goes to standard error.
+
+    Args:
+        dataset: A source of attributes in ``SOURCES``: ``celeba`` or ``tfds``.
+        data: Its folder; TFDS needs none.
+        splits: Which of train, val and test.
+        allow_missing: Leave out images that are missing or unreadable.
+        limit: Keep the first images of each split only; 0 keeps all.
+
+    Returns:
+        The table.
+
+    Raises:
+        UsageError: A folder is needed and none is given.
+        DataError: The source cannot be used.
+    """
+    source = find_source(dataset, "attributes")
+    table = source.read(data, {"splits": splits, "allow_missing": allow_missing})
+    tell_issues(table, data)
+    if limit:
+        kept = [np.flatnonzero(table.split == split)[:limit] for split in splits]
+        table = table.select(np.sort(np.concatenate(kept)))
+    return table
 
 
 def _keep(table: Table, splits: tuple[str, ...] | None, limit: int) -> Table:

@@ -45,7 +45,7 @@ def read_tfrecord(
     label_key: str = LABEL_KEY,
     first_label: int = 0,
     split: str | None = None,
-    aligned: str | None = "fer",
+    aligned: str | None = None,
 ) -> Table:
     """Read the labels of records; pictures stay encoded and are streamed.
 
@@ -63,7 +63,7 @@ def read_tfrecord(
         first_label: Number of the first class: 0 or 1; where classes have no names.
         split: "train", "val" or "test" for all; None takes the word in each file's
             name, or "train" where it has none.
-        aligned: Key of ``frame.ALIGNED_EYES``; None to detect faces.
+        aligned: Key of ``frame.ALIGNED_EYES``; None takes them as FER's crops.
 
     Returns:
         Table named "tfrecord" with int64 labels of shape (n,) from 0; an id is the
@@ -100,7 +100,7 @@ def read_tfrecord(
         labels=np.array([label for _, label in good], np.int64),
         label_names=names,
         split=np.array([splits[file] for file, _ in places], "<U5"),
-        aligned=aligned,
+        aligned=aligned or "fer",
         issues=Issues(unreadable=blank, mislabelled=wrong),
     )
 
@@ -357,7 +357,7 @@ def name_labels(
     Raises:
         DataError: ``classes`` is None and a number has two names, or two have one.
     """
-    if classes is None:
+    if not classes:
         named = _pair(values, texts)
         names = _names(named)
     else:

@@ -16,6 +16,7 @@ from facekit.bundle.bundle import Bundle
 from facekit.bundle.identity import IDENTITY, join_views
 from facekit.enrollment.photo import Code, Trace
 from facekit.errors import FacekitError
+from facekit.evaluation.claim import celeba_columns
 from facekit.faces import FoundFace, cut_faces
 from facekit.photos.detection import Detector
 from facekit.photos.image import Picture, read_picture, taken_at
@@ -140,7 +141,9 @@ def embed(sights: Sequence[Sight], bundle: Bundle) -> list[Sight]:
     for start in range(0, len(crops), _BATCH):
         reading = bundle.read_views(np.stack(crops[start : start + _BATCH]), heads, [IDENTITY])
         vectors.append(join_views(reading.embedding[IDENTITY], reading.mirrored[IDENTITY]))
-        attributes.extend(reading.scores[name] for name in heads)
+        attributes.extend(
+            celeba_columns(bundle.heads[name].labels, reading.scores[name]) for name in heads
+        )
     ends = np.cumsum([len(sight.looks) for sight in sights])[:-1]
     rows = np.split(np.concatenate(vectors), ends) if sights else []
     more = np.split(np.concatenate(attributes), ends) if attributes else [None] * len(sights)

@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 
-from facekit.arrays import Bool, Floating
+from facekit.arrays import Bool, Float32, Floating
 from facekit.errors import DataError
 from facekit.evaluation.intervals import (
     Interval,
@@ -16,7 +16,7 @@ from facekit.evaluation.intervals import (
     rule_of_three,
     strangers_needed,
 )
-from facekit.labels import attribute_index
+from facekit.labels import ATTRIBUTES, attribute_index
 
 #: How much another crowd differs from the strangers counted on. With this factor
 #: at both ends, the FMR measured on LFW's 400 strangers lay inside the claimed
@@ -215,6 +215,27 @@ class Cohort:
         return int(self.rows.sum())
 
 
+def celeba_columns(names: Sequence[str], values: Floating) -> Float32:
+    """Values of any attributes in the places of CelebA's forty, by name.
+
+    Cohorts ask for some of the forty; a head of other attributes has them unknown.
+
+    Args:
+        names: The k attributes of a head.
+        values: float array of shape (n, k).
+
+    Returns:
+        float32 array of shape (n, 40), NaN where the head does not know the attribute.
+    """
+    if tuple(names) == ATTRIBUTES:
+        return np.asarray(values, np.float32)
+    out = np.full((len(values), len(ATTRIBUTES)), np.nan, np.float32)
+    for j, name in enumerate(names):
+        if name in ATTRIBUTES:
+            out[:, attribute_index(name)] = values[:, j]
+    return out
+
+
 def all_cohorts(own: Floating, strangers: Floating) -> tuple[Cohort, ...]:
     """The three cohorts, the narrowest first.
 
@@ -226,6 +247,8 @@ def all_cohorts(own: Floating, strangers: Floating) -> tuple[Cohort, ...]:
         raise DataError(f"attributes {own.shape} and {strangers.shape} cannot be compared")
     alike = [
         (strangers[:, column] > 0.5) == (own[:, column].mean() > 0.5)
+        if np.isfinite(own[:, column]).all()
+        else np.ones(len(strangers), bool)  # the model does not know: nobody is left out
         for column in map(attribute_index, ("Male", "Young"))
     ]
     rows = (alike[0] & alike[1], alike[0], np.ones(len(strangers), bool))

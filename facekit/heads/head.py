@@ -112,6 +112,11 @@ class Head(ABC):
             total += math.prod(shape)
         return total
 
+    @property
+    def dense(self) -> tuple[tuple[Float32, Float32], ...]:
+        """(weight, bias) of every layer, ReLU between them; empty where it is no such chain."""
+        return ()
+
     @abstractmethod
     def forward(self, x: Float32) -> Float32:
         """Raw logits (n, k) of standardised inputs (n, d)."""

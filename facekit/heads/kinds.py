@@ -1,11 +1,11 @@
-"""One layer: the head that most tasks need."""
+"""The kinds of heads, and a head from its file: the `kind` stored in it says which."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -51,6 +51,11 @@ class LinearHead(Head):
         out: Float32 = x @ self.weight + self.bias
         return out
 
+    @property
+    def dense(self) -> tuple[tuple[Float32, Float32], ...]:
+        """(weight, bias) of its one layer."""
+        return ((self.weight, self.bias),)
+
     def weights(self) -> dict[str, Float32]:
         """The learnt arrays by the name they have in the file."""
         return {"weight": self.weight, "bias": self.bias}
@@ -59,9 +64,6 @@ class LinearHead(Head):
     def from_arrays(cls, arrays: Mapping[str, AnyArray], common: dict[str, Any]) -> Self:
         """Rebuild from ``weights()`` and the attributes all heads share."""
         return cls(weight=arrays["weight"], bias=arrays["bias"], **common)
-
-
-# A few layers with ReLU between them.
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -106,6 +108,11 @@ class MlpHead(Head):
         out: Float32 = x @ weight + bias
         return out
 
+    @property
+    def dense(self) -> tuple[tuple[Float32, Float32], ...]:
+        """(weight, bias) of every layer, input to output."""
+        return self.layers
+
     def weights(self) -> dict[str, Float32]:
         """The learnt arrays by the name they have in the file."""
         return {
@@ -122,10 +129,8 @@ class MlpHead(Head):
         return cls(layers=layers, **common)
 
 
-# A head from its file: the `kind` stored in it says which class reads it.
-
 #: Every kind of head; a file that names another is refused.
-KINDS: Final[dict[str, type[Head]]] = {cls.kind: cls for cls in (LinearHead, MlpHead)}
+KINDS: dict[str, type[Head]] = {cls.kind: cls for cls in (LinearHead, MlpHead)}
 
 
 def load_head(source: Path | bytes, name: str = "") -> Head:

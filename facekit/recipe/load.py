@@ -6,10 +6,9 @@ Recipes ship inside the wheel; an editable install reads the repository folder.
 from __future__ import annotations
 
 import copy
-import difflib
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args, overload
@@ -17,7 +16,7 @@ from typing import Any, Final, TypeVar, get_args, overload
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
-from facekit.errors import RecipeError
+from facekit.errors import RecipeError, nearest
 from facekit.recipe.enroll import EnrollRecipe
 from facekit.recipe.schema import PretrainRecipe
 from facekit.recipe.transfer import TransferRecipe
@@ -302,24 +301,6 @@ def _require_one_kind(chain: Sequence[tuple[Path, dict[str, Any]]]) -> None:
 
 
 # One line for the user out of what pydantic reports about a recipe.
-
-
-def nearest(given: object, allowed: Iterable[str]) -> str:
-    """End of an error message that helps with a name.
-
-    Args:
-        given: What the user wrote.
-        allowed: The names that exist.
-
-    Returns:
-        ``"; did you mean X? Allowed: ..."`` with the part about X left out when
-        nothing is close.
-    """
-    names = list(allowed)
-    lower = {name.lower(): name for name in names}
-    close = difflib.get_close_matches(str(given).lower(), lower, n=1)
-    hint = f"; did you mean {lower[close[0]]}?" if close else ";"
-    return f"{hint} Allowed: {', '.join(names) or 'none'}"
 
 
 def explain(error: ValidationError, schema: type[BaseModel]) -> str:

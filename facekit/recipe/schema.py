@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from facekit.datasets.registry import names
 from facekit.frame import FaceFrame
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -28,7 +31,7 @@ Pool = Literal["average", "flatten"]
 
 
 class BackboneSpec(Spec):
-    """Which network; ``facekit.backbones.catalog.KEYS`` says which family reads what.
+    """Which network; ``facekit.backbones.catalog.FAMILIES`` says which family reads what.
 
     ``widths`` and ``blocks`` are the channels and the blocks (convolutions, of the
     plain family) of each stage; ``alpha`` multiplies MobileNetV2's widths; ``depth``
@@ -81,10 +84,31 @@ class TopSpec(Spec):
 TargetName = Literal["attributes", "identity"]
 
 
+def one_of(choices: Callable[[], Iterable[str]]) -> AfterValidator:
+    """A validator of names in a list that may grow; its fault reads like a literal's.
+
+    Args:
+        choices: Gives the names that are allowed.
+    """
+
+    def check(value: str) -> str:
+        allowed = tuple(choices())
+        if value not in allowed:
+            expected = ", ".join(map(repr, allowed))
+            raise PydanticCustomError("literal_error", "not allowed", {"expected": expected})
+        return value
+
+    return AfterValidator(check)
+
+
+AttributeSource = Annotated[str, one_of(lambda: names("attributes"))]
+ClassSource = Annotated[str, one_of(lambda: names("classes"))]
+
+
 class DataSpec(Spec):
     """Which images: CelebA from a folder or from TensorFlow Datasets."""
 
-    source: Literal["celeba", "tfds"] = "celeba"
+    source: AttributeSource = "celeba"
     limit: Annotated[int, Field(ge=0)] = 0  # first images of each split; 0 takes all
 
 

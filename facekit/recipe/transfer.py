@@ -6,9 +6,12 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from facekit.datasets.registry import SOURCES, names
+from facekit.frame import ALIGNED_EYES
 from facekit.recipe.schema import (
     AugmentSpec,
     BackboneSpec,
+    ClassSource,
     Count,
     ExpectedSpec,
     FrameSpec,
@@ -20,11 +23,21 @@ from facekit.recipe.schema import (
     Spec,
     TopSpec,
     TrainingSpec,
+    one_of,
 )
 
 Rung = Literal["frozen", "last", "full", "scratch", "auto"]
 #: What ``--rung`` may name, from the cheapest to the dearest; ``auto`` climbs.
 RUNGS: tuple[Rung, ...] = ("frozen", "last", "full", "scratch", "auto")
+
+
+#: Heads that a recipe may name; ``heads.kinds.add_head_kind`` adds another.
+HEAD_KINDS: list[str] = ["linear", "mlp"]
+
+
+def _of_emotions() -> list[str]:
+    """Data sets that a result can be tried on: their classes are no one's own."""
+    return ["", *(name for name in names("classes") if not SOURCES[name].own)]
 
 
 class TransferDataSpec(Spec):
@@ -38,14 +51,16 @@ class TransferDataSpec(Spec):
     validates on ``test/``, which then is no test any more.
     """
 
-    source: Literal["fer", "ckplus", "folder", "tfrecord"] = "fer"
+    source: ClassSource = "fer"
     labels: Literal["fer", "ferplus"] = "fer"
     votes: Share = 0.0
     validation: Literal["auto", "holdout", "test"] = "auto"
     holdout: Annotated[float, Field(gt=0, lt=1)] = 0.1
     limit: Annotated[int, Field(ge=0)] = 0  # so many of each split, evenly spaced; 0 takes all
-    aligned: Literal["", "fer", "celeba"] = ""  # of a folder: faces lie as in that data set
-    cross: Literal["", "fer", "ckplus"] = ""  # another data set that the result is tried on
+    #: Of a folder: faces lie as in that data set.
+    aligned: Annotated[str, one_of(lambda: ("", *ALIGNED_EYES))] = ""
+    #: Another data set that the result is tried on.
+    cross: Annotated[str, one_of(_of_emotions)] = ""
     cross_sample: Annotated[int, Field(ge=0)] = 0  # and on so many of it, even over its classes
     image_key: str = "image/encoded"  # of a TFRecord
     label_key: str = "image/class/label"
@@ -98,7 +113,7 @@ class HeadSpec(Spec):
     train a backbone can). The rest is the MLP's.
     """
 
-    kind: Literal["linear", "mlp"] = "mlp"
+    kind: Annotated[str, one_of(lambda: HEAD_KINDS)] = "mlp"
     strengths: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (0.01, 0.03, 0.1)
     balance: Literal["none", "weights", "sampling", "augment"] = "none"
     smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0

@@ -215,11 +215,8 @@ def start_top(model: keras.Model, head: Head) -> bool:
 
 def _arrays(head: Head) -> Layers:
     """(weight, bias) of every layer on the input as it is."""
-    if isinstance(head, MlpHead):
-        arrays: Layers = list(head.layers)
-    elif isinstance(head, LinearHead):
-        arrays = [(head.weight, head.bias)]
-    else:
+    arrays = list(head.dense)
+    if not arrays:
         return []
     weight, bias = arrays[0]
     if head.scale is not None:

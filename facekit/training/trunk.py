@@ -12,7 +12,6 @@ from keras import layers, ops
 
 from facekit.arrays import Float32, Int8, Int64, UInt8
 from facekit.backbones.inputs import PixelMean
-from facekit.labels import ATTRIBUTES
 from facekit.recipe.schema import PretrainRecipe
 from facekit.training.schedule import build_optimizer, use_jit
 
@@ -25,7 +24,7 @@ class Targets:
     """What the trunk learns from, row by row beside the crops.
 
     Attributes:
-        attributes: int8 array of shape (n, 40): 1, 0, -1 for unknown.
+        attributes: int8 array of shape (n, k): 1, 0, -1 for unknown.
         identity: float32 array of shape (n, d), unit vectors or zeros where the
             teacher has none; None trains without.
     """
@@ -56,7 +55,8 @@ def build_trainer(backbone: keras.Model, recipe: PretrainRecipe, targets: Target
     read = [parts[name] for name in ATTRIBUTE_PARTS]
     x = read[0] if len(read) == 1 else layers.Concatenate(name="attribute_parts")(read)
     x = layers.Dropout(recipe.backbone.dropout, name="attribute_dropout")(x)
-    outputs = {"attributes": layers.Dense(len(ATTRIBUTES), name="attributes", dtype="float32")(x)}
+    count = targets.attributes.shape[1]
+    outputs = {"attributes": layers.Dense(count, name="attributes", dtype="float32")(x)}
     spec = recipe.targets["attributes"]
     losses = {"attributes": attribute_loss(spec.smoothing)}
     weights = {"attributes": spec.weight}

@@ -12,6 +12,7 @@ import numpy as np
 from facekit.backbones.catalog import spec_from_config
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.load import load_bundle
+from facekit.datasets.registry import SOURCES
 from facekit.errors import RecipeError
 from facekit.labels import ATTRIBUTES, EMOTIONS
 from facekit.recipe.enroll import EnrollRecipe
@@ -20,6 +21,7 @@ from facekit.recipe.schema import PretrainRecipe
 from facekit.recipe.transfer import TransferRecipe
 from facekit.workflows.pretrain.teacher import identity_spec
 from facekit.workflows.transfer.backbone import open_network
+from facekit.workflows.transfer.fits import HEAD_FITS
 
 #: Classes of a folder, which only its images tell: the fewest there can be.
 _FEWEST: Final = 2
@@ -69,9 +71,9 @@ def _bundle(recipe: TransferRecipe) -> Bundle | None:
 
 
 def _classes(recipe: TransferRecipe) -> int:
-    if recipe.data.classes and recipe.data.source == "tfrecord":
+    if recipe.data.classes:
         return len(recipe.data.classes)
-    return _FEWEST if recipe.data.source == "folder" else len(EMOTIONS)
+    return _FEWEST if SOURCES[recipe.data.source].lenient else len(EMOTIONS)
 
 
 def _pretrained(recipe: PretrainRecipe) -> Any:
@@ -170,9 +172,7 @@ def _head_rows(
             rows.append({**row, "parameters": channels * keep})
             channels = keep
         d += math.prod(grid) * channels
-    sizes = [d, classes]
-    if recipe.head.kind == "mlp":  # members stand side by side
-        sizes = [d, *(width * recipe.head.members for width in recipe.head.widths), classes]
+    sizes = [d, *HEAD_FITS[recipe.head.kind].hidden(recipe.head), classes]
     for i, (inputs, outputs) in enumerate(pairwise(sizes), 1):
         row = {"name": f"head {i}", "kind": "Dense", "shape": [outputs]}
         rows.append({**row, "parameters": inputs * outputs + outputs})

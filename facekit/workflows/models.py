@@ -10,9 +10,8 @@ from typing import Any
 
 from facekit.bundle.load import list_bundles, load_bundle, shipped_folder
 from facekit.bundle.manifest import MANIFEST, read_manifest
-from facekit.errors import UsageError
+from facekit.errors import UsageError, nearest
 from facekit.photos.detect import YUNET_SHA256, add_detector, fetch_yunet, read_yunet, yunet_path
-from facekit.recipe.load import nearest
 from facekit.system.home import cache_folder, models_folder
 
 

@@ -12,8 +12,8 @@ from facekit.arrays import Int64
 from facekit.bundle.bundle import Bundle
 from facekit.cache.crops import NO_FACE, CropCache, build_cache
 from facekit.datasets.splits import leave_out, read_excluded
-from facekit.datasets.table import Table, tell_issues, undecodable_line
-from facekit.errors import DataError, UsageError
+from facekit.datasets.table import Table, undecodable_line
+from facekit.errors import DataError
 from facekit.frame import FaceFrame
 from facekit.system.home import cache_folder
 from facekit.system.terminal import tell
@@ -49,52 +49,6 @@ class Source:
         return found
 
 
-def open_table(
-    data: Path | None,
-    source: str,
-    splits: tuple[str, ...],
-    *,
-    allow_missing: bool = False,
-    limit: int = 0,
-) -> Table:
-    """Read the rows of some splits; no other split is touched.
-
-    A table of what is missing, unreadable or unlisted goes to standard error.
-
-    Args:
-        data: CelebA folder, or TFDS data folder for source ``tfds``.
-        source: ``celeba`` or ``tfds``.
-        splits: Which of train, val and test.
-        allow_missing: Leave out images that are missing or unreadable.
-        limit: Keep the first images of each split only; 0 keeps all.
-
-    Returns:
-        The table.
-
-    Raises:
-        UsageError: A folder is needed and none is given.
-        DataError: The source cannot be used.
-    """
-    if source == "tfds":
-        from facekit.datasets.tfds import read_tfds
-
-        table = read_tfds(data, splits=splits)
-    else:
-        from facekit.datasets.celeba import read_celeba
-
-        if data is None:
-            raise UsageError(
-                "--data is missing: name the CelebA folder (with list_attr_celeba.txt and "
-                "img_align_celeba), or take --source tfds; `facekit demo` needs no data"
-            )
-        table = read_celeba(data, splits=splits, allow_missing=allow_missing)
-    tell_issues(table, data)
-    if limit:
-        kept = [np.flatnonzero(table.split == split)[:limit] for split in splits]
-        table = table.select(np.sort(np.concatenate(kept)))
-    return table
-
-
 def crop_source(
     table: Table,
     frame: FaceFrame,
@@ -108,7 +62,7 @@ def crop_source(
     """Crop every image of a table once, or open what was cropped before.
 
     Args:
-        table: From ``open_table``.
+        table: From ``open_attributes``.
         frame: The backbone's face frame.
         allow_missing: Leave out images that look like pictures but cannot be
             decoded, or show no face; standard error says which.
@@ -191,7 +145,7 @@ def listed_attributes(
     """The same for some splits of CelebA.
 
     Args:
-        table: From ``open_table``, as the next two were given to it.
+        table: From ``open_attributes``, as the next two were given to it.
         data: The folder.
         source: ``celeba`` or ``tfds``.
         path: The list, or None for nothing.

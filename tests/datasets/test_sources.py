@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from facekit.datasets.sources import CLASS_SOURCES, open_classes
+from facekit.datasets.registry import names
+from facekit.datasets.sources import open_classes
 from facekit.errors import DataError, UsageError
 
 
@@ -27,7 +28,7 @@ def fer(tmp_path: Path) -> Path:
 
 
 def test_each_source_is_known(fer: Path, tmp_path: Path) -> None:
-    assert list(CLASS_SOURCES) == ["fer", "ckplus", "folder", "tfrecord"]
+    assert names("classes") == ("fer", "ckplus", "folder", "tfrecord")
     assert open_classes("fer", fer).label_names[0] == "angry"
     assert open_classes("folder", fer, aligned="fer").label_names == ("angry", "sad")
     ckplus = draw(tmp_path / "ck", "anger/S010_004_00000017.png")
@@ -80,7 +81,7 @@ def test_what_is_wrong_goes_to_standard_error(
 @pytest.mark.parametrize(
     ("dataset", "options", "message"),
     [
-        ("fer2013", {}, "'fer2013' is not among fer, ckplus, folder, tfrecord"),
+        ("fer2013", {}, "'fer2013' is not known; did you mean fer"),
         ("fer", {"aligned": "lfw"}, "'lfw' is not among celeba, fer"),
         ("folder", {"splits": ("later",)}, "splits"),
         ("fer", {"labels": "votes"}, "'votes' is not among fer, ferplus"),

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facekit.datasets.sources import open_attributes
 from facekit.errors import InterruptedRunError, UsageError
 from facekit.recipe.load import load_recipe
 from facekit.workflows.pretrain.run import _fed
 from facekit.workflows.run_folder import choose_folder, hash_arrays, occupied, start_folder
-from facekit.workflows.sources import Source, crop_source, open_table
+from facekit.workflows.sources import Source, crop_source
 
 RECIPE = load_recipe("demo")
 VECTORS = np.random.default_rng(0).normal(size=(55, 8)).astype(np.float32)
@@ -36,7 +37,7 @@ def fed(folder: Path, tmp_path: Path) -> Open:
     """Opens the folder's training and validation images."""
 
     def opened() -> Source:
-        table = open_table(folder, "celeba", ("train", "val"))
+        table = open_attributes("celeba", folder, ("train", "val"))
         frame = RECIPE.frame.build()
         return crop_source(table, frame, cache_root=tmp_path / "cache", progress=False)
 

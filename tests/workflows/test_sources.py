@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 import facekit
+from facekit.datasets.sources import open_attributes
 from facekit.errors import DataError
 from facekit.frame import FaceFrame
-from facekit.workflows.sources import crop_source, open_table
+from facekit.workflows.sources import crop_source
 
 FRAME = FaceFrame(side=24)
 
@@ -39,7 +40,7 @@ def test_pictures_that_cannot_be_decoded_are_refused(
     images = of_split(folder, "train")
     for path in images[:4]:
         cut_off(path)
-    table = open_table(folder, "celeba", ("train",))
+    table = open_attributes("celeba", folder, ("train",))
     for _ in range(2):  # while cropping, and from the finished cache
         with pytest.raises(DataError, match=r"4 of 50 images.*--allow-missing") as caught:
             crop_source(table, FRAME, cache_root=tmp_path / "cache", progress=False)
@@ -62,21 +63,21 @@ def test_evaluate_refuses_what_cannot_be_decoded(folder: Path, tiny_bundle: Path
 
 def test_what_is_wrong_is_shown_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second, *_ = of_split(folder, "test")
-    open_table(folder, "celeba", ("test",))
+    open_attributes("celeba", folder, ("test",))
     assert capsys.readouterr().err == ""
     shutil.copy(first, first.with_name("guest.jpg"))
-    open_table(folder, "celeba", ("test",))
+    open_attributes("celeba", folder, ("test",))
     assert "guest.jpg" in capsys.readouterr().err
     first.unlink()
     second.write_bytes(b"")
-    open_table(folder, "celeba", ("test",), allow_missing=True)
+    open_attributes("celeba", folder, ("test",), allow_missing=True)
     shown = capsys.readouterr()
     assert shown.out == ""
     assert [shown.err.count(name) for name in (first.name, second.name, "guest.jpg")] == [1, 1, 1]
 
 
 def test_crops_go_where_they_are_sent(folder: Path, tmp_path: Path, facekit_home: Path) -> None:
-    table = open_table(folder, "celeba", ("test",))
+    table = open_attributes("celeba", folder, ("test",))
     opened = crop_source(table, FRAME, cache_root=tmp_path / "here", progress=False)
     assert opened.cache.folder.parent == tmp_path / "here" / "crops"
     assert not list(facekit_home.iterdir())

@@ -10,14 +10,13 @@ import pytest
 
 import facekit
 from facekit.datasets.celeba import read_partitions
-from facekit.datasets.sources import open_classes
+from facekit.datasets.sources import open_attributes, open_classes
 from facekit.errors import DataError
 from facekit.frame import FaceFrame
 from facekit.workflows.sources import (
     crop_source,
     listed_attributes,
     listed_ids,
-    open_table,
     tell_left_out,
     without,
 )
@@ -69,7 +68,7 @@ def test_a_list_may_name_other_splits_of_celeba_alone(
     """Their images need not be there."""
     for name in names("test"):
         (celeba / "img_align_celeba" / name).unlink()
-    table = open_table(celeba, "celeba", ("train", "val"))
+    table = open_attributes("celeba", celeba, ("train", "val"))
     listed = tmp_path / "out.csv"
     assert listed_attributes(table, celeba, "celeba", None) == frozenset()
     write(listed, names("test")[0], names("val")[0])
@@ -87,7 +86,7 @@ def test_a_list_may_name_other_splits_of_celeba_alone(
 def test_rows_go_and_crops_stay(
     celeba: Path, names: Callable[[str], list[str]], tmp_path: Path
 ) -> None:
-    table = open_table(celeba, "celeba", ("val",))
+    table = open_attributes("celeba", celeba, ("val",))
     source = crop_source(table, FRAME, cache_root=tmp_path / "cache", progress=False)
     assert without(source, frozenset()) is source
     first, second, *rest = names("val")
@@ -107,7 +106,7 @@ def test_a_listed_picture_may_be_broken(
     for name in (broken, other):
         path = celeba / "img_align_celeba" / name
         path.write_bytes(path.read_bytes()[:40])
-    table = open_table(celeba, "celeba", ("test",))
+    table = open_attributes("celeba", celeba, ("test",))
     root = {"cache_root": tmp_path / "cache", "progress": False}
     with pytest.raises(DataError, match=rf"1 of 5 images cannot be used \({other}"):
         crop_source(table, FRAME, excluded=frozenset({broken}), **root)  # type: ignore[arg-type]

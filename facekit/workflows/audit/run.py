@@ -15,13 +15,12 @@ from facekit.bundle.load import load_bundle
 from facekit.cache.crops import picture_sizes
 from facekit.datasets.cards import count_table
 from facekit.datasets.celeba import SPLITS
-from facekit.datasets.sources import open_classes
+from facekit.datasets.sources import open_attributes, open_classes
 from facekit.datasets.table import Table
-from facekit.errors import UsageError
+from facekit.errors import UsageError, nearest
 from facekit.evaluation.suspects import Suspect, likely_wrong, likely_wrong_attributes
 from facekit.photos.copies import ORDER, Copies, exact_groups, near_copies
 from facekit.photos.quality import CropMeasures, measure_crops
-from facekit.recipe.load import nearest
 from facekit.report.record import write_json
 from facekit.system.files import write_atomically
 from facekit.system.terminal import progress_bar
@@ -39,7 +38,7 @@ from facekit.workflows.audit.findings import (
 )
 from facekit.workflows.audit.page import audit_record, write_audit_page
 from facekit.workflows.audit.scores import ProbeRow, cross_scores, probe_splits, read_embedding
-from facekit.workflows.sources import Source, crop_source, open_table
+from facekit.workflows.sources import Source, crop_source
 
 #: Data sets that can be audited.
 AUDITED: Final = ("fer", "celeba", "folder")
@@ -175,7 +174,7 @@ def _check(
 def _open(dataset: str, data: Path | str | None, people: Path | None) -> Table:
     folder = None if data is None else Path(data)
     if dataset == "celeba":
-        return open_table(folder, "celeba", SPLITS, allow_missing=True)
+        return open_attributes("celeba", folder, SPLITS, allow_missing=True)
     return open_classes(dataset, folder, people=people)
 
 

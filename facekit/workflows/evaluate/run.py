@@ -10,12 +10,12 @@ import numpy as np
 
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.load import DEFAULT, list_bundles, load_bundle
-from facekit.datasets.sources import open_classes
+from facekit.datasets.registry import find_source, names
+from facekit.datasets.sources import open_attributes, open_classes
 from facekit.datasets.splits import draw_even, joined_groups
 from facekit.datasets.table import Table
-from facekit.errors import DataError, UsageError
+from facekit.errors import DataError, UsageError, nearest
 from facekit.evaluation.measures import Evaluation
-from facekit.recipe.load import nearest
 from facekit.workflows.copies import copy_groups
 from facekit.workflows.evaluate.answers import (
     CLASS_HEADS,
@@ -30,13 +30,10 @@ from facekit.workflows.sources import (
     crop_source,
     listed_attributes,
     listed_ids,
-    open_table,
     tell_left_out,
     without,
 )
 
-#: Data sets of classes that exclude each other.
-CLASS_DATASETS: Final = ("fer", "ckplus", "folder", "tfrecord")
 #: Bundles to take where none is named: the first that has the head.
 _DEFAULTS: Final = (DEFAULT, "fer-frozen", "fer-full")
 
@@ -85,15 +82,15 @@ def evaluate_classes(
         FacekitError: The data or the bundle cannot be used.
     """
     everything = exclude is not None  # a list may name pictures of any split
-    own = dataset in ("folder", "tfrecord")  # classes of anybody's own, of no shipped bundle
-    bundle = load_bundle(model if model is not None or own else _default())
+    entry = find_source(dataset, "classes")
+    bundle = load_bundle(model if model is not None or entry.own else _default())
     table = open_classes(
         dataset,
         data,
         labels=labels,
         people=people,
         aligned=aligned,
-        classes=_numbered(bundle) if dataset == "tfrecord" else (),
+        classes=_numbered(bundle),
         splits=None if everything else (split,),
     )
     gone = frozenset[str]() if exclude is None else listed_ids(table, exclude)
@@ -133,7 +130,7 @@ def crop_classes(
     opened = crop_source(
         table,
         bundle.frame,
-        allow_missing=allow_missing or dataset == "folder",
+        allow_missing=allow_missing or find_source(dataset, "classes").lenient,
         excluded=excluded,
         cache_root=cache_root,
         bundle=bundle,
@@ -227,8 +224,8 @@ def evaluate(
         FacekitError: With one line for the user.
     """
     for what, given, known in (
-        ("data set", dataset, ("celeba", *CLASS_DATASETS)),
-        ("source", source, ("celeba", "tfds")),
+        ("data set", dataset, ("celeba", *names("classes"))),
+        ("source", source, names("attributes")),
     ):
         if given not in known:
             raise UsageError(f"{what} {given!r} is not known{nearest(given, known)}")
@@ -286,7 +283,7 @@ def evaluate_celeba(
         FacekitError: The data or the bundle cannot be used.
     """
     bundle = load_bundle(model)
-    table = open_table(data, source, (split,), allow_missing=allow_missing)
+    table = open_attributes(source, data, (split,), allow_missing=allow_missing)
     gone = listed_attributes(table, data, source, exclude)
     opened = crop_source(
         table, bundle.frame, allow_missing=allow_missing, excluded=gone, cache_root=cache_root

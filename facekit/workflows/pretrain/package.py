@@ -12,10 +12,10 @@ from facekit.backbones.catalog import config_of
 from facekit.backbones.weights import licences_of, name_weights
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.write import BundleContents, draft_bundle, write_bundle
+from facekit.datasets.registry import SOURCES
 from facekit.evaluation.calibration import reliability
 from facekit.evaluation.mistakes import most_confident_mistakes
 from facekit.heads.kinds import LinearHead
-from facekit.labels import ATTRIBUTES
 from facekit.recipe.load import to_toml
 from facekit.recipe.schema import PretrainRecipe
 from facekit.report.card import measurements, model_card, write_card
@@ -30,10 +30,7 @@ from facekit.workflows.sources import Source
 
 #: Licence notes by source and by teacher.
 _LICENCES: Final = {
-    "celeba": {
-        "CelebA": "images for non-commercial research only; weights trained on data released "
-        "for non-commercial research"
-    },
+    "celeba": SOURCES["celeba"].licences,
     "cartoon": {"cartoon": "drawn by facekit, no licence needed"},
     "dlib": {
         "dlib_face_recognition_resnet_model_v1": "public domain (CC0); its outputs were targets"
@@ -83,7 +80,7 @@ def package(
     from facekit.training.keras import count_macs
 
     backbone = trained.backbone
-    plain = _plain_head(trained.trainer)
+    plain = _plain_head(trained.trainer, source.table.label_names)
     draft = _contents(recipe, backbone, to_onnx(backbone), plain, count_macs(backbone))
     trial = draft_bundle(draft)
     head, answers, mirror = fit_attributes(trial, source)
@@ -138,14 +135,14 @@ def _contents(
     )
 
 
-def _plain_head(trainer: Any) -> LinearHead:
+def _plain_head(trainer: Any, names: tuple[str, ...]) -> LinearHead:
     """The trainer's last layer as arrays."""
     from facekit.training.keras import to_numpy
     from facekit.training.trunk import ATTRIBUTE_PARTS
 
     layer = trainer.get_layer("attributes")
     weight, bias = to_numpy(layer.kernel), to_numpy(layer.bias)
-    return LinearHead(parts=ATTRIBUTE_PARTS, labels=ATTRIBUTES, weight=weight, bias=bias)
+    return LinearHead(parts=ATTRIBUTE_PARTS, labels=names, weight=weight, bias=bias)
 
 
 def _points(bundle: Bundle, recipe: PretrainRecipe, source: Source) -> Any:

@@ -13,6 +13,7 @@ from facekit.arrays import Float32
 from facekit.backbones.catalog import build_backbone, check_backbone
 from facekit.backbones.weights import check_weights, load_weights, require_file
 from facekit.cache.teacher import read_teacher_table, to_targets
+from facekit.datasets.sources import open_attributes
 from facekit.errors import RecipeError, UsageError
 from facekit.recipe.schema import PretrainRecipe
 from facekit.training.backend import require_backend, start_keras
@@ -27,7 +28,6 @@ from facekit.workflows.sources import (
     Source,
     crop_source,
     listed_attributes,
-    open_table,
     tell_left_out,
     without,
 )
@@ -131,7 +131,9 @@ def _open(
 ) -> tuple[Source, Float32 | None, str]:
     """The images, the teacher's vectors of them, and the backend, which is started."""
     source, splits, frame = recipe.data.source, ("train", "val"), recipe.frame.build()
-    table = open_table(data, source, splits, allow_missing=allow_missing, limit=recipe.data.limit)
+    table = open_attributes(
+        source, data, splits, allow_missing=allow_missing, limit=recipe.data.limit
+    )
     gone = listed_attributes(table, data, source, exclude)
     vectors = None if teacher_table is None else read_teacher_table(teacher_table, table.ids)
     opened = crop_source(

@@ -15,10 +15,12 @@ from facekit.bundle.load import load_bundle
 from facekit.bundle.strangers import Strangers, render_strangers, strangers_file
 from facekit.bundle.write import add_file
 from facekit.cache.extract import extract
+from facekit.datasets.sources import open_attributes
 from facekit.errors import BundleError, DataError
+from facekit.evaluation.claim import celeba_columns
 from facekit.heads.head import activate
 from facekit.system.terminal import progress_bar
-from facekit.workflows.sources import Source, crop_source, open_table
+from facekit.workflows.sources import Source, crop_source
 
 #: Most people that are kept: 3 MB.
 PEOPLE: Final = 10_000
@@ -38,7 +40,7 @@ def make_strangers(
     """Embed one random photo each of CelebA's people in partitions 0 and 1.
 
     Args:
-        bundle: Has the part and the 40 attributes.
+        bundle: Has the part and a head of attributes.
         data: CelebA folder with identity_CelebA.txt.
         part: Which part of the embedding; None takes "identity", or "pooled" of a
             backbone without it.
@@ -55,7 +57,7 @@ def make_strangers(
     if part is None:
         part = IDENTITY if IDENTITY in bundle.parts else _OTHERWISE
     _require(bundle, part)
-    table = open_table(data, "celeba", ("train", "val"))
+    table = open_attributes("celeba", data, ("train", "val"))
     if table.person is None:
         raise DataError(
             f"{data} has no identity_CelebA.txt: without it one person could be counted as many"
@@ -153,10 +155,10 @@ def _embed(
     logits: Any = head.logits(views[0])
     if bundle.manifest.mirror:
         logits = (logits + head.logits(views[1])) * np.float32(0.5)
-    chance = activate(logits, head.activation)
+    chance = celeba_columns(head.labels, activate(logits, head.activation))
     return Strangers(
         join_views(views[0][part], views[1][part]),
-        np.rint(chance * 255).astype(np.uint8),
+        np.rint(np.nan_to_num(chance, nan=0.5) * 255).astype(np.uint8),
         calibration,
         bundle.key,
         part,

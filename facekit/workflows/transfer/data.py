@@ -11,6 +11,7 @@ import numpy as np
 
 from facekit.arrays import Float32, Float64, Int64, UInt8
 from facekit.bundle.bundle import Bundle
+from facekit.datasets.registry import find_source
 from facekit.datasets.sources import open_classes
 from facekit.datasets.splits import hold_out, joined_groups
 from facekit.datasets.table import Table
@@ -259,7 +260,8 @@ def open_data(
         image_key=spec.image_key,
         label_key=spec.label_key,
     )
-    if spec.source == "ckplus":  # read as a test of heads from elsewhere: here it teaches
+    entry = find_source(spec.source, "classes")
+    if entry.teaches:  # read as a test of heads from elsewhere
         table = replace(table, split=np.full(len(table), "train", "<U5"))
     gone = frozenset[str]() if source.exclude is None else listed_ids(table, source.exclude)
     data = crop_classes(
@@ -270,7 +272,7 @@ def open_data(
         seed=recipe.training.seed,
         excluded=gone,
         cross_validated=cross_validated,
-        allow_missing=source.allow_missing or spec.source == "folder",
+        allow_missing=source.allow_missing or entry.lenient,
         cache_root=source.cache_root,
     )
     there = data.source.table

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from facekit.arrays import AnyArray, Bool, Float32, Float64, Int64
-from facekit.errors import DataError
+from facekit.errors import DataError, RecipeError
 from facekit.evaluation.calibration import fit_temperature
 from facekit.heads.head import Head
-from facekit.heads.kinds import LinearHead, MlpHead
+from facekit.heads.kinds import KINDS, LinearHead, MlpHead
 from facekit.heads.logistic import fit_logistic
 from facekit.heads.mlp_fit import MlpFit, fit_mlp
 from facekit.heads.reduce import fit_components
-from facekit.recipe.transfer import TransferRecipe
+from facekit.recipe.transfer import HEAD_KINDS, HeadSpec, TransferRecipe
 from facekit.workflows.transfer.data import class_weights
 from facekit.workflows.transfer.inputs import HeadInputs
 
@@ -295,3 +296,49 @@ def _choose(fits: _Fits, folds: Sequence[int], *gone: int) -> tuple[int, list[di
         tried.append({"strength": strength, **score(out, labels), "val_loss": float(loss)})
     losses = [row["val_loss"] for row in tried]
     return losses.index(min(losses)), tried
+
+
+Fit = Callable[[HeadInputs, TransferRecipe, Report], Head]
+CrossFit = Callable[[HeadInputs, TransferRecipe, Report], tuple[Head, Float32]]
+
+
+@dataclass(frozen=True)
+class HeadFit:
+    """How a kind of head is learned.
+
+    Attributes:
+        fit: From features and labels to a head, not calibrated.
+        cross_fit: The same of few rows, with answers that each row had no part in;
+            None where that is not offered.
+        hidden: Widths of its hidden layers, to describe a network before it is fitted.
+    """
+
+    fit: Fit
+    cross_fit: CrossFit | None = None
+    hidden: Callable[[HeadSpec], Sequence[int]] = lambda spec: ()
+
+
+#: Every kind of head that a recipe may name; ``add_head_kind`` adds another.
+HEAD_FITS: dict[str, HeadFit] = {
+    "linear": HeadFit(fit_linear_head, cross_fit),
+    "mlp": HeadFit(  # members stand side by side
+        fit_mlp_head, hidden=lambda spec: [width * spec.members for width in spec.widths]
+    ),
+}
+
+
+def add_head_kind(head: type[Head], how: HeadFit) -> None:
+    """Let recipes name another kind of head, and its files be read.
+
+    Args:
+        head: Its class; ``kind`` is its name.
+        how: How it is learned.
+
+    Raises:
+        RecipeError: The name is taken.
+    """
+    if head.kind in KINDS or head.kind in HEAD_FITS:
+        raise RecipeError(f"a kind of head is called {head.kind!r} already: take another name")
+    KINDS[head.kind] = head
+    HEAD_FITS[head.kind] = how
+    HEAD_KINDS.append(head.kind)

@@ -17,7 +17,7 @@ from facekit.evaluation.calibration import fit_temperature
 from facekit.heads.head import Head
 from facekit.recipe.transfer import TransferRecipe
 from facekit.workflows.transfer.data import ClassData
-from facekit.workflows.transfer.fits import cross_fit, fit_linear_head, fit_mlp_head, mean_logits
+from facekit.workflows.transfer.fits import HEAD_FITS, mean_logits
 from facekit.workflows.transfer.inputs import HeadInputs, read_inputs
 from facekit.workflows.transfer.results import Learned
 
@@ -49,18 +49,19 @@ def fit_frozen(
     """
     begun = time.perf_counter()
     small = not len(data.val)
-    if small and recipe.head.kind != "linear":
+    kind = HEAD_FITS[recipe.head.kind]
+    if small and kind.cross_fit is None:
         raise RecipeError(
-            f"{len(data.train):,} training images are cross-validated, which head.kind='mlp' is "
-            "not: --set head.kind=linear, or --set data.validation=holdout"
+            f"{len(data.train):,} training images are cross-validated, which "
+            f"head.kind={recipe.head.kind!r} is not: --set head.kind=linear, or "
+            "--set data.validation=holdout"
         )
     inputs = read_inputs(bundle, data, recipe, cache_root)
-    if small:
-        head, out = cross_fit(inputs, recipe, report)
+    if small and kind.cross_fit is not None:
+        head, out = kind.cross_fit(inputs, recipe, report)
         calibrated = calibrate_head(head, out, inputs.labels)
         return _learned(bundle, calibrated, recipe, begun, {"cv": out}, inputs)
-    fit = fit_linear_head if recipe.head.kind == "linear" else fit_mlp_head
-    chosen = fit(inputs, recipe, report)
+    chosen = kind.fit(inputs, recipe, report)
     seen = mean_logits(chosen, inputs.seen)
     calibrated = calibrate_head(chosen, seen, inputs.answers)
     return _learned(bundle, calibrated, recipe, begun, {"val": seen}, inputs)

@@ -17,6 +17,7 @@ from facekit.arrays import Float32, Int64, UInt8
 from facekit.bundle.bundle import POINTS, Bundle
 from facekit.bundle.load import named_bundle
 from facekit.bundle.write import BundleContents, draft_bundle, write_bundle
+from facekit.datasets.registry import find_source
 from facekit.evaluation.measures import answer_reliability
 from facekit.evaluation.mistakes import most_confident_wrong_classes
 from facekit.heads.head import Head, activate
@@ -42,13 +43,6 @@ from facekit.workflows.transfer.data import ClassData
 #: Of predictions.csv, before the probability of every class. Rows of one group (a
 #: person's, copies of a picture) tell no more than one.
 PREDICTION_COLUMNS: Final = ("id", "label", "answer", "group")
-_LICENCES: Final = {
-    "fer": {
-        "FER-2013": "images found by a web search, no licence stated: for research; weights "
-        "trained on data released for non-commercial research"
-    },
-    "ckplus": {"CK+": "non-commercial research under a signed agreement"},
-}
 
 
 @dataclass(frozen=True)
@@ -163,6 +157,7 @@ def _contents(
     base = _findable(learned)
     if learned.base and not base:  # a backbone out of some folder goes along
         heads = {**learned.bundle.heads, **heads}
+    licences = find_source(recipe.data.source, "classes").licences
     training = {**provenance_of(recipe, data, learned), "backbone": dict(manifest.training)}
     return BundleContents(
         name=recipe.name,
@@ -181,7 +176,7 @@ def _contents(
         half=True,
         mirror=recipe.mirror,
         training=training,
-        data_licences={**manifest.data_licences, **_LICENCES.get(data.source.table.name, {})},
+        data_licences={**manifest.data_licences, **licences},
         base=base,
     )
 

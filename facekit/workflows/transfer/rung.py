@@ -19,6 +19,7 @@ from facekit.workflows.evaluate.run import crop_classes, measure_classes
 from facekit.workflows.run_folder import start_folder
 from facekit.workflows.transfer.backbone import open_model
 from facekit.workflows.transfer.data import ClassData, Sources, facts_of, open_data
+from facekit.workflows.transfer.fits import HEAD_FITS
 from facekit.workflows.transfer.frozen import fit_frozen
 from facekit.workflows.transfer.results import (
     Learned,
@@ -62,7 +63,7 @@ def train_rung(
     elif resume or epochs is not None:
         raise RecipeError("a frozen head takes seconds: leave --resume and --epochs out")
     bundle = open_model(recipe, source.cache_root)
-    quick = not (trains or climbs) and recipe.head.kind == "linear"
+    quick = not (trains or climbs) and HEAD_FITS[recipe.head.kind].cross_fit is not None
     data = open_data(recipe, source, bundle, cross_validated=quick)
     _require_shared(recipe.data.cross, data.names)
     if trains or bundle is None:

@@ -16,7 +16,7 @@ from facekit.bundle.bundle import Bundle
 from facekit.bundle.write import BundleContents, write_bundle
 from facekit.cache.extract import extract
 from facekit.heads.head import Head
-from facekit.heads.kinds import LinearHead, MlpHead
+from facekit.heads.kinds import LinearHead
 from facekit.heads.logistic import fit_logistic, standardise
 from facekit.recipe.transfer import TransferRecipe
 from facekit.report.record import read_history
@@ -283,7 +283,6 @@ def choose_start(
 
 def _sizes(head: Head) -> list[int]:
     """Numbers from layer to layer; nothing where it is no chain of dense layers."""
-    if head.channels or not isinstance(head, (LinearHead, MlpHead)):
+    if head.channels or not head.dense:
         return []
-    weights = [head.weight] if isinstance(head, LinearHead) else [w for w, _ in head.layers]
-    return [weights[0].shape[0], *(weight.shape[1] for weight in weights)]
+    return [head.sizes[0], *(weight.shape[1] for weight, _ in head.dense)]

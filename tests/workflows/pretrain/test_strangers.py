@@ -14,9 +14,10 @@ from facekit.bundle.identity import identity_vectors
 from facekit.bundle.load import load_bundle
 from facekit.bundle.strangers import read_strangers
 from facekit.bundle.write import write_bundle
+from facekit.datasets.sources import open_attributes
 from facekit.errors import BundleError, DataError
 from facekit.workflows.pretrain.strangers import draw_people, make_strangers, ship_strangers
-from facekit.workflows.sources import crop_source, open_table
+from facekit.workflows.sources import crop_source
 
 
 def test_one_photo_a_person_and_even_halves() -> None:
@@ -57,7 +58,7 @@ def test_cartoon_people_become_strangers(
 ) -> None:
     bundle = load_bundle(tiny_bundle)
     found = make_strangers(bundle, cartoon_celeba)
-    table = open_table(cartoon_celeba, "celeba", ("train", "val"))
+    table = open_attributes("celeba", cartoon_celeba, ("train", "val"))
     assert table.person is not None
     assert len(found) == len(set(table.person.tolist())) and found.key == bundle.key
     source = crop_source(table, bundle.frame, progress=False)
@@ -79,7 +80,7 @@ def test_a_new_bundle_gets_them_where_it_can(
     tmp_path: Path,
 ) -> None:
     bundle = load_bundle(tiny_bundle)
-    table = open_table(cartoon_celeba, "celeba", ("train", "val"))
+    table = open_attributes("celeba", cartoon_celeba, ("train", "val"))
     source = crop_source(table, bundle.frame, progress=False)
     nameless = type(source)(_without_people(table), source.cache, source.rows)
     assert ship_strangers(bundle, nameless) == {}
