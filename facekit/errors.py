@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from facekit._version import DISTRIBUTION
+
 
 class FacekitError(Exception):
     """Base of all errors whose message is written for the user."""
@@ -57,7 +59,9 @@ class MissingExtraError(FacekitError):
 
     def __init__(self, package: str, extra: str, instead: str = "") -> None:
         hint = f"; {instead}" if instead else ""
-        super().__init__(f"{package} is not installed: run `pip install 'facekit[{extra}]'`{hint}")
+        super().__init__(
+            f"{package} is not installed: run `pip install '{DISTRIBUTION}[{extra}]'`{hint}"
+        )
 
 
 class InterruptedRunError(FacekitError):

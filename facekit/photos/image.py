@@ -20,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
+from facekit._version import DISTRIBUTION
 from facekit.arrays import UInt8
 from facekit.errors import ImageError, UnreadError
 
@@ -214,7 +215,7 @@ def _open(data: bytes) -> tuple[str, Any]:
         module = import_module(plugin)
     except ImportError as error:
         raise ImageError(
-            "HEIC pictures need pillow-heif: pip install 'facekit[heic]', or export as JPEG"
+            f"HEIC pictures need pillow-heif: pip install '{DISTRIBUTION}[heic]', or export as JPEG"
         ) from error
     if name == "HEIF" and name not in Image.OPEN:
         module.register_heif_opener()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from facekit._version import __version__
+from facekit._version import DISTRIBUTION, __version__
 from facekit.bundle.load import DEFAULT, load_bundle
 from facekit.errors import BundleError, FacekitError
 from facekit.photos.detect import yunet_path
@@ -61,7 +61,7 @@ def examine() -> list[Check]:
 def _packages() -> Iterator[Check]:
     """Every requirement that facekit's own metadata names, but for its developers'."""
     try:
-        lines = metadata.requires("facekit") or []
+        lines = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         advice = "facekit runs from a folder that pip does not know: run `pip install -e .` there"
         yield Check("packages", "absent", advice)
@@ -72,9 +72,9 @@ def _packages() -> Iterator[Check]:
         extras.setdefault(name, []).extend([extra[1]] if extra else [])
     for name, found in extras.items():
         if not found:
-            yield _package(name, "broken", "pip install facekit")
+            yield _package(name, "broken", f"pip install {DISTRIBUTION}")
         elif found != ["dev"]:
-            wanted = " or ".join(f"'facekit[{extra}]'" for extra in found)
+            wanted = " or ".join(f"'{DISTRIBUTION}[{extra}]'" for extra in found)
             yield _package(name, "absent", f"pip install {wanted}")
 
 

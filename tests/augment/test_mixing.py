@@ -159,7 +159,7 @@ def test_what_is_missing_is_said_before_anything_starts(monkeypatch: pytest.Monk
     with pytest.raises(RecipeError, match=r"mix\.cutmix is 2: at most 1 on jax"):
         require_layers(spec, "jax")
     monkeypatch.setattr(mixing.importlib.util, "find_spec", lambda name: None)
-    wanted = r"keras-cv.*facekit\[train\].*mix\.share"
+    wanted = r"keras-cv.*facekit-transfer\[train\].*mix\.share"
     with pytest.raises(MissingExtraError, match=wanted) as caught:
         require_layers(spec, "tensorflow")
     assert "\n" not in str(caught.value)

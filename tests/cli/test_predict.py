@@ -134,7 +134,7 @@ def test_a_phone_picture_has_a_record_that_helps(
     (photos / "d.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(99))
     answer = run("predict", photos, *whole, "--json")
     assert answer.code == 1
-    assert "facekit[heic]" in answer.json[-1]["error"]
+    assert "facekit-transfer[heic]" in answer.json[-1]["error"]
 
 
 @pytest.mark.parametrize(

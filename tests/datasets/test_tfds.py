@@ -21,7 +21,7 @@ needs_tf = [
     pytest.mark.slow,
     pytest.mark.skipif(
         importlib.util.find_spec("tensorflow_datasets") is None,
-        reason="tensorflow-datasets is not installed: pip install 'facekit[train]'",
+        reason="tensorflow-datasets is not installed: pip install 'facekit-transfer[train]'",
     ),
     # TFDS and protobuf warn about their own future, not about ours.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -163,7 +163,7 @@ class TestTrouble:
 
 def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
-    with pytest.raises(MissingExtraError, match=r"facekit\[train\]"):
+    with pytest.raises(MissingExtraError, match=r"facekit-transfer\[train\]"):
         read_tfds(tmp_path)
 
 

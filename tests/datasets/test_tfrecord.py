@@ -205,7 +205,7 @@ def test_without_tensorflow_the_extra_is_named(
 
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     (tmp_path / "faces.tfrecord").touch()
-    with pytest.raises(MissingExtraError, match=r"facekit\[train\]"):
+    with pytest.raises(MissingExtraError, match=r"facekit-transfer\[train\]"):
         read_tfrecord(tmp_path)
 
 

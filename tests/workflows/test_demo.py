@@ -39,7 +39,7 @@ def test_without_the_extra_one_line_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"facekit\[train\]"):
+    with pytest.raises(MissingExtraError, match=r"facekit-transfer\[train\]"):
         demo(tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

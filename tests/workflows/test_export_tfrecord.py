@@ -150,6 +150,6 @@ def test_without_tensorflow_the_extra_is_named(
     cartoon_fer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(MissingExtraError, match=r"facekit\[train\]"):
+    with pytest.raises(MissingExtraError, match=r"facekit-transfer\[train\]"):
         export_tfrecord(cartoon_fer, tmp_path / "fer.tfrecord")
     assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         any(importlib.util.find_spec(name) is None for name in ("jax", "keras", "onnx")),
-        reason="JAX is not installed: pip install 'facekit[jax]'",
+        reason="JAX is not installed: pip install 'facekit-transfer[jax]'",
     ),
 ]
 

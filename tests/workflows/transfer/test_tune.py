@@ -401,7 +401,7 @@ def test_what_cannot_be_trained_is_said_before_the_images_are_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     given = {"out": tmp_path / "run", "cache_root": tmp_path / "cache"}
-    with pytest.raises(RecipeError, match="did you mean 'mobilenetv2'"):
+    with pytest.raises(RecipeError, match="did you mean mobilenetv2"):
         transfer("fer", "nowhere", rung="scratch", overrides=["backbone.family=mobilnet"], **given)
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     with pytest.raises(UsageError, match="KERAS_BACKEND is 'torch'"):
@@ -411,7 +411,7 @@ def test_what_cannot_be_trained_is_said_before_the_images_are_read(
 
 @pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("jax", "keras", "onnx")),
-    reason="JAX is not installed: pip install 'facekit[jax]'",
+    reason="JAX is not installed: pip install 'facekit-transfer[jax]'",
 )
 def test_cutmix_has_its_limit_on_jax(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "jax")
