@@ -70,6 +70,7 @@ def demo(
     folder, start = Path(out), time.perf_counter()
     _require_empty(folder)
     require_backend()
+    folder.mkdir(parents=True, exist_ok=True)
     say(f"drawing {people} people, {_PHOTOS} photos each")
     data = _draw(folder / "celeba", people)
     say("training a tiny backbone on them")
@@ -88,7 +89,6 @@ def demo(
 def _require_empty(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not empty: name a new folder with --out")
-    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _draw(folder: Path, people: int) -> Path:

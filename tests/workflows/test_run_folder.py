@@ -116,8 +116,18 @@ def test_a_copy_with_new_times_is_the_same_data(fed: Open, folder: Path, tmp_pat
     for path in (folder / "img_align_celeba").iterdir():
         path.touch()
     copy = fed()
-    assert copy.cache.key != first.cache.key
+    assert copy.cache.key == first.cache.key
     start(run, copy, None, "jax", resume=True)
+
+
+def test_a_run_whose_crops_had_another_key_goes_on_with_the_same_pixels(
+    fed: Open, tmp_path: Path
+) -> None:
+    run, source = tmp_path / "run", fed()
+    start(run, source, None, "jax", resume=False)
+    facts = json.loads((run / "data.json").read_text())
+    (run / "data.json").write_text(json.dumps(facts | {"crops": "of an earlier facekit"}))
+    start(run, source, None, "jax", resume=True)
 
 
 def test_a_run_of_an_older_facekit_goes_on(fed: Open, tmp_path: Path) -> None:
