@@ -19,6 +19,8 @@ from benchmarks.identity_record import render
 from benchmarks.registry import BENCHMARKS, BenchOptions
 from facekit.errors import BundleError, DataError, MissingExtraError, UsageError
 
+pytestmark = pytest.mark.slow
+
 painted = pytest.mark.usefixtures("whole_pictures")
 
 METRICS = {

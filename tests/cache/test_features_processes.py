@@ -17,6 +17,8 @@ import pytest
 from facekit.cache.features import FeatureStore
 from facekit.cache.views import MIRROR, PLAIN
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 CROPS = np.random.default_rng(0).integers(0, 256, size=(30, 40, 40, 3), dtype=np.uint8)
 

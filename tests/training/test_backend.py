@@ -41,7 +41,7 @@ def test_the_missing_module_and_its_extra_are_named(
     hide, backend: str, missing: str, extra: str
 ) -> None:
     hide(missing, backend)
-    with pytest.raises(MissingExtraError, match=rf"^{missing} is .*facekit\[{extra}\]"):
+    with pytest.raises(MissingExtraError, match=rf"^{missing} is .*facekit-transfer\[{extra}\]"):
         require_backend()
 
 

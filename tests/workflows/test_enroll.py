@@ -20,6 +20,8 @@ from facekit.enrollment.read import read_enrollment, read_photos
 from facekit.enrollment.store import forget
 from facekit.errors import DataError, RecipeError, UsageError
 
+pytestmark = pytest.mark.slow
+
 MOODS = ("neutral", "happy", "sad", "surprise")
 
 

@@ -14,6 +14,8 @@ from facekit.recipe.transfer import TransferRecipe
 from facekit.workflows.transfer.fits import cross_fit
 from facekit.workflows.transfer.inputs import HeadInputs
 
+pytestmark = pytest.mark.slow
+
 MakeInputs = Callable[..., HeadInputs]
 
 

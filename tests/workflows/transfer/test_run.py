@@ -30,6 +30,8 @@ from facekit.workflows.sources import crop_source
 from facekit.workflows.transfer.results import TransferResult
 from facekit.workflows.transfer.run import recipe_for, transfer
 
+pytestmark = pytest.mark.slow
+
 Train = Callable[..., TransferResult]
 
 

@@ -24,6 +24,8 @@ from facekit.workflows.transfer.run import transfer
 if TYPE_CHECKING:
     from facekit.bundle.write import BundleContents
 
+pytestmark = pytest.mark.slow
+
 #: Two views of a picture: as it is and mirrored.
 VIEWS = 2
 
