@@ -20,21 +20,24 @@ if TYPE_CHECKING:
     from facekit.results import Face
 
 
+_Negatives = Annotated[
+    Path | None, typer.Option(help="Folder of photos of others: family, colleagues.")
+]
+_Fmr = Annotated[float | None, typer.Option(help="Strangers that may pass, such as 0.01 or 0.001.")]
+_Augment = Annotated[
+    int | None, typer.Option(min=0, metavar="N", help="Augmented copies of each photo.")
+]
+
+
 def enroll(
     photos: Annotated[
         list[str],
         typer.Argument(metavar="PHOTO|FOLDER|GLOB...", help="5 to 50 photos; others may be in it."),
     ],
     name: Annotated[str, typer.Option(help="What to call the person.")] = "me",
-    negatives: Annotated[
-        Path | None, typer.Option(help="Folder of photos of others: family, colleagues.")
-    ] = None,
-    fmr: Annotated[
-        float | None, typer.Option(help="Strangers that may pass, such as 0.01 or 0.001.")
-    ] = None,
-    augment: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Augmented copies of each photo.")
-    ] = None,
+    negatives: _Negatives = None,
+    fmr: _Fmr = None,
+    augment: _Augment = None,
     add: Annotated[
         bool, typer.Option("--add", help="Add photos to the person; the old ones still count.")
     ] = False,

@@ -143,7 +143,6 @@ def collect_facts(
     *,
     sessions: Sequence[int],
     earlier: Sequence[Mapping[str, Any]] = (),
-    **more: Any,
 ) -> dict[str, Any]:
     """Facts of an enrolment as JSON values.
 
@@ -152,7 +151,6 @@ def collect_facts(
         fitted: What was learned from them, and from those enrolled earlier.
         sessions: Of every photo used, earlier ones first, then in their order.
         earlier: "photos" of the facts that this enrolment adds to.
-        **more: Further facts: recipe, seconds, negatives and the like.
 
     Returns:
         ``{"photos_used", "photos_refused", "sessions", "claim": {...}, "fnmr":
@@ -185,7 +183,6 @@ def collect_facts(
         "words": fitted.words,
         **({} if fitted.splits is None else {"splits": fitted.splits.record()}),
         "photos": rows,
-        **more,
     }
     return dict(strict(facts))
 

@@ -35,6 +35,7 @@ from facekit.errors import BundleError, DataError, UsageError
 from facekit.predict import FaceModel, load
 from facekit.recipe.enroll import EnrollRecipe
 from facekit.recipe.load import load_recipe, to_toml
+from facekit.report.record import strict
 from facekit.system.files import PICTURE_SUFFIXES, write_atomically
 from facekit.workflows.run_folder import command_line
 
@@ -111,15 +112,7 @@ def enroll(
     models = open_models(resolved, detector, before)
     strangers = read_strangers(models.bundle, models.part)
     earlier = _earlier(name, before, models)
-    looked = gather_photos(
-        paths,
-        models.chooser,
-        resolved.quality,
-        known=earlier.known,
-        ask=ask,
-        progress=progress,
-        reader=models.reader,
-    )
+    looked = _look(paths, models, resolved, earlier, ask, progress)
     used = [photo for photo in looked if photo.used]
     if not used:
         raise DataError(_none_used(looked, add))
@@ -135,17 +128,38 @@ def enroll(
         fitted,
         sessions=known.sessions.tolist(),
         earlier=() if earlier.facts is None else earlier.facts["photos"],
-        recipe=resolved.model_dump(mode="json"),
-        negatives=against.record(),
-        chosen_by=models.record(),
-        seconds=round(time.perf_counter() - start, 2),
     )
-    enrollment = _enrollment(name, fitted, models.bundle, facts)
+    facts |= {
+        "recipe": resolved.model_dump(mode="json"),
+        "negatives": against.record(),
+        "chosen_by": models.record(),
+        "seconds": round(time.perf_counter() - start, 2),
+    }
+    enrollment = _enrollment(name, fitted, models.bundle, strict(facts))
     made = Made(enrollment, looked, fitted, copies, resolved, began)
     kept = {**known.arrays(), **views.arrays(), **against.arrays()}
     crops = _crops(used, earlier.crops) if keep_crops or earlier.crops is not None else None
     write_files(made, kept, crops, out)
     return enrollment
+
+
+def _look(
+    paths: list[Path],
+    models: EnrollModels,
+    recipe: EnrollRecipe,
+    earlier: _Earlier,
+    ask: AskWho | None,
+    progress: bool,
+) -> list[Photo]:
+    return gather_photos(
+        paths,
+        models.chooser,
+        recipe.quality,
+        known=earlier.known,
+        ask=ask,
+        progress=progress,
+        reader=models.reader,
+    )
 
 
 def _files(given: Paths, what: str) -> list[Path]:

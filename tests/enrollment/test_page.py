@@ -54,7 +54,7 @@ def fitted(make) -> Fitted:
 
 
 def test_facts_are_json_without_folders_pictures_or_vectors(photos, fitted: Fitted) -> None:
-    facts = collect_facts(photos, fitted, sessions=[0, 1], seconds=2.5)
+    facts = collect_facts(photos, fitted, sessions=[0, 1])
     text = json.dumps(facts, allow_nan=False, ensure_ascii=False)
     text.encode("utf-8")
     assert "/home" not in text
