@@ -14,11 +14,11 @@ from facekit.arrays import Bool, Float32, Float64, Int64
 from facekit.bundle.identity import IDENTITY
 from facekit.bundle.strangers import Strangers
 from facekit.enrollment.folds import refuse_leak, session_folds
-from facekit.enrollment.leaky import Splits, both_splits
-from facekit.enrollment.others import Opponents, gather_opponents
+from facekit.enrollment.impostors import Impostors, gather_impostors
 from facekit.enrollment.rates import fit_probability, lower_bound, measure_fnmr
+from facekit.enrollment.split_comparison import Splits, both_splits
+from facekit.enrollment.statements import say_all
 from facekit.enrollment.vectors import PhotoVectors
-from facekit.enrollment.words import say_all
 from facekit.evaluation.claim import (
     Claim,
     Cohort,
@@ -98,7 +98,7 @@ def fit_enrollment(
     Raises:
         DataError: Something does not fit, or is on both sides of a split.
     """
-    others = gather_opponents(
+    others = gather_impostors(
         strangers, negatives, negative_people, seed=recipe.seed, most=recipe.head.strangers
     )
     chances = strangers.calibration_set().probabilities
@@ -136,7 +136,7 @@ def fit_enrollment(
 def _fit(
     own: PhotoVectors,
     photos: Bool,
-    others: Opponents,
+    others: Impostors,
     spec: EnrollHeadSpec,
     name: str,
 ) -> LinearHead:
@@ -175,7 +175,7 @@ class _Held:
 
 def _cross_validate(
     own: PhotoVectors,
-    others: Opponents,
+    others: Impostors,
     recipe: EnrollRecipe,
     cohorts: tuple[Cohort, ...],
     name: str,

@@ -15,10 +15,10 @@ from facekit.arrays import Float32
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.identity import IDENTITY, require_part
 from facekit.bundle.strangers import Strangers, read_strangers
-from facekit.enrollment.look import Finder, Sight, embed, look_at
+from facekit.enrollment.examine import ExaminedPhoto, Finder, embed, examine
 from facekit.enrollment.photo import Code, Photo
 from facekit.enrollment.sessions import KnownPhotos, known_photos
-from facekit.enrollment.who import Ask, Choice, Crowd, Gallery, choose_faces
+from facekit.enrollment.subject import Ask, Candidates, Choice, ImpostorCohort, choose_faces
 from facekit.errors import DataError
 from facekit.recipe.enroll import QualitySpec
 from facekit.results import Face
@@ -64,25 +64,25 @@ def gather_photos(
         DataError: The known photos are of another model.
     """
     others = _strangers(model, strangers)
-    crowd = Crowd(others.vectors, others.probabilities)
+    cohort = ImpostorCohort(others.vectors, others.probabilities)
     known = known_photos([]) if known is None else known
     files = [Path(path) for path in paths]
     digests = [_digest(path) for path in files]
     repeats = _repeats(files, digests, known)
     rows = [row for row in range(len(files)) if row not in repeats]
-    sights = look_at_all([files[row] for row in rows], model, spec, progress, reader)
-    gallery = Gallery.of(
-        [sight.vectors for sight in sights],
-        [[look.flaw is None for look in sight.looks] for sight in sights],
+    examined = examine_all([files[row] for row in rows], model, spec, progress, reader)
+    candidates = Candidates.of(
+        [photo.vectors for photo in examined],
+        [[look.flaw is None for look in photo.looks] for photo in examined],
         _own(known, model),
-        looks=[_looks(sight) for sight in sights],
+        looks=[_looks(photo) for photo in examined],
         known_looks=known.looks,
     )
-    asker = None if ask is None else _asker(ask, [files[row] for row in rows], sights)
+    asker = None if ask is None else _asker(ask, [files[row] for row in rows], examined)
     decided = [
-        _decide(paths[row], digests[row], sight, choice)
-        for row, sight, choice in zip(
-            rows, sights, choose_faces(gallery, crowd, asker), strict=True
+        _decide(paths[row], digests[row], photo, choice)
+        for row, photo, choice in zip(
+            rows, examined, choose_faces(candidates, cohort, asker), strict=True
         )
     ]
     decided = _number(_refuse_copies(decided, known), known)
@@ -97,10 +97,10 @@ def _strangers(model: Finder, given: Strangers | None) -> Strangers:
     return read_strangers(model.bundle).training() if given is None else given
 
 
-def _looks(sight: Sight) -> Float32:
+def _looks(photo: ExaminedPhoto) -> Float32:
     """Attributes of a photo's faces, without columns for a model without them."""
-    none = np.zeros((len(sight.looks), 0), np.float32)
-    return none if sight.attributes is None else sight.attributes
+    none = np.zeros((len(photo.looks), 0), np.float32)
+    return none if photo.attributes is None else photo.attributes
 
 
 def _own(known: KnownPhotos, model: Finder) -> Float32:
@@ -139,59 +139,59 @@ def _repeats(
     return repeats
 
 
-def look_at_all(
+def examine_all(
     files: Sequence[Path],
     model: Finder,
     spec: QualitySpec,
     progress: bool,
     reader: Bundle | None = None,
-) -> list[Sight]:
+) -> list[ExaminedPhoto]:
     """Look at photos in threads, then embed all faces."""
-    look, sights = partial(look_at, model=model, spec=spec, reader=reader), list[Sight]()
+    look, examined = partial(examine, model=model, spec=spec, reader=reader), list[ExaminedPhoto]()
     with (
         closing(map_in_order(look, files, cores())) as found,
         progress_bar("photos", len(files), show=progress) as tick,
         one_cv2_thread(),
     ):
-        for sight in found:
-            sights.append(sight)
-            tick(len(sights), len(files))
-    return embed(sights, model.bundle)
+        for photo in found:
+            examined.append(photo)
+            tick(len(examined), len(files))
+    return embed(examined, model.bundle)
 
 
-def _asker(ask: AskWho, files: Sequence[Path], sights: Sequence[Sight]) -> Ask:
+def _asker(ask: AskWho, files: Sequence[Path], examined: Sequence[ExaminedPhoto]) -> Ask:
     def asker(photo: int) -> int | None:
-        faces = sights[photo].faces
+        faces = examined[photo].faces
         place = ask(files[photo], faces)
         return place if place is not None and 0 <= place < len(faces) else None
 
     return asker
 
 
-def _decide(path: str | Path, digest: str, sight: Sight, choice: Choice) -> Photo:
+def _decide(path: str | Path, digest: str, photo: ExaminedPhoto, choice: Choice) -> Photo:
     """One photo with what was chosen; copies and sessions are still to come."""
-    plain = Photo(path=str(path), digest=digest, faces=len(sight.looks), taken=sight.taken)
-    if sight.code or choice.face is None:
-        return replace(plain, code=sight.code, reason=sight.reason)
+    plain = Photo(path=str(path), digest=digest, faces=len(photo.looks), taken=photo.taken)
+    if photo.code or choice.face is None:
+        return replace(plain, code=photo.code, reason=photo.reason)
     place = choice.face
-    look = sight.looks[place]
-    photo = replace(
+    look = photo.looks[place]
+    chosen = replace(
         plain,
         box=look.found.box,
         eye_distance=look.quality.eye_distance,
         quality=look.quality,
         crop=look.cut.crop,
         wide=look.wide,
-        vector=sight.vectors[place],
-        attributes=None if sight.attributes is None else sight.attributes[place],
-        trace=sight.trace(place),
+        vector=photo.vectors[place],
+        attributes=None if photo.attributes is None else photo.attributes[place],
+        trace=photo.trace(place),
     )
-    hopeless = all(one.flaw is not None for one in sight.looks)
+    hopeless = all(one.flaw is not None for one in photo.looks)
     if look.flaw is not None and (not choice.code or hopeless):
-        return _refused(photo, look.flaw.code, look.flaw.reason)
+        return _refused(chosen, look.flaw.code, look.flaw.reason)
     if choice.code:
-        return _refused(photo, choice.code, choice.reason)
-    return replace(photo, used=True)
+        return _refused(chosen, choice.code, choice.reason)
+    return replace(chosen, used=True)
 
 
 def _refused(photo: Photo, code: Code, reason: str) -> Photo:

@@ -9,9 +9,9 @@ from typing import Any
 
 from facekit.arrays import UInt8
 from facekit.enrollment.fit import Fitted
-from facekit.enrollment.leaky import Measured, Splits
 from facekit.enrollment.person import Enrollment
 from facekit.enrollment.photo import Photo
+from facekit.enrollment.split_comparison import Measured, Splits
 from facekit.evaluation.claim import percent
 from facekit.photos.quality import FaceQuality
 from facekit.report.enroll import EnrollmentReport, PhotoRow, enrollment_page

@@ -81,7 +81,7 @@ def fit_neuron(
     )
 
 
-# The nearest centroid as a head: the plain rival of the neuron.
+# The nearest centroid as a head: the baseline of the neuron.
 
 _SHORTEST: Final = 1e-12
 
@@ -140,7 +140,7 @@ def fit_scorer(
     stranger_weight: AnyArray | None = None,
     name: str = "me",
 ) -> LinearHead:
-    """A neuron, or its rival, of some views and some strangers.
+    """A neuron, or its baseline, of some views and some strangers.
 
     Args:
         own: float32 array of shape (m, d), rows of length 1.
@@ -148,7 +148,7 @@ def fit_scorer(
         strangers: float32 array of shape (k, d), rows of length 1.
         spec: Which head, and the part of the embedding that the vectors are of.
         stranger_weight: float array of shape (k,) in (0, inf), or None for ones; the
-            rival hears all strangers alike.
+            baseline weighs all strangers alike.
         name: The label of its output.
 
     Raises:

@@ -39,7 +39,7 @@ class QualitySpec(Spec):
 
 
 class EnrollHeadSpec(Spec):
-    """The scorer: one neuron on a part of the embedding, or its plain rival."""
+    """The scorer: one neuron on a part of the embedding, or the nearest centroid, its baseline."""
 
     kind: Literal["neuron", "centroid"] = "neuron"
     part: Literal["identity", "pooled"] = "identity"  # what it reads

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from facekit.enrollment.fit import Fitted
-from facekit.enrollment.leaky import Measured, Splits
 from facekit.enrollment.page import collect_facts, render_enrollment
 from facekit.enrollment.person import Enrollment
 from facekit.enrollment.photo import Photo
+from facekit.enrollment.split_comparison import Measured, Splits
 from facekit.evaluation.claim import Claim, Passed
 from facekit.photos.quality import FaceQuality
 

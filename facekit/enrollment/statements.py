@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from facekit.arrays import Bool
-from facekit.enrollment.leaky import Splits
-from facekit.enrollment.others import Opponents
+from facekit.enrollment.impostors import Impostors
 from facekit.enrollment.rates import Fnmr
+from facekit.enrollment.split_comparison import Splits
 from facekit.evaluation.claim import Claim, percent
 
 
@@ -15,7 +15,7 @@ def say_all(
     claim: Claim,
     fnmr: Fnmr,
     photos: int,
-    others: Opponents,
+    others: Impostors,
     passed: Bool,
     splits: Splits | None = None,
 ) -> list[str]:
@@ -59,7 +59,7 @@ def _say_fnmr(fnmr: Fnmr, photos: int) -> list[str]:
     return lines
 
 
-def _say_own_others(others: Opponents, passed: Bool) -> list[str]:
+def _say_own_others(others: Impostors, passed: Bool) -> list[str]:
     out = len(np.unique(others.tested))
     if not others.taught and not out:
         return []

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from facekit.bundle.strangers import Strangers
-from facekit.enrollment import leaky as module
+from facekit.enrollment import split_comparison as module
 from facekit.enrollment.fit import Fitted, fit_enrollment
-from facekit.enrollment.leaky import Splits, measure, shuffled_split
+from facekit.enrollment.split_comparison import Splits, measure, shuffled_split
 from facekit.enrollment.vectors import PhotoVectors
 from facekit.errors import RecipeError
 from facekit.recipe.enroll import EnrollRecipe

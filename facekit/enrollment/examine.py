@@ -45,7 +45,7 @@ class Finder(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class ExaminedFace:
     """One face of a photo.
 
     Attributes:
@@ -65,7 +65,7 @@ class Look:
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class ExaminedPhoto:
     """One photo.
 
     Attributes:
@@ -81,7 +81,7 @@ class Sight:
 
     code: Code = ""
     reason: str = ""
-    looks: tuple[Look, ...] = ()
+    looks: tuple[ExaminedFace, ...] = ()
     vectors: Float32 = field(default_factory=lambda: np.zeros((0, 0), np.float32), repr=False)
     attributes: Float32 | None = field(default=None, repr=False)
     scene: tuple[Float32, Float32] | None = None
@@ -100,7 +100,9 @@ class Sight:
         return Trace(describe(self.looks[place].found.crop), *self.scene)
 
 
-def look_at(path: Path, model: Finder, spec: QualitySpec, reader: Bundle | None = None) -> Sight:
+def examine(
+    path: Path, model: Finder, spec: QualitySpec, reader: Bundle | None = None
+) -> ExaminedPhoto:
     """Decode one photo, find its faces and measure them.
 
     Args:
@@ -117,24 +119,24 @@ def look_at(path: Path, model: Finder, spec: QualitySpec, reader: Bundle | None 
         picture = read_picture(path)
         looks = _looks(picture, model, spec, reader)
     except _PHOTO_ERRORS as error:
-        return Sight("unreadable", _one_line(error, path.name))
+        return ExaminedPhoto("unreadable", _one_line(error, path.name))
     scene = describe_scene(picture.rgb), describe_colours(picture.rgb)
     if looks:
-        return Sight(looks=looks, scene=scene, taken=taken_at(path))
+        return ExaminedPhoto(looks=looks, scene=scene, taken=taken_at(path))
     return _without(picture, spec)
 
 
-def embed(sights: Sequence[Sight], bundle: Bundle) -> list[Sight]:
+def embed(photos: Sequence[ExaminedPhoto], bundle: Bundle) -> list[ExaminedPhoto]:
     """Add identity vectors and attributes; one pass a mirror view for all faces.
 
     Args:
-        sights: Photos that were looked at.
+        photos: Photos that were looked at.
         bundle: A bundle whose backbone has the part "identity".
 
     Returns:
         The same with vectors.
     """
-    crops = [look.found.crop for sight in sights for look in sight.looks]
+    crops = [look.found.crop for photo in photos for look in photo.looks]
     heads = [_ATTRIBUTES] if _ATTRIBUTES in bundle.heads else []
     vectors: list[Float32] = [np.zeros((0, *bundle.parts[IDENTITY]), np.float32)]
     attributes: list[Float32] = []
@@ -144,25 +146,25 @@ def embed(sights: Sequence[Sight], bundle: Bundle) -> list[Sight]:
         attributes.extend(
             celeba_columns(bundle.heads[name].labels, reading.scores[name]) for name in heads
         )
-    ends = np.cumsum([len(sight.looks) for sight in sights])[:-1]
-    rows = np.split(np.concatenate(vectors), ends) if sights else []
-    more = np.split(np.concatenate(attributes), ends) if attributes else [None] * len(sights)
+    ends = np.cumsum([len(photo.looks) for photo in photos])[:-1]
+    rows = np.split(np.concatenate(vectors), ends) if photos else []
+    more = np.split(np.concatenate(attributes), ends) if attributes else [None] * len(photos)
     return [
-        replace(sight, vectors=own, attributes=probabilities)
-        for sight, own, probabilities in zip(sights, rows, more, strict=True)
+        replace(photo, vectors=own, attributes=probabilities)
+        for photo, own, probabilities in zip(photos, rows, more, strict=True)
     ]
 
 
-def _without(picture: Picture, spec: QualitySpec) -> Sight:
+def _without(picture: Picture, spec: QualitySpec) -> ExaminedPhoto:
     """A photo in which no face was found."""
     brightness = float(cv2.cvtColor(picture.rgb, cv2.COLOR_RGB2GRAY).mean()) / 255
     if brightness < spec.brightness:
-        return Sight(
+        return ExaminedPhoto(
             "dark",
             f"no face was found in so dark a photo (brightness {brightness:.2f} of 1; at least "
             f"{spec.brightness:g} is needed): use one in better light",
         )
-    return Sight(
+    return ExaminedPhoto(
         "no_face",
         f"no face was found in its {picture.width} x {picture.height} pixels: use a photo that "
         "shows the face larger and from the front",
@@ -171,7 +173,7 @@ def _without(picture: Picture, spec: QualitySpec) -> Sight:
 
 def _looks(
     picture: Picture, model: Finder, spec: QualitySpec, reader: Bundle | None
-) -> tuple[Look, ...]:
+) -> tuple[ExaminedFace, ...]:
     frame, looks = model.bundle.frame, []
     detector = model.detector
     seen = detector.detect(picture.rgb)
@@ -183,7 +185,7 @@ def _looks(
         apart = frame.eye_distance * frame.side / scale * picture.scale
         quality = measure_face(found.crop, _points(found, model.bundle), eye_distance=apart)
         wide = wide_crop(picture.rgb, cut.matrix, (reader or model.bundle).frame)
-        looks.append(Look(found, cut, wide, quality, find_flaw(quality, spec)))
+        looks.append(ExaminedFace(found, cut, wide, quality, find_flaw(quality, spec)))
     return tuple(looks)
 
 

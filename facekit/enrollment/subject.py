@@ -50,7 +50,9 @@ class Choice:
     doubtful: bool = False
 
 
-def choose_faces(gallery: Gallery, crowd: Crowd, ask: Ask | None = None) -> list[Choice]:
+def choose_faces(
+    candidates: Candidates, cohort: ImpostorCohort, ask: Ask | None = None
+) -> list[Choice]:
     """Find out who the person is, then which face of each photo agrees.
 
     The person is who is seen in most photos, or whose vectors are known. First a
@@ -59,24 +61,24 @@ def choose_faces(gallery: Gallery, crowd: Crowd, ask: Ask | None = None) -> list
     so teach nothing, else one stranger would bring the next.
 
     Args:
-        gallery: All faces.
-        crowd: Strangers.
+        candidates: All faces.
+        cohort: Strangers.
         ask: Asked where the photos do not say; None to decide without.
 
     Returns:
         One choice a photo.
     """
-    everybody = np.ones(len(gallery.photo), np.bool_)
-    core = _core(gallery, crowd, everybody)
-    verdicts = _verdicts(gallery, crowd, core)
-    doubt = "" if len(gallery.known) else _doubt(gallery, crowd, verdicts)
+    everybody = np.ones(len(candidates.photo), np.bool_)
+    core = _core(candidates, cohort, everybody)
+    verdicts = _verdicts(candidates, cohort, core)
+    doubt = "" if len(candidates.known) else _doubt(candidates, cohort, verdicts)
     asked: dict[int, int | None] = {}
     if doubt and ask is not None:
-        photo = _telling_photo(gallery, verdicts)
+        photo = _telling_photo(candidates, verdicts)
         place = asked[photo] = ask(photo)
         if place is not None:
-            core = _core(gallery, crowd, everybody, seed=int(gallery.faces(photo)[place]))
-            verdicts, doubt = _verdicts(gallery, crowd, core), ""
+            core = _core(candidates, cohort, everybody, seed=int(candidates.faces(photo)[place]))
+            verdicts, doubt = _verdicts(candidates, cohort, core), ""
     if doubt:
         return [
             one if one.face is None else Choice(one.face, "ambiguous", doubt) for one in verdicts
@@ -92,40 +94,42 @@ def _answered(photo: int, verdict: Choice, ask: Ask | None, asked: dict[int, int
     return verdict if place is None else Choice(place)
 
 
-def _core(gallery: Gallery, crowd: Crowd, among: Bool, *, seed: int | None = None) -> Int64:
+def _core(
+    candidates: Candidates, cohort: ImpostorCohort, among: Bool, *, seed: int | None = None
+) -> Int64:
     """Faces that are one person beyond doubt, a photo each: around those known, or the seed."""
-    if len(gallery.known):
-        return settle(gallery, crowd, np.full(gallery.photos, NOBODY), among)
-    core = settle(gallery, crowd, largest_group(gallery, crowd, among, seed=seed), among)
+    if len(candidates.known):
+        return settle(candidates, cohort, np.full(candidates.photos, NOBODY), among)
+    core = settle(candidates, cohort, largest_group(candidates, cohort, among, seed=seed), among)
     if seed is not None:
-        core[gallery.photo[seed]] = seed
+        core[candidates.photo[seed]] = seed
     return core
 
 
-def _verdicts(gallery: Gallery, crowd: Crowd, core: Int64) -> list[Choice]:
+def _verdicts(candidates: Candidates, cohort: ImpostorCohort, core: Int64) -> list[Choice]:
     """Each photo is judged by a neuron that the other photos have taught."""
-    alike = crowd.like(gallery.own_looks(core))
-    everything = gallery.own(core)
+    alike = cohort.like(candidates.own_looks(core))
+    everything = candidates.own(core)
     shared = alike.judge(everything) if len(everything) else None
     verdicts = []
-    for photo in range(gallery.photos):
-        own = gallery.own(core, without=photo)
+    for photo in range(candidates.photos):
+        own = candidates.own(core, without=photo)
         same = len(own) == len(everything)
         judge = shared if same else alike.judge(own) if len(own) else None
-        verdicts.append(_verdict(gallery, photo, judge, alike.words))
+        verdicts.append(_verdict(candidates, photo, judge, alike.words))
     return verdicts
 
 
-def _doubt(gallery: Gallery, crowd: Crowd, verdicts: Sequence[Choice]) -> str:
+def _doubt(candidates: Candidates, cohort: ImpostorCohort, verdicts: Sequence[Choice]) -> str:
     """Why it is not certain who the person is, else ""."""
-    rows = np.array([_row(gallery, photo, one) for photo, one in enumerate(verdicts)], np.int64)
-    seen, voters = int((rows >= 0).sum()), gallery.voters
+    rows = np.array([_row(candidates, photo, one) for photo, one in enumerate(verdicts)], np.int64)
+    seen, voters = int((rows >= 0).sum()), candidates.voters
     if voters > 1 and 2 * seen <= voters:
         return (
             f"nobody is seen in most of the photos (the most frequent face in {seen} of "
             f"{voters}): give photos of one person"
         )
-    second = _second(gallery, crowd, rows)
+    second = _second(candidates, cohort, rows)
     if second > 1 and seen - second < max(_AHEAD[0], _AHEAD[1] * seen):
         return (
             f"two people are seen about equally often (in {seen} and in {second} of {voters} "
@@ -134,49 +138,49 @@ def _doubt(gallery: Gallery, crowd: Crowd, verdicts: Sequence[Choice]) -> str:
     return ""
 
 
-def _second(gallery: Gallery, crowd: Crowd, person: Int64) -> int:
+def _second(candidates: Candidates, cohort: ImpostorCohort, person: Int64) -> int:
     """In how many photos the second most frequent person is seen."""
     members = person[person >= 0]
     if not len(members):
         return 0
-    others = crowd.near(gallery.vectors[members].mean(0), gallery.vectors) > AGREES
+    others = cohort.near(candidates.vectors[members].mean(0), candidates.vectors) > AGREES
     others[members] = False
-    core = _core(gallery, crowd, others)
+    core = _core(candidates, cohort, others)
     if (core >= 0).sum() < 2:
         return 0
-    judge = crowd.like(gallery.own_looks(core)).judge(gallery.own(core))
-    agrees = others & gallery.good & (judge(gallery.vectors)[1] <= AGREES)
-    return len(np.unique(gallery.photo[agrees]))
+    judge = cohort.like(candidates.own_looks(core)).judge(candidates.own(core))
+    agrees = others & candidates.good & (judge(candidates.vectors)[1] <= AGREES)
+    return len(np.unique(candidates.photo[agrees]))
 
 
-def _row(gallery: Gallery, photo: int, choice: Choice) -> int:
+def _row(candidates: Candidates, photo: int, choice: Choice) -> int:
     """The face that counts for the person, or ``NOBODY``; a face in doubt counts too."""
     if choice.face is None or choice.code == "not_you":
         return NOBODY
-    face = int(gallery.faces(photo)[choice.face])
-    return face if gallery.good[face] else NOBODY
+    face = int(candidates.faces(photo)[choice.face])
+    return face if candidates.good[face] else NOBODY
 
 
-def _telling_photo(gallery: Gallery, verdicts: Sequence[Choice]) -> int:
+def _telling_photo(candidates: Candidates, verdicts: Sequence[Choice]) -> int:
     """The photo to ask about: one that shows the person with the fewest others."""
-    counts = np.array([len(gallery.faces(photo)) for photo in range(gallery.photos)])
-    seen = np.array([_row(gallery, photo, one) >= 0 for photo, one in enumerate(verdicts)])
+    counts = np.array([len(candidates.faces(photo)) for photo in range(candidates.photos)])
+    seen = np.array([_row(candidates, photo, one) >= 0 for photo, one in enumerate(verdicts)])
     best = np.where(seen & (counts > 1), counts, np.where(counts > 0, 1000 + counts, 10**6))
     return int(np.argmin(best))
 
 
-def _verdict(gallery: Gallery, photo: int, judge: Judge | None, whom: str) -> Choice:
+def _verdict(candidates: Candidates, photo: int, judge: Judge | None, whom: str) -> Choice:
     """One photo; without a judge it is a photo alone."""
-    faces = gallery.faces(photo)
+    faces = candidates.faces(photo)
     if not len(faces):
         return Choice(None)
-    good = gallery.good[faces]
+    good = candidates.good[faces]
     if judge is None:
         places = np.flatnonzero(good) if good.any() else np.arange(len(faces))
         several = f"it shows {len(places)} people, and no other photo says who is meant"
         first = int(places[0])
         return Choice(first, "ambiguous", several, True) if len(places) > 1 else Choice(first)
-    scores, shares = judge(gallery.vectors[faces])
+    scores, shares = judge(candidates.vectors[faces])
     agrees = shares <= AGREES
     if (agrees & good).any():  # a face that cannot be used takes nobody's place
         agrees &= good
@@ -209,7 +213,7 @@ _ROUNDS: Final = 10
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Gallery:
+class Candidates:
     """Faces of several photos, photo by photo.
 
     Attributes:
@@ -239,7 +243,7 @@ class Gallery:
         *,
         looks: Sequence[Float32] = (),
         known_looks: Float32 | None = None,
-    ) -> Gallery:
+    ) -> Candidates:
         """Join the faces of photos; each photo gives its vectors and which are good."""
         counts = [len(rows) for rows in vectors]
         joined = np.concatenate(looks) if looks else np.zeros((sum(counts), 0), np.float32)
@@ -279,49 +283,51 @@ class Gallery:
         return np.concatenate(told) if told else np.zeros((0, 0), np.float32)
 
 
-def largest_group(gallery: Gallery, crowd: Crowd, among: Bool, *, seed: int | None = None) -> Int64:
+def largest_group(
+    candidates: Candidates, cohort: ImpostorCohort, among: Bool, *, seed: int | None = None
+) -> Int64:
     """The faces of whoever is seen in most photos, as a first guess.
 
     Faces are alike when fewer than 1 % of the pairs of strangers are as much. The
     group is gathered around the face that has its like in most other photos.
 
     Args:
-        gallery: All faces.
-        crowd: Strangers.
+        candidates: All faces.
+        cohort: Strangers.
         among: bool array of shape (f,), faces that may be taken.
         seed: The face to gather around, where that is known.
 
     Returns:
         int64 array of shape (photos,): a face of each photo, or ``NOBODY``.
     """
-    chosen = np.full(gallery.photos, NOBODY)
-    able = np.flatnonzero(among & gallery.good)
+    chosen = np.full(candidates.photos, NOBODY)
+    able = np.flatnonzero(among & candidates.good)
     start = [seed] if seed is not None else able.tolist()
     best: tuple[int, float] = (0, 0.0)
-    bar = crowd.pair_bar()
+    bar = cohort.pair_bar()
     for face in start:
-        group = np.full(gallery.photos, NOBODY)
-        cosine = gallery.vectors[able] @ gallery.vectors[face]
+        group = np.full(candidates.photos, NOBODY)
+        cosine = candidates.vectors[able] @ candidates.vectors[face]
         for row in np.argsort(cosine, kind="stable"):  # the nearest of a photo comes last
             if cosine[row] > bar:
-                group[gallery.photo[able[row]]] = able[row]
-        group[gallery.photo[face]] = face
+                group[candidates.photo[able[row]]] = able[row]
+        group[candidates.photo[face]] = face
         members = group[group >= 0]
-        rank = (len(members), float((gallery.vectors[members] @ gallery.vectors[face]).sum()))
+        rank = (len(members), float((candidates.vectors[members] @ candidates.vectors[face]).sum()))
         if rank > best:
             best, chosen = rank, group
     return chosen
 
 
-def settle(gallery: Gallery, crowd: Crowd, chosen: Int64, among: Bool) -> Int64:
+def settle(candidates: Candidates, cohort: ImpostorCohort, chosen: Int64, among: Bool) -> Int64:
     """Let a group find its members: in each photo the face nearest to the others.
 
     A face stays when at most ``FOLLOWS`` of the strangers are as near to the
     middle of the other members, so that no face speaks for itself.
 
     Args:
-        gallery: All faces.
-        crowd: Strangers.
+        candidates: All faces.
+        cohort: Strangers.
         chosen: int64 array of shape (photos,), a first guess.
         among: bool array of shape (f,), faces that may be taken.
 
@@ -329,15 +335,15 @@ def settle(gallery: Gallery, crowd: Crowd, chosen: Int64, among: Bool) -> Int64:
         int64 array of shape (photos,).
     """
     for _ in range(_ROUNDS):
-        found = np.full(gallery.photos, NOBODY)
-        for photo, faces in _able(gallery, among):
-            own = gallery.own(chosen, without=photo)
+        found = np.full(candidates.photos, NOBODY)
+        for photo, faces in _able(candidates, among):
+            own = candidates.own(chosen, without=photo)
             if not len(own):  # alone: there is nothing to agree with
                 found[photo] = chosen[photo]
                 continue
             middle = own.mean(0)
-            share = crowd.near(middle, gallery.vectors[faces])
-            nearest = int(np.argmax(gallery.vectors[faces] @ middle))
+            share = cohort.near(middle, candidates.vectors[faces])
+            nearest = int(np.argmax(candidates.vectors[faces] @ middle))
             if share[nearest] <= FOLLOWS:
                 found[photo] = faces[nearest]
         if np.array_equal(found, chosen):
@@ -346,11 +352,11 @@ def settle(gallery: Gallery, crowd: Crowd, chosen: Int64, among: Bool) -> Int64:
     return chosen
 
 
-def _able(gallery: Gallery, among: Bool) -> Iterator[tuple[int, Int64]]:
+def _able(candidates: Candidates, among: Bool) -> Iterator[tuple[int, Int64]]:
     """Photos with the faces of each that may be taken; photos without are left out."""
-    able = np.flatnonzero(among & gallery.good)
-    for photo in np.unique(gallery.photo[able]):
-        yield int(photo), able[gallery.photo[able] == photo]
+    able = np.flatnonzero(among & candidates.good)
+    for photo in np.unique(candidates.photo[able]):
+        yield int(photo), able[candidates.photo[able] == photo]
 
 
 # Strangers that a face is held against: is it more like you than they are?
@@ -397,7 +403,7 @@ _NEEDED: Final = 100
 _PAIRS: Final = 1000
 
 
-class Crowd:
+class ImpostorCohort:
     """Strangers, all of them different people.
 
     Args:
@@ -421,7 +427,7 @@ class Crowd:
         self._teaching, self._ranking = self._all[::2], self._all[1::2]
         self._attributes = None if attributes is None else attributes[1::2]
 
-    def like(self, own: Float32) -> Crowd:
+    def like(self, own: Float32) -> ImpostorCohort:
         """The same, ranking by strangers of a person's apparent sex and age.
 
         Args:

@@ -13,10 +13,10 @@ from facekit.arrays import AnyArray, Bool, Float32, Float64, Int64
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.identity import IDENTITY, identity_vectors
 from facekit.bundle.strangers import Strangers
+from facekit.enrollment.examine import Finder
 from facekit.enrollment.folds import refuse_leak, split_people
-from facekit.enrollment.gather import look_at_all
-from facekit.enrollment.look import Finder
-from facekit.enrollment.who import Crowd
+from facekit.enrollment.gather import examine_all
+from facekit.enrollment.subject import ImpostorCohort
 from facekit.errors import DataError
 from facekit.recipe.enroll import QualitySpec
 
@@ -27,7 +27,7 @@ _OWN_WEIGHT: Final = 25.0
 
 
 @dataclass(frozen=True, eq=False)
-class Opponents:
+class Impostors:
     """Vectors of other people, those who teach apart from those who test.
 
     Attributes:
@@ -51,14 +51,14 @@ class Opponents:
     taught: int
 
 
-def gather_opponents(
+def gather_impostors(
     strangers: Strangers,
     negatives: Float32 | None,
     negative_people: Int64 | None,
     *,
     seed: int,
     most: int = 0,
-) -> Opponents:
+) -> Impostors:
     """Strangers, halved as they come, and the user's own others, halved by person.
 
     Args:
@@ -88,7 +88,7 @@ def gather_opponents(
         )
     known = np.unique(who[~out], return_counts=True)
     share = _OWN_WEIGHT / known[1][np.searchsorted(known[0], who[~out])]
-    found = Opponents(
+    found = Impostors(
         vectors=np.concatenate([strangers.vectors[teach], vectors[~out]]),
         weights=np.concatenate([np.ones(len(teach)), share]),
         people=np.concatenate([teach, who[~out]]),
@@ -103,7 +103,7 @@ def gather_opponents(
     return found
 
 
-def _refuse_twins(found: Opponents) -> None:
+def _refuse_twins(found: Impostors) -> None:
     """The very same vector on both sides is one person under two numbers."""
     taught = {row.tobytes() for row in found.vectors}
     shared = sum(row.tobytes() in taught for row in (*found.judging, *found.tests))
@@ -208,7 +208,7 @@ def read_negatives(
     Raises:
         DataError: No photo has a face that can be used.
     """
-    sights = look_at_all(files, model, QualitySpec(), progress, reader)
+    sights = examine_all(files, model, QualitySpec(), progress, reader)
     rows, folders, crops, unusable = [], [], [], 0
     for path, sight in zip(files, sights, strict=True):
         good = [i for i, look in enumerate(sight.looks) if look.flaw is None]
@@ -224,7 +224,7 @@ def read_negatives(
             "of photos of family or colleagues with --negatives, or leave it out"
         )
     mine = _own_faces(vectors, own)
-    people = _people(vectors, folders, Crowd(strangers).pair_bar(_SAME))
+    people = _people(vectors, folders, ImpostorCohort(strangers).pair_bar(_SAME))
     if part != IDENTITY:
         vectors = identity_vectors(reader or model.bundle, np.stack(crops), part)
     return Negatives(vectors[~mine], people[~mine], len(files), unusable, int(mine.sum()))

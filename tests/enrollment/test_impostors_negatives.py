@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facekit.enrollment import others as negatives
-from facekit.enrollment.others import no_negatives, read_negatives, stored_negatives
+from facekit.enrollment import impostors as negatives
+from facekit.enrollment.impostors import no_negatives, read_negatives, stored_negatives
 from facekit.errors import DataError
 
 D = 32
@@ -44,7 +44,7 @@ def read(monkeypatch: pytest.MonkeyPatch, photos: dict[str, list[Any]]) -> Any:
             for f in files
         ]
 
-    monkeypatch.setattr(negatives, "look_at_all", look)
+    monkeypatch.setattr(negatives, "examine_all", look)
     return read_negatives([Path(name) for name in photos], None, OWN, STRANGERS)  # type: ignore[arg-type]
 
 
