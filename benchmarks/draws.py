@@ -14,12 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from facekit.evaluation.intervals import (
-    Interval,
-    centred_interval,
-    clopper_pearson,
-    draw_counts,
-)
+from facekit.evaluation.intervals import Interval, centred_interval, clopper_pearson, draw_counts
 from facekit.evaluation.verification import VERIFICATION_METRICS, weighted_verification
 
 Floats = NDArray[np.float64]

@@ -54,10 +54,7 @@ class _Split:
     strangers: NDArray[np.int64]
 
     def trial(
-        self,
-        scores: Floats,
-        threshold: float | None = None,
-        alike: NDArray[np.bool_] | None = None,
+        self, scores: Floats, threshold: float | None = None, alike: NDArray[np.bool_] | None = None
     ) -> Trial:
         """The trial of scores (n,) of all photos; NaN where no face was found."""
         known = np.where(np.isnan(scores), -np.inf, scores).astype(np.float64)

@@ -8,12 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facekit.evaluation.intervals import (
-    Interval,
-    centred_interval,
-    clopper_pearson,
-    draw_counts,
-)
+from facekit.evaluation.intervals import Interval, centred_interval, clopper_pearson, draw_counts
 from facekit.evaluation.verification import (
     FMRS,
     VERIFICATION_METRICS,

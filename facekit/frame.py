@@ -31,10 +31,7 @@ ALIGNED_EYES: Final[dict[str, tuple[tuple[float, float], tuple[float, float]]]] 
 #: than wide; the distance is a share of the width. Medians against YuNet's
 #: points on CelebA, LFW and unaligned photos, the three averaged with equal
 #: weight (`python -m benchmarks detectors` prints them again).
-BOX_EYES: Final[dict[str, tuple[float, float]]] = {
-    "yunet": (0.381, 0.463),
-    "haar": (0.389, 0.387),
-}
+BOX_EYES: Final[dict[str, tuple[float, float]]] = {"yunet": (0.381, 0.463), "haar": (0.389, 0.387)}
 
 #: Pixels that the corners of a crop may lie from the image's own.
 _SAME: Final = 1.0

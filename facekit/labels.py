@@ -11,59 +11,20 @@ from typing import Final
 #: The 40 CelebA attributes, in the order of ``list_attr_celeba.txt``
 #: (Liu et al., "Deep Learning Face Attributes in the Wild", ICCV 2015).
 ATTRIBUTES: Final[tuple[str, ...]] = (
-    "5_o_Clock_Shadow",
-    "Arched_Eyebrows",
-    "Attractive",
-    "Bags_Under_Eyes",
-    "Bald",
-    "Bangs",
-    "Big_Lips",
-    "Big_Nose",
-    "Black_Hair",
-    "Blond_Hair",
-    "Blurry",
-    "Brown_Hair",
-    "Bushy_Eyebrows",
-    "Chubby",
-    "Double_Chin",
-    "Eyeglasses",
-    "Goatee",
-    "Gray_Hair",
-    "Heavy_Makeup",
-    "High_Cheekbones",
-    "Male",
-    "Mouth_Slightly_Open",
-    "Mustache",
-    "Narrow_Eyes",
-    "No_Beard",
-    "Oval_Face",
-    "Pale_Skin",
-    "Pointy_Nose",
-    "Receding_Hairline",
-    "Rosy_Cheeks",
-    "Sideburns",
-    "Smiling",
-    "Straight_Hair",
-    "Wavy_Hair",
-    "Wearing_Earrings",
-    "Wearing_Hat",
-    "Wearing_Lipstick",
-    "Wearing_Necklace",
-    "Wearing_Necktie",
-    "Young",
-)
+    "5_o_Clock_Shadow", "Arched_Eyebrows", "Attractive", "Bags_Under_Eyes", "Bald", "Bangs",
+    "Big_Lips", "Big_Nose", "Black_Hair", "Blond_Hair", "Blurry", "Brown_Hair", "Bushy_Eyebrows",
+    "Chubby", "Double_Chin", "Eyeglasses", "Goatee", "Gray_Hair", "Heavy_Makeup",
+    "High_Cheekbones", "Male", "Mouth_Slightly_Open", "Mustache", "Narrow_Eyes", "No_Beard",
+    "Oval_Face", "Pale_Skin", "Pointy_Nose", "Receding_Hairline", "Rosy_Cheeks", "Sideburns",
+    "Smiling", "Straight_Hair", "Wavy_Hair", "Wearing_Earrings", "Wearing_Hat",
+    "Wearing_Lipstick", "Wearing_Necklace", "Wearing_Necktie", "Young",
+)  # fmt: skip
 
 #: The seven FER-2013 emotions, in the order of the ``emotion`` column of
 #: ``fer2013.csv`` (Goodfellow et al., 2013).
 EMOTIONS: Final[tuple[str, ...]] = (
-    "angry",
-    "disgust",
-    "fear",
-    "happy",
-    "sad",
-    "surprise",
-    "neutral",
-)
+    "angry", "disgust", "fear", "happy", "sad", "surprise", "neutral",
+)  # fmt: skip
 
 #: Six emotions, as facekit's ancestor that read TFRecords numbered them: "natural" is
 #: neutral, and fear is none of them.
@@ -75,17 +36,10 @@ NOT_OURS: Final[frozenset[str]] = frozenset({"contempt", "unknown", "nf"})
 
 #: The seven as CK+, FER+, JAFFE, KDEF, RAF-DB and their copies spell them.
 _OTHER_NAMES: Final[dict[str, str]] = {
-    "anger": "angry",
-    "disgusted": "disgust",
-    "afraid": "fear",
-    "fearful": "fear",
-    "happiness": "happy",
-    "joy": "happy",
-    "sadness": "sad",
-    "surprised": "surprise",
-    "natural": "neutral",
-    "neutrality": "neutral",
-}
+    "anger": "angry", "disgusted": "disgust", "afraid": "fear", "fearful": "fear",
+    "happiness": "happy", "joy": "happy", "sadness": "sad", "surprised": "surprise",
+    "natural": "neutral", "neutrality": "neutral",
+}  # fmt: skip
 _EMOTION_INDEX: Final[dict[str, int]] = {name: i for i, name in enumerate(EMOTIONS)} | {
     other: EMOTIONS.index(name) for other, name in _OTHER_NAMES.items()
 }

@@ -61,10 +61,7 @@ FAMILIES: dict[str, Family] = {
             "compact", f"{_HERE}.compact:build_parts", ("widths", "blocks"), ("stage{stages}_",)
         ),
         Family(
-            "cnn",
-            f"{_HERE}.plain:build_parts",
-            ("widths", "blocks", *_GREY),
-            ("block{stages}_",),
+            "cnn", f"{_HERE}.plain:build_parts", ("widths", "blocks", *_GREY), ("block{stages}_",)
         ),
         Family(
             "densenet-bc",

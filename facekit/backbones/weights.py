@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _LICENCES: Final = {
     "vggface": {
         "VGGFace": "non-commercial research only (Visual Geometry Group, University of Oxford)"
-    },
+    }
 }
 
 

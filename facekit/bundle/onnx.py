@@ -376,25 +376,11 @@ def _binary(kind: str) -> Callable[[_Writer, Any, list[str]], str]:
 
 #: Layer type to writer; every writer returns the name of the layer's output.
 LAYERS: Final[dict[str, Callable[[_Writer, Any, list[str]], str]]] = {
-    "Activation": _activation,
-    "Add": _binary("Add"),
-    "AveragePooling2D": _pool("AveragePool"),
-    "BatchNormalization": _batch_norm,
-    "ChannelMix": _channel_mix,
-    "Concatenate": _concatenate,
-    "Conv2D": _conv,
-    "Dense": _dense,
-    "DepthwiseConv2D": _conv,
-    "Dropout": _same,
-    "Flatten": _flatten,
-    "GlobalAveragePooling2D": _global_average,
-    "InputLayer": _input,
-    "MaxPooling2D": _pool("MaxPool"),
-    "Multiply": _binary("Mul"),
-    "Normalization": _normalization,
-    "PixelMean": _pixel_mean,
-    "ReLU": _relu,
-    "Rescaling": _rescaling,
-    "Reshape": _reshape,
-    "ZeroPadding2D": _zero_padding,
-}
+    "Activation": _activation, "Add": _binary("Add"), "AveragePooling2D": _pool("AveragePool"),
+    "BatchNormalization": _batch_norm, "ChannelMix": _channel_mix, "Concatenate": _concatenate,
+    "Conv2D": _conv, "Dense": _dense, "DepthwiseConv2D": _conv, "Dropout": _same,
+    "Flatten": _flatten, "GlobalAveragePooling2D": _global_average, "InputLayer": _input,
+    "MaxPooling2D": _pool("MaxPool"), "Multiply": _binary("Mul"),
+    "Normalization": _normalization, "PixelMean": _pixel_mean, "ReLU": _relu,
+    "Rescaling": _rescaling, "Reshape": _reshape, "ZeroPadding2D": _zero_padding,
+}  # fmt: skip

@@ -109,10 +109,7 @@ class Shelf:
         return locked(self.folder / "lock", waiting)
 
     def _fill(
-        self,
-        crops: HashedCrops,
-        missing: Mapping[str, Bool],
-        tick: Callable[[int], None],
+        self, crops: HashedCrops, missing: Mapping[str, Bool], tick: Callable[[int], None]
     ) -> None:
         """Embed and append; pictures are prepared and rows written meanwhile."""
         todo = _first_of_each(crops, np.any(list(missing.values()), axis=0))
@@ -136,10 +133,7 @@ class Shelf:
         return self.view.apply(crops.crops[crops.rows], crops.hashes)
 
     def _write(
-        self,
-        hashes: UInt8,
-        embedding: Mapping[str, Float32],
-        wanted: Mapping[str, Bool],
+        self, hashes: UInt8, embedding: Mapping[str, Float32], wanted: Mapping[str, Bool]
     ) -> None:
         for part, mask in wanted.items():
             with np.errstate(over="ignore"):
@@ -173,9 +167,7 @@ def _first_of_each(crops: HashedCrops, mask: Bool) -> Int64:
 
 
 def _ahead(
-    pool: ThreadPoolExecutor,
-    blocks: Sequence[Int64],
-    prepare: Callable[[Int64], UInt8],
+    pool: ThreadPoolExecutor, blocks: Sequence[Int64], prepare: Callable[[Int64], UInt8]
 ) -> Iterator[tuple[Int64, UInt8]]:
     """Every block with its images, the next ones prepared while these are used."""
     waiting = [pool.submit(prepare, block) for block in blocks[:1]]

@@ -84,13 +84,7 @@ def _draw_dots(pen: Pen, person: Person, mouth: float) -> None:
             pen.line([(x, y), (x + 0.01, y + 0.03)], ink, 0.014)
 
 
-def _draw_hairs(
-    pen: Pen,
-    jaw: Float64,
-    dark: Color,
-    light: Color,
-    chin: float,
-) -> None:
+def _draw_hairs(pen: Pen, jaw: Float64, dark: Color, light: Color, chin: float) -> None:
     with pen.inside(jaw, flat=FLAT):
         for k, x in enumerate(np.linspace(-1.3, 1.3, 27)):
             hair = curve([(x, 0.3), (x * 0.96, 0.9), (x * 0.72, chin + 0.1)], steps=4)

@@ -233,16 +233,12 @@ def outline(person: Person) -> Float64:
     """Outline of the head without hair, shape (n, 2) in face units."""
     w, chin = person.face_w, person.chin_y
     half = [
-        (0.0, TOP),
-        (0.56 * w, TOP + 0.13),
-        (0.92 * w, -0.96),
-        (w, -0.10),
+        (0.0, TOP), (0.56 * w, TOP + 0.13), (0.92 * w, -0.96), (w, -0.10),
         (0.985 * w + 0.05 * person.chubby, 0.40),
         (person.jaw_w + 0.12 * person.chubby, 0.62 * chin),
-        (0.5 * (person.jaw_w + person.chin_w), 0.84 * chin),
-        (person.chin_w, 0.97 * chin),
+        (0.5 * (person.jaw_w + person.chin_w), 0.84 * chin), (person.chin_w, 0.97 * chin),
         (0.0, chin),
-    ]
+    ]  # fmt: skip
     return curve(mirrored(half), closed=True, steps=5)
 
 

@@ -200,12 +200,7 @@ def _weights(steps: int) -> Float64:
     """Catmull-Rom weights of four neighbours at the steps of one segment."""
     t = np.arange(steps)[:, None] / steps
     return 0.5 * np.hstack(
-        [
-            ((2 - t) * t - 1) * t,
-            (3 * t - 5) * t * t + 2,
-            ((4 - 3 * t) * t + 1) * t,
-            (t - 1) * t * t,
-        ]
+        [((2 - t) * t - 1) * t, (3 * t - 5) * t * t + 2, ((4 - 3 * t) * t + 1) * t, (t - 1) * t * t]
     )
 
 

@@ -12,22 +12,13 @@ from facekit.errors import UsageError
 from facekit.labels import EMOTIONS
 
 _SKINS: Final[tuple[Color, ...]] = (
-    (250, 220, 196),
-    (241, 199, 164),
-    (224, 174, 134),
-    (190, 136, 96),
-    (146, 97, 66),
+    (250, 220, 196), (241, 199, 164), (224, 174, 134), (190, 136, 96), (146, 97, 66),
     (110, 72, 50),
-)
+)  # fmt: skip
 _PALE: Final[Color] = (246, 229, 222)
 _IRISES: Final[tuple[Color, ...]] = (
-    (58, 36, 24),
-    (96, 60, 30),
-    (122, 96, 44),
-    (70, 108, 66),
-    (66, 112, 160),
-    (110, 128, 140),
-)
+    (58, 36, 24), (96, 60, 30), (122, 96, 44), (70, 108, 66), (66, 112, 160), (110, 128, 140),
+)  # fmt: skip
 _HAIR: Final[dict[str, tuple[Color, Color]]] = {  # from, to
     "black": ((22, 18, 20), (40, 34, 38)),
     "brown": ((84, 52, 30), (128, 82, 48)),
@@ -121,10 +112,7 @@ def make_person(seed: int, number: int) -> Person:
 
 
 def _either(
-    rng: np.random.Generator,
-    chance: float,
-    yes: tuple[float, float],
-    no: tuple[float, float],
+    rng: np.random.Generator, chance: float, yes: tuple[float, float], no: tuple[float, float]
 ) -> tuple[bool, float]:
     """A trait and its measure; the two ranges do not touch."""
     has = bool(rng.random() < chance)

@@ -9,9 +9,7 @@ import typer
 from facekit.cli.options import Json
 
 
-def doctor(
-    as_json: Json = False,
-) -> None:
+def doctor(as_json: Json = False) -> None:
     """Say what is installed, what is missing and what to do about it.
 
     Exit code: 0 when predict can run, 1 when something it needs is broken.

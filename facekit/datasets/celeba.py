@@ -42,10 +42,7 @@ _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"BM", b"GIF8", b"II*\
 
 
 def read_celeba(
-    folder: Path | str,
-    *,
-    splits: tuple[str, ...] = SPLITS,
-    allow_missing: bool = False,
+    folder: Path | str, *, splits: tuple[str, ...] = SPLITS, allow_missing: bool = False
 ) -> Table:
     """Read the lists of CelebA and check the images of the asked splits.
 

@@ -94,14 +94,9 @@ def _persons(ids: list[str], known: dict[str, str]) -> Str | None:
 # Class folders: one folder a class, perhaps inside one folder a split.
 #: Folders that hold a split, in any case.
 SPLIT_FOLDERS: Final[dict[str, str]] = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
+    "test": "test", "testing": "test",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

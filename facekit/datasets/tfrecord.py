@@ -333,10 +333,7 @@ def find_tensorflow() -> Any:
 
 
 def name_labels(
-    values: Sequence[Any],
-    texts: Sequence[str],
-    classes: Sequence[str] | None,
-    first_label: int,
+    values: Sequence[Any], texts: Sequence[str], classes: Sequence[str] | None, first_label: int
 ) -> tuple[tuple[str, ...], list[int | None]]:
     """Classes and the class of each record.
 

@@ -134,11 +134,7 @@ def fit_enrollment(
 
 
 def _fit(
-    own: PhotoVectors,
-    photos: Bool,
-    others: Impostors,
-    spec: EnrollHeadSpec,
-    name: str,
+    own: PhotoVectors, photos: Bool, others: Impostors, spec: EnrollHeadSpec, name: str
 ) -> LinearHead:
     """The head of some of the photos."""
     views = photos[own.photo]

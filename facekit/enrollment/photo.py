@@ -10,30 +10,18 @@ from facekit.photos.quality import FaceQuality
 from facekit.results import Box
 
 Code = Literal[
-    "",
-    "unreadable",
-    "no_face",
-    "too_small",
-    "dark",
-    "blurred",
-    "extreme_pose",
-    "same_picture",
-    "not_you",
-    "ambiguous",
-]
+    "", "unreadable", "no_face", "too_small", "dark", "blurred", "extreme_pose", "same_picture",
+    "not_you", "ambiguous",
+]  # fmt: skip
 
 #: Why a photo may be refused, in a few words.
 CODES: Final[dict[Code, str]] = {
-    "unreadable": "cannot be read",
-    "no_face": "no face was found",
-    "too_small": "the face is too small",
-    "dark": "the face is too dark",
-    "blurred": "the face is blurred",
-    "extreme_pose": "the face is turned too far",
-    "same_picture": "a copy of another photo",
-    "not_you": "probably somebody else",
+    "unreadable": "cannot be read", "no_face": "no face was found",
+    "too_small": "the face is too small", "dark": "the face is too dark",
+    "blurred": "the face is blurred", "extreme_pose": "the face is turned too far",
+    "same_picture": "a copy of another photo", "not_you": "probably somebody else",
     "ambiguous": "not clear who is meant",
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

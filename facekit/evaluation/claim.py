@@ -10,12 +10,7 @@ import numpy as np
 
 from facekit.arrays import Bool, Float32, Floating
 from facekit.errors import DataError
-from facekit.evaluation.intervals import (
-    Interval,
-    clopper_pearson,
-    rule_of_three,
-    strangers_needed,
-)
+from facekit.evaluation.intervals import Interval, clopper_pearson, rule_of_three, strangers_needed
 from facekit.labels import ATTRIBUTES, attribute_index
 
 #: How much another crowd differs from the strangers counted on. With this factor

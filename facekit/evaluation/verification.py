@@ -133,10 +133,7 @@ def verification_metrics(genuine: ArrayLike, impostor: ArrayLike) -> dict[str, f
 
 
 def weighted_verification(
-    genuine: Float64,
-    impostor: Float64,
-    genuine_weights: Floating,
-    impostor_weights: Floating,
+    genuine: Float64, impostor: Float64, genuine_weights: Floating, impostor_weights: Floating
 ) -> Float64:
     """`verification_metrics` under many weightings of the scores at once.
 
@@ -159,10 +156,7 @@ def weighted_verification(
 
 
 def _rates(
-    genuine: Float64,
-    impostor: Float64,
-    genuine_weights: Floating,
-    impostor_weights: Floating,
+    genuine: Float64, impostor: Float64, genuine_weights: Floating, impostor_weights: Floating
 ) -> tuple[Float64, Float64, Float64]:
     """Thresholds (m,), FMR (m, r) and FNMR (m, r)."""
     levels = np.unique(np.concatenate([genuine, impostor]))

@@ -131,12 +131,7 @@ def _gap_matrix(known: Bool, positive: Bool, chance: Float64) -> csr_matrix:
     return _sparse(gap, place, row, (known.shape[1] * BINS, known.shape[0]))
 
 
-def _sparse(
-    data: Floating,
-    place: Int64,
-    row: Int64,
-    shape: tuple[int, int],
-) -> csr_matrix:
+def _sparse(data: Floating, place: Int64, row: Int64, shape: tuple[int, int]) -> csr_matrix:
     from scipy.sparse import csr_matrix
 
     return csr_matrix((data, (place, row)), shape=shape)
@@ -157,15 +152,9 @@ def _columns(values: ArrayLike, k: int, what: str) -> Float64:
 
 #: Measures over all classes, in the order of the arrays below.
 CLASS_METRICS: Final = (
-    "accuracy",
-    "macro_precision",
-    "macro_recall",
-    "macro_f1",
-    "balanced_accuracy",
-    "ece",
-    "nll",
+    "accuracy", "macro_precision", "macro_recall", "macro_f1", "balanced_accuracy", "ece", "nll",
     "majority_accuracy",
-)
+)  # fmt: skip
 #: Measures of one class, in the order of the arrays below.
 PER_CLASS: Final = ("precision", "recall", "f1")
 

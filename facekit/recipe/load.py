@@ -79,9 +79,7 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ...) -> Rec
 @overload
 def load_recipe(name_or_path: str | Path, overrides: Sequence[str], schema: type[R]) -> R: ...
 def load_recipe(
-    name_or_path: str | Path,
-    overrides: Sequence[str] = (),
-    schema: type[R] | None = None,
+    name_or_path: str | Path, overrides: Sequence[str] = (), schema: type[R] | None = None
 ) -> Recipe:
     """Read a recipe, with what it extends, and put overrides on top of it.
 

@@ -7,12 +7,13 @@ command that made them; nothing is claimed that is not in there.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import astuple, dataclass
+from importlib.resources import files
 from typing import Any, Final
 
-from facekit.system.files import write_atomically
+from facekit.report.page import markdown_rows
 
 #: Said of every bundle whose weights saw CelebA, FER-2013 or the like.
 RESEARCH_NOTE: Final = "trained on data released for non-commercial research"
@@ -25,22 +26,9 @@ _TITLES: Final = {
     "average_precision": "average precision",
     "ece": "calibration error (lower is better)",
 }
-_LIMITS: Final = """\
-- Labels are the opinions of annotators, not facts about people. Several attributes \
-(attractive, young, big nose, pale skin) are matters of taste, and some labels are wrong.
-- The numbers above hold for people and photos like those they were measured on. Error rates \
-for other ages, skin tones, regions and cameras are unknown until they are measured there.
-- Probabilities were calibrated on validation images of the training data and drift elsewhere.
-- One upright face, brought into the frame, is assumed: profiles, masks and tiny faces give \
-answers that mean little."""
+#: One more limit of what saw CelebA.
 _CELEBA: Final = """\
 - CelebA shows celebrities at public events and is unbalanced in age, skin tone and region."""
-_ETHICS: Final = """\
-- Not for decisions about people: hiring, credit, policing, borders, medicine.
-- An attribute such as "Male" is how annotators read a photo and says nothing about identity; \
-an expression is not a feeling.
-- Face data is personal, and biometric once it is used to recognise someone. Ask people first; \
-in many places the law demands it."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +79,8 @@ def measurements(
     return out
 
 
-def model_card(
-    manifest: Mapping[str, Any],
-    results: Sequence[Measurement],
-    *,
-    summary: str = "",
-    limits: Sequence[str] = (),
-) -> str:
-    """Write a model card in Markdown.
+def model_card(manifest: Mapping[str, Any], results: Sequence[Measurement]) -> str:
+    """Write a model card in Markdown: ``card.md`` beside this file, filled in.
 
     Args:
         manifest: The bundle's manifest as plain mappings (format 1: "name",
@@ -106,43 +88,22 @@ def model_card(
             "backbone", "heads", "training", "data_licences"). "training" may
             hold anything; its entries are listed as they are.
         results: Rows of the table of measurements.
-        summary: What the bundle is for, one sentence; empty for a general one.
-        limits: Further known limits, a sentence each.
 
     Returns:
         Markdown ending with a line break.
     """
-    blocks = [
-        f"# {manifest['name']}",
-        summary or _summary(manifest),
-        f"Version {manifest['version']}, made {manifest['created']}. {_training_note(manifest)}",
-        "## What it takes and gives",
-        _rows(("what", "value"), _interface(manifest)),
-        "## Measured",
-        _measured(results),
-        "## Trained on",
-        _rows(("what", "value"), _training(manifest)),
-        "## Heads",
-        _rows(("head", "kind", "reads", "sha256"), _heads(manifest)),
-        "## Limits",
-        _limits(manifest, limits),
-        "## Before you use it",
-        _ETHICS,
-    ]
-    return "\n\n".join(block for block in blocks if block) + "\n"
-
-
-def write_card(path: Path, text: str) -> None:
-    """Write a card; whole or not at all."""
-    write_atomically(path, text)
-
-
-def _summary(manifest: Mapping[str, Any]) -> str:
-    heads = ", ".join(manifest["heads"]) or "none yet"
-    return (
-        "A face backbone that turns an aligned crop into an embedding with named parts, and "
-        f"small heads that read it: {heads}. Runs on ONNX Runtime, without TensorFlow."
+    template = files("facekit.report").joinpath("card.md").read_text(encoding="utf-8")
+    text = template.format(
+        manifest=manifest,
+        names=", ".join(manifest["heads"]) or "none yet",
+        note=_training_note(manifest),
+        interface=_rows(("what", "value"), _interface(manifest)),
+        measured=_measured(results),
+        training=_rows(("what", "value"), _training(manifest)),
+        heads=_rows(("head", "kind", "reads", "sha256"), _heads(manifest)),
+        limits=_CELEBA if _saw_celeba(manifest) else "",
     )
+    return re.sub(r"\n{3,}", "\n\n", text)  # an empty block leaves no hole
 
 
 def _research_only(manifest: Mapping[str, Any]) -> bool:
@@ -176,10 +137,7 @@ def _measured(results: Sequence[Measurement]) -> str:
     if not results:
         return "Nothing has been measured yet."
     columns = ("measure", "value", "95 % interval", "majority baseline", "data", "command")
-    return _rows(
-        columns,
-        [(r.name, r.value, r.interval, r.baseline, r.data, f"`{r.command}`") for r in results],
-    )
+    return _rows(columns, [(*astuple(one)[:-1], f"`{one.command}`") for one in results])
 
 
 def _training(manifest: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -202,19 +160,11 @@ def _plain(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _limits(manifest: Mapping[str, Any], more: Sequence[str]) -> str:
-    real = _research_only(manifest) and any(
-        "celeba" in k.lower() for k in manifest["data_licences"]
+def _saw_celeba(manifest: Mapping[str, Any]) -> bool:
+    return _research_only(manifest) and any(
+        "celeba" in name.lower() for name in manifest["data_licences"]
     )
-    return "\n".join([_LIMITS, *([_CELEBA] if real else []), *(f"- {line}" for line in more)])
 
 
 def _rows(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return ""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(_cell(text) for text in row)} |" for row in lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return markdown_rows(columns, rows, words=len(columns)).rstrip("\n") if rows else ""

@@ -122,9 +122,7 @@ def reliability_chart(
 
 
 def det_chart(
-    title: str,
-    curves: Sequence[tuple[str, Det]],
-    marks: Sequence[tuple[str, float, float]] = (),
+    title: str, curves: Sequence[tuple[str, Det]], marks: Sequence[tuple[str, float, float]] = ()
 ) -> str:
     """Detection error trade-off on normal deviate axes (Martin et al., 1997).
 

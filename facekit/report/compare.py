@@ -27,31 +27,13 @@ from facekit.report.page import (
 
 #: Heads of the table; shares are in percent.
 COLUMNS: Final = (
-    "run",
-    "rung",
-    "acc. %",
-    "95 %",
-    "prec. %",
-    "recall %",
-    "F1 %",
-    "params",
-    "trained",
-    "train",
+    "run", "rung", "acc. %", "95 %", "prec. %", "recall %", "F1 %", "params", "trained", "train",
     "ms",
-)
+)  # fmt: skip
 #: Heads of the narrower table for a terminal of 80 characters.
 SHORT_COLUMNS: Final = (
-    "run",
-    "rung",
-    "acc. %",
-    "P %",
-    "R %",
-    "F1 %",
-    "params",
-    "trained",
-    "time",
-    "ms",
-)
+    "run", "rung", "acc. %", "P %", "R %", "F1 %", "params", "trained", "time", "ms",
+)  # fmt: skip
 #: Heads of what was published beside what was measured; shares are in percent.
 PUBLISHED_COLUMNS: Final = (
     "run", "acc. % reported", "measured", "95 %", "F1 % reported", "measured", "epochs", "an epoch",

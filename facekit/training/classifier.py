@@ -296,12 +296,7 @@ def predict_logits(model: keras.Model, crops: UInt8, rows: Int64, *, mirror: boo
 
 
 def validate_classes(
-    model: keras.Model,
-    crops: UInt8,
-    rows: Int64,
-    labels: Int64,
-    *,
-    mirror: bool,
+    model: keras.Model, crops: UInt8, rows: Int64, labels: Int64, *, mirror: bool
 ) -> dict[str, float]:
     """Headline numbers on rows, without augmentation.
 

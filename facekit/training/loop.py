@@ -19,12 +19,7 @@ from facekit.recipe.schema import OptimizerSpec, ScheduleSpec, TrainingSpec
 from facekit.report.record import read_history
 from facekit.system.files import write_atomically
 from facekit.training.batches import Batches
-from facekit.training.checkpoint import (
-    load_checkpoint,
-    load_weights,
-    save_checkpoint,
-    save_weights,
-)
+from facekit.training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 from facekit.training.keras import assign_all, to_numpy
 from facekit.training.schedule import Plateau, learning_rate
 

@@ -132,11 +132,7 @@ _BLOCK = 256  # crops at once; bounds the memory
 
 
 def validate(
-    model: keras.Model,
-    recipe: PretrainRecipe,
-    crops: UInt8,
-    targets: Targets,
-    rows: Int64,
+    model: keras.Model, recipe: PretrainRecipe, crops: UInt8, targets: Targets, rows: Int64
 ) -> dict[str, float]:
     """Losses and headline numbers on rows, without augmentation.
 

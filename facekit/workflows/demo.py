@@ -103,11 +103,7 @@ def _train(data: Path, folder: Path, overrides: tuple[str, ...]) -> Path:
     from facekit.workflows.pretrain.run import pretrain
 
     result = pretrain(
-        data,
-        recipe="demo",
-        overrides=overrides,
-        out=folder / "run",
-        cache_root=folder / _CACHE,
+        data, recipe="demo", overrides=overrides, out=folder / "run", cache_root=folder / _CACHE
     )
     if result.bundle is None:
         raise UsageError(
@@ -170,11 +166,7 @@ def _predict(
 
 
 def _report(
-    folder: Path,
-    record: dict[str, Any],
-    scenes: list[Path],
-    pictures: list[UInt8],
-    seconds: float,
+    folder: Path, record: dict[str, Any], scenes: list[Path], pictures: list[UInt8], seconds: float
 ) -> Path:
     from facekit.report.demo import demo_page
     from facekit.report.page import write_page

@@ -292,10 +292,7 @@ class Made:
 
 
 def write_files(
-    made: Made,
-    arrays: dict[str, AnyArray],
-    crops: UInt8 | None,
-    out: str | Path | None,
+    made: Made, arrays: dict[str, AnyArray], crops: UInt8 | None, out: str | Path | None
 ) -> None:
     """Write the user's copies first, then the enrolment, which lists them.
 

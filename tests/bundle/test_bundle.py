@@ -60,8 +60,7 @@ def test_the_manifest_says_where_everything_came_from(tiny_bundle: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["backbone.onnx", "card.md", "head-attributes.npz", "head-points.npz", "manifest.json"],
+    "name", ["backbone.onnx", "card.md", "head-attributes.npz", "head-points.npz", "manifest.json"]
 )
 def test_one_changed_byte_in_any_file_is_refused(copy: Path, name: str) -> None:
     whole = (copy / name).read_bytes()

@@ -91,10 +91,7 @@ def test_the_enrolment_itself_does_not_change(
     fitted: Fitted, own: PhotoVectors, strangers: Strangers
 ) -> None:
     plain = fit_enrollment(own, strangers, recipe("claim.leaky=false"))
-    assert plain.splits is None and (plain.threshold, plain.fnmr) == (
-        fitted.threshold,
-        fitted.fnmr,
-    )
+    assert plain.splits is None and (plain.threshold, plain.fnmr) == (fitted.threshold, fitted.fnmr)
     np.testing.assert_array_equal(plain.head.weight, fitted.head.weight)
     assert fitted.words == plain.words + both(fitted).words()
     told = fitted.words[-2:]

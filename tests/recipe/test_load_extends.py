@@ -8,13 +8,7 @@ from pathlib import Path
 import pytest
 
 from facekit.errors import RecipeError
-from facekit.recipe.load import (
-    base_recipes,
-    find_recipe,
-    load_recipe,
-    recipes_folder,
-    to_toml,
-)
+from facekit.recipe.load import base_recipes, find_recipe, load_recipe, recipes_folder, to_toml
 from facekit.recipe.schema import PretrainRecipe
 from facekit.recipe.transfer import TransferRecipe
 

@@ -30,11 +30,7 @@ _ODD: Final = 12
 
 
 def write_audit_page(
-    path: Path,
-    record: dict[str, Any],
-    findings: Sequence[Finding],
-    source: Source,
-    bundle: Bundle,
+    path: Path, record: dict[str, Any], findings: Sequence[Finding], source: Source, bundle: Bundle
 ) -> None:
     """Write the page of an audit.
 

@@ -18,10 +18,11 @@ from facekit.evaluation.mistakes import most_confident_mistakes
 from facekit.heads.kinds import LinearHead
 from facekit.recipe.load import to_toml
 from facekit.recipe.schema import PretrainRecipe
-from facekit.report.card import measurements, model_card, write_card
+from facekit.report.card import measurements, model_card
 from facekit.report.page import Thumbnail, write_page
 from facekit.report.record import Origin, read_history, report_record, strict, write_json
 from facekit.report.run import RunReport, run_page
+from facekit.system.files import write_atomically
 from facekit.workflows.evaluate.answers import Answers, Measured, measure
 from facekit.workflows.pretrain.attributes import fit_attributes, majority
 from facekit.workflows.pretrain.strangers import ship_strangers
@@ -58,11 +59,7 @@ class Trained:
 
 
 def package(
-    run: Path,
-    recipe: PretrainRecipe,
-    trained: Trained,
-    source: Source,
-    targets: Any,
+    run: Path, recipe: PretrainRecipe, trained: Trained, source: Source, targets: Any
 ) -> tuple[Path, dict[str, Any]]:
     """Export, calibrate, evaluate on validation and write ``bundle/`` and the report.
 
@@ -112,7 +109,7 @@ def package(
     finished = draft_bundle(final, backbone=trial.backbone)
     card, strangers = card_of(finished, measured), ship_strangers(finished, source)
     bundle = write_bundle(run / "bundle", replace(final, card=card, files=strangers))
-    write_card(run / "card.md", card)
+    write_atomically(run / "card.md", card)
     write_report(run, recipe, bundle, answers, measured, source)
     return bundle.folder, metrics
 
@@ -157,12 +154,7 @@ def _points(bundle: Bundle, recipe: PretrainRecipe, source: Source) -> Any:
     frame = recipe.frame.build()
     parts = POINT_PARTS if set(POINT_PARTS) <= set(bundle.manifest.parts) else ("grid",)
     return fit_points(
-        paths["train"],
-        paths["val"],
-        frame,
-        bundle.embed,
-        parts=parts,
-        seed=recipe.training.seed,
+        paths["train"], paths["val"], frame, bundle.embed, parts=parts, seed=recipe.training.seed
     )
 
 

@@ -24,13 +24,7 @@ from facekit.workflows.pretrain.teacher import (
     teach_identity,
 )
 from facekit.workflows.run_folder import hash_arrays, occupied, resolve_recipe, start_folder
-from facekit.workflows.sources import (
-    Source,
-    crop_source,
-    listed_attributes,
-    tell_left_out,
-    without,
-)
+from facekit.workflows.sources import Source, crop_source, listed_attributes, tell_left_out, without
 
 if TYPE_CHECKING:
     from facekit.training.loop import Sitting, TrainingRun

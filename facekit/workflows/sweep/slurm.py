@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -14,43 +15,6 @@ from facekit.system.files import write_atomically
 from facekit.workflows.sweep.plan import SweepPlan
 
 _MARK: Final = "# Written by `facekit sweep`"
-
-_SCRIPT: Final = """\
-#!/bin/bash
-{mark}: {count} of {recipe}, one a task.
-#
-#   sbatch {file}
-#
-# The same again goes on: what is finished is left alone.
-#
-# Numbers and settings of the tasks:
-{runs}
-#
-# Edit what your cluster wants; a line with two # is off.
-#SBATCH --job-name={job}
-#SBATCH --array=0-{last}
-#SBATCH --nodes=1
-#SBATCH --ntasks=1
-#SBATCH --cpus-per-task=4
-#SBATCH --mem=16G
-#SBATCH --time=24:00:00
-#SBATCH --output=%x-%A_%a.log
-##SBATCH --gres=gpu:1
-##SBATCH --partition=NAME
-##SBATCH --account=NAME
-
-set -euo pipefail
-
-# module load python
-FACEKIT=({python} -m facekit)
-# Models and caches; all tasks share it.
-# export FACEKIT_HOME=/scratch/$USER/facekit
-export OMP_NUM_THREADS="${{SLURM_CPUS_PER_TASK:-4}}"
-
-cd {here}
-TASK="${{SLURM_ARRAY_TASK_ID:?submit this file with sbatch, or set SLURM_ARRAY_TASK_ID}}"
-"${{FACEKIT[@]}}" {command} --only "$TASK" --resume
-"""
 
 
 def slurm_script(plan: SweepPlan, arguments: Sequence[str], file: Path) -> str:
@@ -66,7 +30,8 @@ def slurm_script(plan: SweepPlan, arguments: Sequence[str], file: Path) -> str:
         A bash script that does one run for each number in ``SLURM_ARRAY_TASK_ID``.
     """
     runs = [f"#   {run.index}  {_one_line(' '.join(run.overrides))}" for run in plan.runs]
-    return _SCRIPT.format(
+    script = files("facekit.workflows.sweep").joinpath("slurm.sh").read_text(encoding="utf-8")
+    return script.format(
         mark=_MARK,
         count="1 run" if len(runs) == 1 else f"{len(runs)} runs",
         recipe=_one_line(Path(plan.recipe).stem),

@@ -152,9 +152,7 @@ def _gain(new: Path, old: Path) -> dict[str, Any]:
     return {"gain": found.accuracy, "interval": [low, high], "paid": paid}
 
 
-def _read(
-    folder: Path,
-) -> tuple[list[str], Int64, Str, Float64]:
+def _read(folder: Path) -> tuple[list[str], Int64, Str, Float64]:
     """Ids, labels (n,), groups (n,) and probabilities (n, k) on validation, ordered by id."""
     with (folder / "validation.csv").open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)

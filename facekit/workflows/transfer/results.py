@@ -24,7 +24,7 @@ from facekit.heads.head import Head, activate
 from facekit.labels import EMOTIONS
 from facekit.recipe.load import to_toml
 from facekit.recipe.transfer import TransferRecipe
-from facekit.report.card import measurements, model_card, write_card
+from facekit.report.card import measurements, model_card
 from facekit.report.page import Thumbnail, write_page
 from facekit.report.record import Origin, read_history, report_record, strict, write_json
 from facekit.report.run import RunReport, run_page
@@ -132,7 +132,7 @@ def write_results(
     """
     _write_predictions(run / "validation.csv", *results.held, data)
     bundle = write_bundle(run / "bundle", results.contents)
-    write_card(run / "card.md", results.contents.card)
+    write_atomically(run / "card.md", results.contents.card)
     _write_predictions(run / "predictions.csv", results.answers, results.rows, data)
     write_report(run, recipe, learned, bundle, data, results, elsewhere or {})
     return bundle.folder

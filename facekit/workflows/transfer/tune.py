@@ -171,11 +171,7 @@ def _strengths(weights: Float64) -> Float64:
 
 
 def export_tuned(
-    run: Path,
-    recipe: TransferRecipe,
-    tuned: FineTuning,
-    data: ClassData,
-    bundle: Bundle | None,
+    run: Path, recipe: TransferRecipe, tuned: FineTuning, data: ClassData, bundle: Bundle | None
 ) -> Learned:
     """The best epoch as a light backbone and a calibrated head.
 

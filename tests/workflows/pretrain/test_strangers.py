@@ -73,11 +73,7 @@ def test_cartoon_people_become_strangers(
 
 
 def test_a_new_bundle_gets_them_where_it_can(
-    tiny_bundle: Path,
-    tiny_contents: Any,
-    cartoon_celeba: Path,
-    facekit_home: Path,
-    tmp_path: Path,
+    tiny_bundle: Path, tiny_contents: Any, cartoon_celeba: Path, facekit_home: Path, tmp_path: Path
 ) -> None:
     bundle = load_bundle(tiny_bundle)
     table = open_attributes("celeba", cartoon_celeba, ("train", "val"))
