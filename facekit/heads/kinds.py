@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from facekit.arrays import AnyArray, Float32
+from facekit.arrays import AnyArray, Float32, Int64
 from facekit.errors import BundleError
 from facekit.heads.arrays import unpack
 from facekit.heads.head import CHANNELS, Head, float32
@@ -170,3 +170,22 @@ def load_head(source: Path | bytes, name: str = "") -> Head:
         raise BundleError(f"{name} is not a head: it lacks the array {error}") from error
     except (TypeError, ValueError) as error:
         raise BundleError(f"{name} is not a usable head: {error}") from error
+
+
+def calibrate_head(head: Head, logits: Float32, labels: Int64) -> Head:
+    """Divide a head's logits by the temperature that suits the labels.
+
+    Args:
+        head: Softmax.
+        logits: float array of shape (m, k): what it gives, uncalibrated.
+        labels: int array of shape (m,).
+
+    Returns:
+        The head with a calibration.
+    """
+    from facekit.evaluation.calibration import fit_temperature  # brings SciPy
+
+    slope = 1 / fit_temperature(labels, logits)
+    k = len(head.labels)
+    calibration = np.column_stack([np.full(k, slope), np.zeros(k)]).astype(np.float32)
+    return replace(head, calibration=calibration)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from facekit.arrays import Float32, Int64
+from facekit.arrays import Float32
 from facekit.bundle.bundle import Bundle
 from facekit.errors import RecipeError
-from facekit.evaluation.calibration import fit_temperature
 from facekit.heads.head import Head
+from facekit.heads.kinds import calibrate_head
 from facekit.recipe.transfer import TransferRecipe
 from facekit.workflows.transfer.data import ClassData
 from facekit.workflows.transfer.fits import HEAD_FITS, mean_logits
@@ -65,23 +62,6 @@ def fit_frozen(
     seen = mean_logits(chosen, inputs.seen)
     calibrated = calibrate_head(chosen, seen, inputs.answers)
     return _learned(bundle, calibrated, recipe, begun, {"val": seen}, inputs)
-
-
-def calibrate_head(head: Head, logits: Float32, labels: Int64) -> Head:
-    """Divide a head's logits by the temperature that suits the labels.
-
-    Args:
-        head: Softmax.
-        logits: float array of shape (m, k): what it gives, uncalibrated.
-        labels: int array of shape (m,).
-
-    Returns:
-        The head with a calibration.
-    """
-    slope = 1 / fit_temperature(labels, logits)
-    k = len(head.labels)
-    calibration = np.column_stack([np.full(k, slope), np.zeros(k)]).astype(np.float32)
-    return replace(head, calibration=calibration)
 
 
 def _learned(

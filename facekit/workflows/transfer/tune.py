@@ -16,14 +16,13 @@ from facekit.bundle.bundle import Bundle
 from facekit.bundle.write import BundleContents, write_bundle
 from facekit.cache.extract import extract
 from facekit.heads.head import Head
-from facekit.heads.kinds import LinearHead
+from facekit.heads.kinds import LinearHead, calibrate_head
 from facekit.heads.logistic import fit_logistic, standardise
 from facekit.recipe.transfer import TransferRecipe
 from facekit.report.record import read_history
 from facekit.system.terminal import tell
 from facekit.workflows.transfer.backbone import Network, open_network
 from facekit.workflows.transfer.data import ClassData, class_weights, row_weights
-from facekit.workflows.transfer.frozen import calibrate_head
 from facekit.workflows.transfer.results import Learned
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from facekit.bundle.bundle import Bundle
 from facekit.bundle.load import load_bundle
 from facekit.datasets.sources import open_classes
 from facekit.errors import RecipeError
-from facekit.heads.kinds import LinearHead
+from facekit.heads.kinds import LinearHead, calibrate_head
 from facekit.recipe.load import load_recipe
 from facekit.recipe.transfer import TransferDataSpec, TransferRecipe
 from facekit.workflows.transfer.data import ClassData, crop_classes
-from facekit.workflows.transfer.frozen import calibrate_head, fit_frozen
+from facekit.workflows.transfer.frozen import fit_frozen
 
 COLOURS = {"blue": (200, 60, 60), "red": (60, 60, 200)}
 
