@@ -19,7 +19,7 @@ from facekit.recipe.enroll import EnrollRecipe
 from facekit.recipe.load import Recipe
 from facekit.recipe.schema import PretrainRecipe
 from facekit.recipe.transfer import TransferRecipe
-from facekit.workflows.pretrain.teacher import identity_spec
+from facekit.workflows.pretrain.run import identity_spec
 from facekit.workflows.transfer.backbone import open_network
 from facekit.workflows.transfer.fits import HEAD_FITS
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from facekit.cartoon import draw_face, make_person
 from facekit.cartoon.pen import Pose
 from facekit.cartoon.person import Expression, Light, Look, Person, make_look
-from facekit.cartoon.scene import paint_person
-from facekit.cartoon.truth import attributes
+from facekit.cartoon.scene import attributes, paint_person
 from facekit.errors import UsageError
 from facekit.frame import ALIGNED_EYES
 from facekit.labels import ATTRIBUTES, EMOTIONS

@@ -18,7 +18,7 @@ from facekit.heads.kinds import LinearHead, calibrate_head
 from facekit.recipe.load import load_recipe
 from facekit.recipe.transfer import TransferDataSpec, TransferRecipe
 from facekit.workflows.transfer.data import ClassData, crop_classes
-from facekit.workflows.transfer.frozen import fit_frozen
+from facekit.workflows.transfer.rung import fit_frozen
 
 COLOURS = {"blue": (200, 60, 60), "red": (60, 60, 200)}
 
