@@ -32,7 +32,7 @@ def bench(
 ) -> None:
     """Run a benchmark; without a name, list them."""
     from benchmarks.registry import BENCHMARKS, BenchOptions
-    from facekit.cli.options import require_choice
+    from facekit.cli.arguments import require_choice
     from facekit.cli.output import print_json, print_pairs, print_table
 
     if name is None:

@@ -14,7 +14,7 @@ from typing import Final
 import keras
 from keras import layers
 
-from facekit.backbones.inputs import to_unit
+from facekit.backbones.layers import conv, rectify, to_unit
 from facekit.recipe.schema import BackboneSpec
 
 #: Dense blocks; convolutions are 1 + BLOCKS * 2 * layers + (BLOCKS - 1), which is
@@ -35,7 +35,7 @@ def build_parts(crops: keras.KerasTensor, spec: BackboneSpec) -> dict[str, keras
     """
     inputs = to_unit(crops, spec.colour)
     width = 2 * spec.growth
-    x = _conv(_rectify(inputs, "stem"), width, 3, spec.l2, "stem_conv")
+    x = conv(rectify(inputs, "stem"), width, 3, "stem_conv", l2=spec.l2)
     x = layers.Concatenate(name="stem_join")([inputs, x])
     count = (spec.depth - BLOCKS) // (2 * BLOCKS)
     for block in range(1, BLOCKS + 1):
@@ -47,29 +47,13 @@ def build_parts(crops: keras.KerasTensor, spec: BackboneSpec) -> dict[str, keras
         width = int((width + count * spec.growth) * spec.compression)
         name = f"transition{block}"
         x = layers.BatchNormalization(name=f"{name}_norm")(x)
-        x = _conv(x, width, 1, spec.l2, f"{name}_conv")
+        x = conv(x, width, 1, f"{name}_conv", l2=spec.l2)
         x = layers.AveragePooling2D(2, name=f"{name}_pool")(x)
     return {"grid": x}
 
 
 def _layer(x: keras.KerasTensor, spec: BackboneSpec, name: str) -> keras.KerasTensor:
     """Bottleneck and 3x3 convolution, joined to what came in."""
-    y = _conv(_rectify(x, f"{name}_in"), 4 * spec.growth, 1, spec.l2, f"{name}_conv1")
-    y = _conv(_rectify(y, f"{name}_mid"), spec.growth, 3, spec.l2, f"{name}_conv2")
+    y = conv(rectify(x, f"{name}_in"), 4 * spec.growth, 1, f"{name}_conv1", l2=spec.l2)
+    y = conv(rectify(y, f"{name}_mid"), spec.growth, 3, f"{name}_conv2", l2=spec.l2)
     return layers.Concatenate(name=f"{name}_join")([x, y])
-
-
-def _rectify(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    x = layers.BatchNormalization(name=f"{name}_norm")(x)
-    return layers.ReLU(name=f"{name}_relu")(x)
-
-
-def _conv(x: keras.KerasTensor, width: int, size: int, l2: float, name: str) -> keras.KerasTensor:
-    return layers.Conv2D(
-        width,
-        size,
-        padding="same",
-        kernel_initializer="he_normal",
-        kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
-        name=name,
-    )(x)

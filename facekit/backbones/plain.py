@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from facekit.backbones.inputs import to_unit
+from facekit.backbones.layers import to_unit
 from facekit.recipe.schema import BackboneSpec
 
 

@@ -15,7 +15,7 @@ from typing import Final
 import keras
 from keras import layers
 
-from facekit.backbones.inputs import PixelMean, to_unit
+from facekit.backbones.layers import PixelMean, conv, rectify, to_unit
 from facekit.recipe.schema import BackboneSpec
 
 _STAGES: Final = 3
@@ -33,19 +33,19 @@ def build_v1(crops: keras.KerasTensor, spec: BackboneSpec) -> dict[str, keras.Ke
     Returns:
         ``grid``: averages of 4x4 places of the last stage, a sixteenth of the side.
     """
-    conv = partial(_conv, l2=spec.l2)
+    step = partial(conv, l2=spec.l2)
     x = PixelMean(name="pixel_mean")(to_unit(crops, spec.colour))
-    x = _rectify(conv(x, _WIDTH, 3, 1, "stem_conv"), "stem")
+    x = rectify(step(x, _WIDTH, 3, "stem_conv"), "stem")
     for stage in range(1, _STAGES + 1):
         width = _WIDTH << (stage - 1)
         for block in range(1, (spec.depth - 2) // 6 + 1):
             name = f"stage{stage}_block{block}"
             stride = 2 if stage > 1 and block == 1 else 1
-            y = _rectify(conv(x, width, 3, stride, f"{name}_conv1"), f"{name}_mid")
-            y = conv(y, width, 3, 1, f"{name}_conv2")
+            y = rectify(step(x, width, 3, f"{name}_conv1", stride=stride), f"{name}_mid")
+            y = step(y, width, 3, f"{name}_conv2")
             y = layers.BatchNormalization(name=f"{name}_norm")(y)
             if stride > 1:
-                x = conv(x, width, 1, stride, f"{name}_shortcut")
+                x = step(x, width, 1, f"{name}_shortcut", stride=stride)
             x = layers.Add(name=f"{name}_add")([x, y])
             x = layers.ReLU(name=f"{name}_relu")(x)
     return {"grid": layers.AveragePooling2D(_POOL, name="stage3_pool")(x)}
@@ -61,9 +61,9 @@ def build_v2(crops: keras.KerasTensor, spec: BackboneSpec) -> dict[str, keras.Ke
     Returns:
         ``grid``: averages of 4x4 places of the last stage, a sixteenth of the side.
     """
-    conv = partial(_conv, l2=spec.l2)
+    step = partial(conv, l2=spec.l2)
     x = PixelMean(name="pixel_mean")(to_unit(crops, spec.colour))
-    x = _rectify(conv(x, _WIDTH, 3, 1, "stem_conv"), "stem")
+    x = rectify(step(x, _WIDTH, 3, "stem_conv"), "stem")
     inner = _WIDTH
     for stage in range(1, _STAGES + 1):
         width = inner * (4 if stage == 1 else 2)
@@ -71,32 +71,13 @@ def build_v2(crops: keras.KerasTensor, spec: BackboneSpec) -> dict[str, keras.Ke
             name = f"stage{stage}_block{block}"
             stride = 2 if stage > 1 and block == 1 else 1
             # The very first block reads what the stem has rectified already.
-            y = x if stage == block == 1 else _rectify(x, f"{name}_in")
-            y = _rectify(conv(y, inner, 1, stride, f"{name}_conv1"), f"{name}_mid")
-            y = _rectify(conv(y, inner, 3, 1, f"{name}_conv2"), f"{name}_end")
-            y = conv(y, width, 1, 1, f"{name}_conv3")
+            y = x if stage == block == 1 else rectify(x, f"{name}_in")
+            y = rectify(step(y, inner, 1, f"{name}_conv1", stride=stride), f"{name}_mid")
+            y = rectify(step(y, inner, 3, f"{name}_conv2"), f"{name}_end")
+            y = step(y, width, 1, f"{name}_conv3")
             if block == 1:
-                x = conv(x, width, 1, stride, f"{name}_shortcut")
+                x = step(x, width, 1, f"{name}_shortcut", stride=stride)
             x = layers.Add(name=f"{name}_add")([x, y])
         inner = width
-    x = _rectify(x, "stage3_out")
+    x = rectify(x, "stage3_out")
     return {"grid": layers.AveragePooling2D(_POOL, name="stage3_pool")(x)}
-
-
-def _rectify(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    x = layers.BatchNormalization(name=f"{name}_norm")(x)
-    return layers.ReLU(name=f"{name}_relu")(x)
-
-
-def _conv(
-    x: keras.KerasTensor, width: int, size: int, stride: int, name: str, *, l2: float
-) -> keras.KerasTensor:
-    return layers.Conv2D(
-        width,
-        size,
-        strides=stride,
-        padding="same",
-        kernel_initializer="he_normal",
-        kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
-        name=name,
-    )(x)

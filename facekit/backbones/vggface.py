@@ -35,7 +35,7 @@ def build_parts(crops: keras.KerasTensor, spec: BackboneSpec) -> dict[str, keras
     """
     from keras import layers  # late: the file of weights is checked without Keras
 
-    from facekit.backbones.inputs import to_bgr
+    from facekit.backbones.layers import to_bgr
 
     x = to_bgr(crops, _MEAN)
     for block, (width, count) in enumerate(BLOCKS, 1):

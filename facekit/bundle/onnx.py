@@ -241,13 +241,13 @@ def _rescaling(w: _Writer, layer: Any, inputs: list[str]) -> str:
 
 
 def _channel_mix(w: _Writer, layer: Any, inputs: list[str]) -> str:
-    """backbones.inputs.ChannelMix: a fixed 1x1 convolution."""
+    """backbones.layers.ChannelMix: a fixed 1x1 convolution."""
     shares = np.asarray(layer.shares, np.float32).T
     return w.node("Conv", [inputs[0], w.constant(np.ascontiguousarray(shares[:, :, None, None]))])
 
 
 def _pixel_mean(w: _Writer, layer: Any, inputs: list[str]) -> str:
-    """backbones.inputs.PixelMean: an image (h, w, c)."""
+    """backbones.layers.PixelMean: an image (h, w, c)."""
     mean = w.node("Transpose", [w.weight(layer, layer.mean)], perm=[2, 0, 1])
     return w.node("Sub", [inputs[0], mean])
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from facekit.cli.options import Json, Model, People
+from facekit.cli.arguments import Json, Model, People
 
 _EXCLUDE = "duplicates,conflicts,broken"
 _PROBED = ("accuracy", "unseen")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facekit.cli.options import Json
+from facekit.cli.arguments import Json
 from facekit.errors import UsageError
 from facekit.system.terminal import tell
 

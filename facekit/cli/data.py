@@ -7,19 +7,9 @@ from typing import Annotated
 
 import typer
 
-from facekit.cli.options import Json, require_choice
+from facekit.cli.arguments import Json, group, require_choice
 
-app = typer.Typer(
-    help="Show dataset cards and kept features; write TFRecords.",
-    rich_markup_mode=None,
-    invoke_without_command=True,
-)
-
-
-@app.callback()
-def _default(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        list_()
+app = group("Show dataset cards and kept features; write TFRecords.")
 
 
 @app.command("list")

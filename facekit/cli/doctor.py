@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import typer
 
-from facekit.cli.options import Json
+from facekit.cli.arguments import Json
 
 
 def doctor(as_json: Json = False) -> None:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facekit.cli.inputs import Failure, expand
-from facekit.cli.options import Detector, Json, Model, Overrides, Recipe
+from facekit.cli.arguments import Detector, Failure, Json, Model, Overrides, Recipe, expand
 from facekit.errors import UsageError
 from facekit.system.terminal import tell
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from facekit.cli.options import AllowMissing, Exclude, Json, Model, People, require_choice
+from facekit.cli.arguments import AllowMissing, Exclude, Json, Model, People, require_choice
 from facekit.errors import UsageError
 
 #: Column heads that let the table of attributes fit 80 characters.

@@ -7,20 +7,13 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(
-    help="List, show, add and fetch models.", rich_markup_mode=None, invoke_without_command=True
-)
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+from facekit.cli.arguments import Json, group
 
-
-@app.callback()
-def _default(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        list_()
+app = group("List, show, add and fetch models.")
 
 
 @app.command("list")
-def list_(as_json: _Json = False) -> None:
+def list_(as_json: Json = False) -> None:
     """List bundles and detector files with their provenance."""
     from facekit.cli.output import print_json, print_pairs, print_table
     from facekit.system.home import home

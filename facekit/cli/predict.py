@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facekit.cli.inputs import Failure, expand
-from facekit.cli.options import Detector, Model
+from facekit.cli.arguments import Detector, Failure, Model, expand
 from facekit.errors import FacekitError, UsageError
 from facekit.system.terminal import tell
 

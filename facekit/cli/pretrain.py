@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facekit.cli.options import (
+from facekit.cli.arguments import (
     AllowMissing,
     Epochs,
     Exclude,

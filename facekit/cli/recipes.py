@@ -6,18 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from facekit.cli.options import Json, Overrides
+from facekit.cli.arguments import Json, Overrides, group
 from facekit.system.terminal import tell
 
-app = typer.Typer(
-    help="List, show and check recipes.", rich_markup_mode=None, invoke_without_command=True
-)
-
-
-@app.callback()
-def _default(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        list_()
+app = group("List, show and check recipes.")
 
 
 @app.command("list")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facekit.cli.options import AllowMissing, Cross, Data, Exclude, Json, People, TeacherTable
+from facekit.cli.arguments import AllowMissing, Cross, Data, Exclude, Json, People, TeacherTable
 from facekit.errors import UsageError
 from facekit.system.terminal import tell
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from facekit.cli.options import (
+from facekit.cli.arguments import (
     AllowMissing,
     Cross,
     Data,

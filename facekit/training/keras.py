@@ -15,7 +15,7 @@ import numpy as np
 
 from facekit.arrays import AnyArray
 from facekit.backbones.catalog import build_backbone, spec_from_config
-from facekit.backbones.inputs import PixelMean
+from facekit.backbones.layers import PixelMean
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.onnx import read_weights
 from facekit.recipe.schema import Pool
@@ -78,7 +78,7 @@ def save_keras(model: keras.Model, path: Path) -> None:
     """Save a classifier with its softmax; whole or not at all.
 
     ``keras.saving.load_model`` reads it. Networks that are grey or that take a mean
-    off have layers of facekit's own: import ``facekit.backbones.inputs`` first.
+    off have layers of facekit's own: import ``facekit.backbones.layers`` first.
 
     Args:
         model: From ``classifier.build_classifier``.

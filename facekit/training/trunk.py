@@ -11,7 +11,7 @@ import numpy as np
 from keras import layers, ops
 
 from facekit.arrays import Float32, Int8, Int64, UInt8
-from facekit.backbones.inputs import PixelMean
+from facekit.backbones.layers import PixelMean
 from facekit.recipe.schema import PretrainRecipe
 from facekit.training.schedule import build_optimizer, use_jit
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from facekit.cli.inputs import Failure, expand
+from facekit.cli.arguments import Failure, expand
 
 
 def touch(path: Path) -> Path:

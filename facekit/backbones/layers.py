@@ -93,3 +93,33 @@ def to_bgr(crops: keras.KerasTensor, mean: tuple[float, float, float]) -> keras.
     x = ChannelMix(_REVERSED, name="to_bgr")(x)
     offset = np.negative(mean).tolist()
     return layers.Rescaling([1.0, 1.0, 1.0], offset=offset, name="less_mean")(x)
+
+
+def rectify(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """Normalise over the batch, then ReLU: ``<name>_norm`` and ``<name>_relu``."""
+    x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def conv(
+    x: keras.KerasTensor, width: int, size: int, name: str, *, stride: int = 1, l2: float = 0.0
+) -> keras.KerasTensor:
+    """A convolution with biases that keeps the size; He's initial weights.
+
+    Args:
+        x: float tensor of shape (n, h, w, c).
+        width: Channels that it gives.
+        size: Side of its kernel, pixels.
+        name: Of the layer.
+        stride: Step, pixels.
+        l2: Penalty on the kernel; 0 for none.
+    """
+    return layers.Conv2D(
+        width,
+        size,
+        strides=stride,
+        padding="same",
+        kernel_initializer="he_normal",
+        kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
+        name=name,
+    )(x)
