@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+
+_CACHES: ContextVar[Path | None] = ContextVar("caches", default=None)
 
 
 def home() -> Path:
@@ -27,7 +32,21 @@ def models_folder() -> Path:
 
 def cache_folder() -> Path:
     """Crops, teacher vectors and features; safe to delete."""
-    return home() / "cache"
+    return _CACHES.get() or home() / "cache"
+
+
+@contextmanager
+def caches_in(folder: Path) -> Iterator[None]:
+    """Keep all caches in another folder while the block runs.
+
+    Args:
+        folder: What ``cache_folder`` gives in it, in this thread.
+    """
+    token = _CACHES.set(folder)
+    try:
+        yield
+    finally:
+        _CACHES.reset(token)
 
 
 def enrolled_folder() -> Path:

@@ -12,6 +12,7 @@ import numpy as np
 
 from facekit.arrays import UInt8
 from facekit.errors import UsageError
+from facekit.system.home import caches_in
 from facekit.training.backend import require_backend
 
 #: Many people with few photos each: most attributes belong to the person.
@@ -73,10 +74,11 @@ def demo(
     folder.mkdir(parents=True, exist_ok=True)
     say(f"drawing {people} people, {_PHOTOS} photos each")
     data = _draw(folder / "celeba", people)
-    say("training a tiny backbone on them")
-    bundle = _train(data, folder, overrides)
-    say("measuring it on people it has not seen")
-    record = _measure(data, bundle, folder)
+    with caches_in(folder / _CACHE):
+        say("training a tiny backbone on them")
+        bundle = _train(data, folder, overrides)
+        say("measuring it on people it has not seen")
+        record = _measure(data, bundle, folder)
     say(f"predicting on {_SCENES} drawn scenes")
     scenes = _draw_scenes(folder / "scenes", people)
     records, pictures = _predict(bundle, scenes, folder)
@@ -102,9 +104,7 @@ def _draw(folder: Path, people: int) -> Path:
 def _train(data: Path, folder: Path, overrides: tuple[str, ...]) -> Path:
     from facekit.workflows.pretrain.run import pretrain
 
-    result = pretrain(
-        data, recipe="demo", overrides=overrides, out=folder / "run", cache_root=folder / _CACHE
-    )
+    result = pretrain(data, recipe="demo", overrides=overrides, out=folder / "run")
     if result.bundle is None:
         raise UsageError(
             f"the run in {result.run} has not finished: go on with facekit pretrain --resume"
@@ -116,7 +116,7 @@ def _measure(data: Path, bundle: Path, folder: Path) -> dict[str, Any]:
     from facekit.report.record import write_json
     from facekit.workflows.evaluate.run import evaluate_celeba
 
-    record = evaluate_celeba(data, split="test", model=bundle, cache_root=folder / _CACHE)
+    record = evaluate_celeba(data, split="test", model=bundle)
     write_json(folder / "evaluation.json", record)
     return record
 

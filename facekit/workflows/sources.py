@@ -55,7 +55,6 @@ def crop_source(
     *,
     allow_missing: bool = False,
     excluded: frozenset[str] = frozenset(),
-    cache_root: Path | None = None,
     progress: bool = True,
     bundle: Bundle | None = None,
 ) -> Source:
@@ -67,7 +66,6 @@ def crop_source(
         allow_missing: Leave out images that look like pictures but cannot be
             decoded, or show no face; standard error says which.
         excluded: Ids that nobody will use: whether they have a crop does not matter.
-        cache_root: Folder of all caches; None for the one in the user's home.
         progress: Show a bar.
         bundle: Refines faces that are found by their box alone; None for none.
 
@@ -78,7 +76,7 @@ def crop_source(
         DataError: An image cannot be used and ``allow_missing`` is not set, or
             none can.
     """
-    root = cache_folder() if cache_root is None else cache_root
+    root = cache_folder()
     refine = None if bundle is None or table.aligned else bundle.refiner()
     key = "" if bundle is None or refine is None else bundle.key
     cache = build_cache(

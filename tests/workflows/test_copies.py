@@ -33,7 +33,7 @@ def source(tmp_path: Path) -> Source:
         "train/a/0.png", "train/a/x.png", "train/b/1.png",
         "val/a/2.png", "val/b/3.png", "val/b/4.png",
     ]  # fmt: skip
-    return crop_source(table, FRAME, allow_missing=True, cache_root=tmp_path, progress=False)
+    return crop_source(table, FRAME, allow_missing=True, progress=False)
 
 
 def test_groups_are_rows_of_the_cache(source: Source) -> None:

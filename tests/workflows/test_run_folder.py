@@ -39,7 +39,7 @@ def fed(folder: Path, tmp_path: Path) -> Open:
     def opened() -> Source:
         table = open_attributes("celeba", folder, ("train", "val"))
         frame = RECIPE.frame.build()
-        return crop_source(table, frame, cache_root=tmp_path / "cache", progress=False)
+        return crop_source(table, frame, progress=False)
 
     return opened
 

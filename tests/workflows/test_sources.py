@@ -11,6 +11,7 @@ import facekit
 from facekit.datasets.sources import open_attributes
 from facekit.errors import DataError
 from facekit.frame import FaceFrame
+from facekit.system.home import caches_in
 from facekit.workflows.sources import crop_source
 
 FRAME = FaceFrame(side=24)
@@ -43,13 +44,12 @@ def test_pictures_that_cannot_be_decoded_are_refused(
     table = open_attributes("celeba", folder, ("train",))
     for _ in range(2):  # while cropping, and from the finished cache
         with pytest.raises(DataError, match=r"4 of 50 images.*--allow-missing") as caught:
-            crop_source(table, FRAME, cache_root=tmp_path / "cache", progress=False)
+            crop_source(table, FRAME, progress=False)
         line = str(caught.value)
         assert "\n" not in line and str(tmp_path) not in line
         assert [path.name in line for path in images[:4]] == [True, True, True, False]
     assert capsys.readouterr().err == ""
-    root = tmp_path / "cache"
-    opened = crop_source(table, FRAME, allow_missing=True, cache_root=root, progress=False)
+    opened = crop_source(table, FRAME, allow_missing=True, progress=False)
     assert len(opened.table) == 46 and images[0].name not in opened.table.ids
     assert "4 of 50 images" in capsys.readouterr().err
 
@@ -78,7 +78,8 @@ def test_what_is_wrong_is_shown_once(folder: Path, capsys: pytest.CaptureFixture
 
 def test_crops_go_where_they_are_sent(folder: Path, tmp_path: Path, facekit_home: Path) -> None:
     table = open_attributes("celeba", folder, ("test",))
-    opened = crop_source(table, FRAME, cache_root=tmp_path / "here", progress=False)
+    with caches_in(tmp_path / "here"):
+        opened = crop_source(table, FRAME, progress=False)
     assert opened.cache.folder.parent == tmp_path / "here" / "crops"
     assert not list(facekit_home.iterdir())
     opened = crop_source(table, FRAME, progress=False)

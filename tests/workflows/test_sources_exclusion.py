@@ -87,7 +87,7 @@ def test_rows_go_and_crops_stay(
     celeba: Path, names: Callable[[str], list[str]], tmp_path: Path
 ) -> None:
     table = open_attributes("celeba", celeba, ("val",))
-    source = crop_source(table, FRAME, cache_root=tmp_path / "cache", progress=False)
+    source = crop_source(table, FRAME, progress=False)
     assert without(source, frozenset()) is source
     first, second, *rest = names("val")
     found = without(source, frozenset({second, "elsewhere.jpg"}))
@@ -107,11 +107,10 @@ def test_a_listed_picture_may_be_broken(
         path = celeba / "img_align_celeba" / name
         path.write_bytes(path.read_bytes()[:40])
     table = open_attributes("celeba", celeba, ("test",))
-    root = {"cache_root": tmp_path / "cache", "progress": False}
     with pytest.raises(DataError, match=rf"1 of 5 images cannot be used \({other}"):
-        crop_source(table, FRAME, excluded=frozenset({broken}), **root)  # type: ignore[arg-type]
+        crop_source(table, FRAME, excluded=frozenset({broken}), progress=False)
     both = frozenset({broken, other})
-    assert len(crop_source(table, FRAME, excluded=both, **root).table) == 3  # type: ignore[arg-type]
+    assert len(crop_source(table, FRAME, excluded=both, progress=False).table) == 3
     listed = write(tmp_path / "out.csv", broken, other)
     assert facekit.evaluate("celeba", celeba, model=tiny_bundle, exclude=listed).n == 3
 

@@ -87,7 +87,6 @@ def audit(
     exclude_out: Path | None = None,
     exclude: Sequence[str] = CERTAIN,
     keep: str = "train",
-    cache_root: Path | None = None,
 ) -> Audit:
     """Look for what is wrong with a data set; nothing of it is changed.
 
@@ -105,7 +104,6 @@ def audit(
         exclude: Which findings it lists: keys of ``EXCLUDABLE``.
         keep: Which split keeps a picture that several have, train or test; the
             others count as repeating it.
-        cache_root: Folder of all caches; None for the one in the user's home.
 
     Returns:
         What was found.
@@ -121,7 +119,7 @@ def audit(
         raise UsageError(f"--people goes with folder, not with {dataset}")
     table = _open(dataset, data, people)
     bundle = load_bundle(model)
-    seen = _look(bundle, table, cache_root)
+    seen = _look(bundle, table)
     errors = seen.source.cache.errors
     here = seen.source.table
     order = ORDER if keep == "train" else ORDER[::-1]
@@ -178,15 +176,15 @@ def _open(dataset: str, data: Path | str | None, people: Path | None) -> Table:
     return open_classes(dataset, folder, people=people)
 
 
-def _look(bundle: Bundle, table: Table, cache_root: Path | None) -> _Seen:
-    source = crop_source(table, bundle.frame, allow_missing=True, cache_root=cache_root)
+def _look(bundle: Bundle, table: Table) -> _Seen:
+    source = crop_source(table, bundle.frame, allow_missing=True)
     crops, rows, here = source.cache.crops, source.rows, source.table
     with progress_bar("copies", len(rows)) as tick:
         exact = exact_groups(crops, rows=rows)
         copies = near_copies(crops, rows=rows, progress=tick)
     with progress_bar("pictures", len(rows)) as tick:
         measures = measure_crops(crops, rows=rows, progress=tick)
-    x = read_embedding(bundle, source, cache_root)
+    x = read_embedding(bundle, source)
     scores = cross_scores(x, source, copies.groups)
     probe = probe_splits(x, source, exact, copies.groups)
     return _Seen(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -52,14 +51,14 @@ class ProbeRow:
     unseen: float
 
 
-def read_embedding(bundle: Bundle, source: Source, cache_root: Path | None) -> Float32:
+def read_embedding(bundle: Bundle, source: Source) -> Float32:
     """Standardised features of every row of the source, from the feature store.
 
     Returns:
         float32 array of shape (n, d).
     """
     parts: list[str] = [part for part in _PARTS if part in bundle.parts] or list(bundle.parts)
-    store = FeatureStore((cache_folder() if cache_root is None else cache_root) / "features")
+    store = FeatureStore(cache_folder() / "features")
     with progress_bar("features", len(source.rows)) as tick:
         found = store.features(source.cache, source.rows, bundle, parts=parts, progress=tick)
     x: Float32 = found.matrix(dtype=np.float32)

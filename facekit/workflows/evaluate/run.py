@@ -50,7 +50,6 @@ def evaluate_classes(
     aligned: str | None = None,
     sample: int = 0,
     allow_missing: bool = False,
-    cache_root: Path | None = None,
 ) -> dict[str, Any]:
     """Measure a bundle's classes on one partition; no other is cropped.
 
@@ -73,7 +72,6 @@ def evaluate_classes(
             they can be; 0 takes all.
         allow_missing: Leave out images that are missing or unreadable; of a
             ``folder`` they always are. Standard error says which.
-        cache_root: Folder for crops; None for the one in the user's home.
 
     Returns:
         See ``report.record.evaluation_record``.
@@ -95,12 +93,7 @@ def evaluate_classes(
     )
     gone = frozenset[str]() if exclude is None else listed_ids(table, exclude)
     source = crop_classes(
-        bundle,
-        dataset,
-        _only(table, split),
-        excluded=gone,
-        allow_missing=allow_missing,
-        cache_root=cache_root,
+        bundle, dataset, _only(table, split), excluded=gone, allow_missing=allow_missing
     )
     return measure_classes(bundle, dataset, source, split=split, sample=sample)
 
@@ -112,7 +105,6 @@ def crop_classes(
     *,
     excluded: frozenset[str] = frozenset(),
     allow_missing: bool = False,
-    cache_root: Path | None = None,
 ) -> Source:
     """Crop pictures for a bundle; standard error says how many are left out.
 
@@ -122,7 +114,6 @@ def crop_classes(
         table: Rows of one partition.
         excluded: Ids to leave out.
         allow_missing: As for ``evaluate_classes``, like the next.
-        cache_root: Folder for crops.
 
     Returns:
         Rows that can be measured; labels that the bundle does not know are -1.
@@ -132,7 +123,6 @@ def crop_classes(
         bundle.frame,
         allow_missing=allow_missing or find_source(dataset, "classes").lenient,
         excluded=excluded,
-        cache_root=cache_root,
         bundle=bundle,
     )
     left = without(opened, excluded)
@@ -263,7 +253,6 @@ def evaluate_celeba(
     allow_missing: bool = False,
     exclude: Path | None = None,
     source: str = "celeba",
-    cache_root: Path | None = None,
 ) -> dict[str, Any]:
     """Measure the 40 attributes on one partition; no other is touched.
 
@@ -274,7 +263,6 @@ def evaluate_celeba(
         allow_missing: Leave out images that are missing or unreadable.
         exclude: List of images to leave out, such as ``facekit audit`` writes.
         source: ``celeba`` or ``tfds``.
-        cache_root: Folder for crops; None for the one in the user's home.
 
     Returns:
         See ``report.record.evaluation_record``.
@@ -285,9 +273,7 @@ def evaluate_celeba(
     bundle = load_bundle(model)
     table = open_attributes(source, data, (split,), allow_missing=allow_missing)
     gone = listed_attributes(table, data, source, exclude)
-    opened = crop_source(
-        table, bundle.frame, allow_missing=allow_missing, excluded=gone, cache_root=cache_root
-    )
+    opened = crop_source(table, bundle.frame, allow_missing=allow_missing, excluded=gone)
     left = without(opened, gone)
     tell_left_out("celeba", len(opened.table), len(opened.table) - len(left.table))
     answers = answer_attributes(bundle, left.cache.crops, left.places(split), left.table)

@@ -55,7 +55,6 @@ def pretrain(
     allow_missing: bool = False,
     exclude: Path | str | None = None,
     teacher_table: Path | str | None = None,
-    cache_root: Path | None = None,
 ) -> PretrainResult:
     """Train a backbone on CelebA's 40 attributes and the recipe's other targets.
 
@@ -71,8 +70,6 @@ def pretrain(
         allow_missing: Leave out images that are missing or unreadable.
         exclude: List of images to leave out, such as ``facekit audit`` writes.
         teacher_table: Teacher vectors made elsewhere.
-        cache_root: Folder for crops and teacher vectors; None for the one in the
-            user's home.
 
     Returns:
         Where the run is and how far it got.
@@ -92,9 +89,7 @@ def pretrain(
         folder, listed, taught = (
             None if one is None else Path(one) for one in (data, exclude, teacher_table)
         )
-        opened, vectors, backend = _open(
-            resolved, folder, listed, taught, allow_missing, cache_root
-        )
+        opened, vectors, backend = _open(resolved, folder, listed, taught, allow_missing)
         targets = _targets(resolved, opened, vectors)
         start_folder(run, resolved, _fed(opened, vectors, backend), resume=resume)
         training, backbone, sitting = _train(run, resolved, opened, targets, resume, epochs)
@@ -116,7 +111,6 @@ def _open(
     exclude: Path | None,
     teacher_table: Path | None,
     allow_missing: bool,
-    cache_root: Path | None,
 ) -> tuple[Source, Float32 | None, str]:
     """The images, the teacher's vectors of them, and the backend, which is started."""
     source, splits, frame = recipe.data.source, ("train", "val"), recipe.frame.build()
@@ -125,14 +119,12 @@ def _open(
     )
     gone = listed_attributes(table, data, source, exclude)
     vectors = None if teacher_table is None else read_teacher_table(teacher_table, table.ids)
-    opened = crop_source(
-        table, frame, allow_missing=allow_missing, excluded=gone, cache_root=cache_root
-    )
+    opened = crop_source(table, frame, allow_missing=allow_missing, excluded=gone)
     backend = start_keras(seed=recipe.training.seed, precision=recipe.training.precision)
     if identity_spec(recipe) is None:
         vectors = None
     elif vectors is None:  # of all images: lists to leave out share them, like the crops
-        vectors = teach_identity(opened, cache_root)
+        vectors = teach_identity(opened)
     left = without(opened, gone)
     tell_left_out(table.name, len(opened.table), len(opened.table) - len(left.table))
     return left, vectors, backend
@@ -264,12 +256,11 @@ def require_identity(recipe: PretrainRecipe, *, has_vectors: bool) -> None:
     model_files()
 
 
-def teach_identity(source: Source, cache_root: Path | None) -> Float32:
+def teach_identity(source: Source) -> Float32:
     """Run the teacher over a source, or load what it said before.
 
     Args:
         source: Table and crops.
-        cache_root: Folder of all caches; None for the one in the user's home.
 
     Returns:
         float32 array by row of the crop cache; NaN where nothing was taught.
@@ -279,7 +270,7 @@ def teach_identity(source: Source, cache_root: Path | None) -> Float32:
     from facekit.system.home import cache_folder
 
     vectors = np.full((len(source.cache.ids), DLIB_SIZE), np.nan, np.float32)
-    root = cache_folder() if cache_root is None else cache_root
+    root = cache_folder()
     vectors[source.rows] = teach(source.table, decode, root=root / "teachers")
     return vectors
 

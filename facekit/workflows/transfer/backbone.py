@@ -35,14 +35,13 @@ from facekit.system.lock import locked
 _WAITING: Final = "waiting for another process that exports a backbone"
 
 
-def open_model(recipe: TransferRecipe, cache_root: Path | None) -> Bundle | None:
+def open_model(recipe: TransferRecipe) -> Bundle | None:
     """The bundle whose backbone a recipe reads or trains on.
 
     Args:
         recipe: Its ``model``; where that is empty, its ``backbone``, ``frame`` and
             ``top.pool``, which are exported on the first call and found again by every
             other: then Keras is not needed.
-        cache_root: Folder of all caches; None for the one in the user's home.
 
     Returns:
         The bundle; None for the rung ``scratch``.
@@ -62,7 +61,7 @@ def open_model(recipe: TransferRecipe, cache_root: Path | None) -> Bundle | None
         )
     check_backbone(recipe.backbone)
     require_file(recipe.backbone)
-    root = (cache_folder() if cache_root is None else cache_root) / "backbones"
+    root = cache_folder() / "backbones"
     folder = root / f"{recipe.backbone.family}-{_key(recipe)}"
     found = _read(folder)
     if found is not None:

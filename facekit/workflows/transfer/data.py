@@ -72,7 +72,6 @@ def crop_classes(
     excluded: frozenset[str] = frozenset(),
     cross_validated: bool = True,
     allow_missing: bool = False,
-    cache_root: Path | None = None,
 ) -> ClassData:
     """Crop a table of classes and say which rows are learned from and chosen by.
 
@@ -87,7 +86,6 @@ def crop_classes(
         cross_validated: Whether few training images may stay without validation
             rows; False holds some out of any number.
         allow_missing: Leave out images that cannot be used.
-        cache_root: Folder of all caches; None for the one in the user's home.
 
     Returns:
         The classes by row of the crop cache.
@@ -96,12 +94,7 @@ def crop_classes(
         DataError: Nothing can be learned or measured, or images cannot be read.
     """
     source = crop_source(
-        table,
-        frame,
-        allow_missing=allow_missing,
-        excluded=excluded,
-        cache_root=cache_root,
-        bundle=bundle,
+        table, frame, allow_missing=allow_missing, excluded=excluded, bundle=bundle
     )
     if excluded:
         kept = ~np.isin(source.table.ids, list(excluded))
@@ -223,7 +216,6 @@ class Sources:
     exclude: Path | None = None
     cross: Path | None = None
     allow_missing: bool = False
-    cache_root: Path | None = None
 
 
 def open_data(
@@ -273,7 +265,6 @@ def open_data(
         excluded=gone,
         cross_validated=cross_validated,
         allow_missing=source.allow_missing or entry.lenient,
-        cache_root=source.cache_root,
     )
     there = data.source.table
     excluded = len(gone.intersection(there.ids.tolist()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -58,16 +57,13 @@ class HeadInputs:
     frame: dict[str, Any]
 
 
-def read_inputs(
-    bundle: Bundle, data: ClassData, recipe: TransferRecipe, cache_root: Path | None
-) -> HeadInputs:
+def read_inputs(bundle: Bundle, data: ClassData, recipe: TransferRecipe) -> HeadInputs:
     """Read the features from the store, computing what is missing of them.
 
     Args:
         bundle: Whose backbone is read.
         data: The classes.
         recipe: Its ``features``.
-        cache_root: Folder of all caches; None for the one in the user's home.
 
     Returns:
         The inputs.
@@ -81,7 +77,7 @@ def read_inputs(
             f"features.parts names {', '.join(recipe.features.parts)}, "
             f"{bundle.name} has {', '.join(bundle.parts)}"
         )
-    store = FeatureStore((cache_folder() if cache_root is None else cache_root) / "features")
+    store = FeatureStore(cache_folder() / "features")
     views: list[View] = [PLAIN, *([MIRROR] if recipe.features.mirror else [])]
     views += augmented_views(recipe.augment, recipe.features.augmented, seed=recipe.training.seed)
     shown = [PLAIN, *([MIRROR] if recipe.mirror else [])]

@@ -37,7 +37,6 @@ def transfer(
     exclude: Path | str | None = None,
     cross: Path | str | None = None,
     allow_missing: bool = False,
-    cache_root: Path | str | None = None,
 ) -> TransferResult:
     """Learn classes on the shared backbone; the same as ``facekit transfer``.
 
@@ -61,7 +60,6 @@ def transfer(
             result is tried on.
         allow_missing: Leave out images that cannot be used; of a ``folder`` they
             always are. Standard error says which.
-        cache_root: Folder of all caches; None for the one in the user's home.
 
     Returns:
         Where the run is and how far it got.
@@ -81,9 +79,9 @@ def transfer(
         changes += [f"rung={rung}"] if rung else []
         changes += [f"data.labels={labels}"] if labels else []
         resolved = resolve_recipe(run, chosen, changes, resume, TransferRecipe)
-        paths = (None if one is None else Path(one) for one in (people, exclude, cross, cache_root))
-        people, exclude, cross, cache_root = paths
-        source = Sources(data, people, exclude, cross, allow_missing, cache_root)
+        paths = (None if one is None else Path(one) for one in (people, exclude, cross))
+        people, exclude, cross = paths
+        source = Sources(data, people, exclude, cross, allow_missing)
         if resolved.rung != "auto":
             return train_rung(run, resolved, source, resume=resume, epochs=epochs)
         if epochs is not None:

@@ -67,7 +67,7 @@ def train_rung(
         require_training(recipe, resume=resume)
     elif resume or epochs is not None:
         raise RecipeError("a frozen head takes seconds: leave --resume and --epochs out")
-    bundle = open_model(recipe, source.cache_root)
+    bundle = open_model(recipe)
     quick = not (trains or climbs) and HEAD_FITS[recipe.head.kind].cross_fit is not None
     data = open_data(recipe, source, bundle, cross_validated=quick)
     _require_shared(recipe.data.cross, data.names)
@@ -79,7 +79,7 @@ def train_rung(
             return TransferResult(run, recipe.rung, None, last, False)
         learned = tuned
     else:
-        learned = _frozen(run, recipe, bundle, data, source.cache_root)
+        learned = _frozen(run, recipe, bundle, data)
     results = measure_results(recipe, learned, data)
     metrics, records = results.metrics, {}
     if cross is not None:
@@ -122,21 +122,17 @@ def _try_on(
     """Records of the result on another data set: on all of it, and on a sample."""
     name, size = recipe.data.cross, recipe.data.cross_sample
     tell_issues(table, source.cross)
-    other = crop_classes(
-        bundle, name, table, allow_missing=source.allow_missing, cache_root=source.cache_root
-    )
+    other = crop_classes(bundle, name, table, allow_missing=source.allow_missing)
     records = {"cross": measure_classes(bundle, name, other)}
     if size:
         records["cross_sample"] = measure_classes(bundle, name, other, sample=size)
     return records
 
 
-def _frozen(
-    run: Path, recipe: TransferRecipe, bundle: Bundle, data: ClassData, root: Path | None
-) -> Learned:
+def _frozen(run: Path, recipe: TransferRecipe, bundle: Bundle, data: ClassData) -> Learned:
     """Fit first, then make the folder: what cannot be fitted leaves nothing behind."""
     rows: list[dict[str, Any]] = []
-    learned = fit_frozen(bundle, data, recipe, cache_root=root, report=rows.append)
+    learned = fit_frozen(bundle, data, recipe, report=rows.append)
     start_folder(run, recipe, facts_of(data), resume=False)
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     write_atomically(run / "metrics.jsonl", lines)
@@ -170,7 +166,6 @@ def fit_frozen(
     data: ClassData,
     recipe: TransferRecipe,
     *,
-    cache_root: Path | None = None,
     report: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> Learned:
     """Fit the recipe's head on the frozen backbone.
@@ -180,7 +175,6 @@ def fit_frozen(
         data: The classes; without validation rows the head is cross-validated, and
             its ``logits`` have ``cv`` in place of ``val``.
         recipe: Its ``features`` and ``head``.
-        cache_root: Folder of all caches; None for the one in the user's home.
         report: Called with every row of the history.
 
     Returns:
@@ -199,7 +193,7 @@ def fit_frozen(
             f"head.kind={recipe.head.kind!r} is not: --set head.kind=linear, or "
             "--set data.validation=holdout"
         )
-    inputs = read_inputs(bundle, data, recipe, cache_root)
+    inputs = read_inputs(bundle, data, recipe)
     if small and kind.cross_fit is not None:
         head, out = kind.cross_fit(inputs, recipe, report)
         calibrated = calibrate_head(head, out, inputs.labels)

@@ -69,12 +69,11 @@ def faulty(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def look(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Audit]:
-    """Audit into a fresh folder, with caches that the tests of this file share."""
-    cache = tmp_path_factory.mktemp("cache")
+    """Audit into a fresh folder."""
 
     def run(data: Path | None, dataset: str = "fer", **options: object) -> Audit:
         options.setdefault("out", tmp_path_factory.mktemp("out") / "audit")
-        return audit(dataset, data, model=tiny_bundle, cache_root=cache, **options)
+        return audit(dataset, data, model=tiny_bundle, **options)
 
     return run
 

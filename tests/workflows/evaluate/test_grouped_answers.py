@@ -39,7 +39,6 @@ def train(tiny_bundle: Path, tmp_path: Path) -> Train:
             data,
             overrides=[f"model={tiny_bundle}", "data.aligned=fer", *overrides],
             out=tmp_path / out,
-            cache_root=tmp_path / "cache",
             **options,
         )
 

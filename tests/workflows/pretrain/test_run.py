@@ -251,30 +251,34 @@ def test_a_resumed_run_keeps_its_data(
 
 
 @pytest.mark.tf
-def test_what_is_listed_is_left_out(data: Path, train: Train, tmp_path: Path) -> None:
+def test_what_is_listed_is_left_out(
+    data: Path, train: Train, tmp_path: Path, facekit_home: Path
+) -> None:
     """The list of an audit names images of any split, also of one that is not there."""
     parts = read_partitions(data / "list_eval_partition.txt")
     of = {split: [name for name in parts if parts[name] == split] for split in parts.values()}
     listed = tmp_path / "bad.csv"
     listed.write_text("\n".join(["id", *of["train"][:3], of["val"][0], of["test"][0]]) + "\n")
-    run, root = tmp_path / "run", tmp_path / "cache"
-    result = train(run, exclude=str(listed), epochs=1, cache_root=root)
+    run = tmp_path / "run"
+    result = train(run, exclude=str(listed), epochs=1)
     assert not result.finished
     facts = json.loads((run / "data.json").read_text())
     assert facts["images"] == {"train": 47, "val": 4}
     with pytest.raises(InterruptedRunError, match=r"47 train, 4 val.*50 train.*--exclude"):
-        train(run, resume=True, cache_root=root)
+        train(run, resume=True)
     listed.write_text("\n".join(["id", *of["train"][2:5], of["val"][1]]) + "\n")
     with pytest.raises(InterruptedRunError, match="other labels or partitions"):
-        train(run, resume=True, exclude=listed, cache_root=root)
+        train(run, resume=True, exclude=listed)
     listed.write_text("\n".join(["id", *of["train"][:3], of["val"][0]]) + "\n")
-    assert train(run, resume=True, exclude=listed, cache_root=root).finished
+    assert train(run, resume=True, exclude=listed).finished
     trained = load_bundle(run / "bundle").manifest.training
     assert trained["images"] == {"train": 47, "val": 4}
-    assert len([path for path in (root / "crops").iterdir() if path.is_dir()]) == 1
+    assert (
+        len([path for path in (facekit_home / "cache" / "crops").iterdir() if path.is_dir()]) == 1
+    )
     listed.write_text("id\n000000.jpg\n")
     with pytest.raises(DataError, match=r"such as '000000\.jpg'"):
-        train(tmp_path / "other", exclude=listed, cache_root=root)
+        train(tmp_path / "other", exclude=listed)
     assert not (tmp_path / "other").exists()
 
 
@@ -285,7 +289,7 @@ def test_lists_share_what_the_teacher_said(
     """It may have taken hours: the teacher is shown every image, with any list."""
     shown: list[int] = []
 
-    def teach(source: Source, root: Path | None) -> np.ndarray:
+    def teach(source: Source) -> np.ndarray:
         shown.append(len(source.table))
         return np.ones((len(source.cache.ids), 8), np.float32)
 
@@ -298,7 +302,7 @@ def test_lists_share_what_the_teacher_said(
         [*TINY, "targets.identity.weight=1", "targets.identity.teacher=dlib"],
         PretrainRecipe,
     )
-    source, vectors, _ = workflow._open(recipe, data, listed, None, False, tmp_path)
+    source, vectors, _ = workflow._open(recipe, data, listed, None, False)
     assert shown == [55] and len(source.table) == 54
     assert vectors is not None and len(vectors) == 55
 

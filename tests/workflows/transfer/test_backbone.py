@@ -19,20 +19,23 @@ from facekit.workflows.transfer import backbone as module
 from facekit.workflows.transfer.backbone import open_model
 
 SMALL = (
-    "model=", "backbone.family=cnn", "backbone.widths=[4,6]", "backbone.blocks=[1,1]",
+    "model=",
+    "backbone.family=cnn",
+    "backbone.widths=[4,6]",
+    "backbone.blocks=[1,1]",
     "frame.side=32",
-)  # fmt: skip
+)
 
 
 def recipe(*changes: str, name: str = "fer-frozen-mlp") -> TransferRecipe:
     return load_recipe(name, changes, TransferRecipe)
 
 
-def test_a_bundle_that_is_named_is_taken(tiny_bundle: Path, tmp_path: Path) -> None:
-    found = open_model(recipe(f"model={tiny_bundle}"), tmp_path)
+def test_a_bundle_that_is_named_is_taken(tiny_bundle: Path, facekit_home: Path) -> None:
+    found = open_model(recipe(f"model={tiny_bundle}"))
     assert found is not None and found.folder == tiny_bundle
-    assert open_model(recipe(f"model={tiny_bundle}", "rung=scratch"), tmp_path) is None
-    assert not list(tmp_path.iterdir())
+    assert open_model(recipe(f"model={tiny_bundle}", "rung=scratch")) is None
+    assert not list(facekit_home.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -44,11 +47,13 @@ def test_a_bundle_that_is_named_is_taken(tiny_bundle: Path, tmp_path: Path) -> N
         (("rung=last",), "fer-vggface-frozen leaves open which: --set model=RUN/bundle"),
     ],
 )
-def test_what_is_missing_is_one_line(changes: tuple[str, ...], words: str, tmp_path: Path) -> None:
+def test_what_is_missing_is_one_line(
+    changes: tuple[str, ...], words: str, facekit_home: Path
+) -> None:
     with pytest.raises(RecipeError) as caught:
-        open_model(recipe(*changes, name="fer-vggface-frozen"), tmp_path)
+        open_model(recipe(*changes, name="fer-vggface-frozen"))
     assert words in str(caught.value) and "\n" not in str(caught.value)
-    assert not list(tmp_path.iterdir())
+    assert not list(facekit_home.iterdir())
 
 
 def test_nothing_climbs_from_no_bundle() -> None:
@@ -72,40 +77,40 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 @pytest.mark.tf
 def test_an_own_backbone_is_exported_once_and_found_again(
-    exports: list[Path], tmp_path: Path
+    exports: list[Path], facekit_home: Path
 ) -> None:
-    first = open_model(recipe(*SMALL), tmp_path)
-    again = open_model(recipe(*SMALL, "head.epochs=3"), tmp_path)
+    first = open_model(recipe(*SMALL))
+    again = open_model(recipe(*SMALL, "head.epochs=3"))
     assert first is not None and again is not None and len(exports) == 1
     assert first.folder == again.folder == exports[0]
-    assert first.folder.parent == tmp_path / "backbones" and first.key == again.key
+    assert first.folder.parent == facekit_home / "cache" / "backbones" and first.key == again.key
     assert not first.heads and first.name == "cnn" and first.frame.side == 32
     assert first.parts == {"pooled": (6,), "grid": (8, 8, 6)}
     assert first.manifest.training == {"began": "random weights"}
     others = ["training.seed=1", "frame.side=40", "backbone.widths=[4,8]", "top={pool='flatten'}"]
     keys = {first.key}
     for change in others:
-        other = open_model(recipe(*SMALL, change), tmp_path)
+        other = open_model(recipe(*SMALL, change))
         assert other is not None
         keys.add(other.key)
     assert len(keys) == len(exports) == 1 + len(others)
 
 
 @pytest.mark.tf
-def test_a_damaged_export_is_made_again(exports: list[Path], tmp_path: Path) -> None:
-    first = open_model(recipe(*SMALL), tmp_path)
+def test_a_damaged_export_is_made_again(exports: list[Path], facekit_home: Path) -> None:
+    first = open_model(recipe(*SMALL))
     assert first is not None
     (first.folder / "backbone.onnx").write_bytes(b"damaged")
-    again = open_model(recipe(*SMALL), tmp_path)
+    again = open_model(recipe(*SMALL))
     assert again is not None and again.key == first.key and len(exports) == 2
 
 
 @pytest.mark.tf
 def test_other_weights_are_another_backbone(
-    exports: list[Path], vggface_file: Path, tmp_path: Path
+    exports: list[Path], vggface_file: Path, tmp_path: Path, facekit_home: Path
 ) -> None:
     changes = ("frame.side=32", f"backbone.weights={vggface_file}")
-    found = open_model(recipe(*changes, name="fer-vggface-frozen"), tmp_path)
+    found = open_model(recipe(*changes, name="fer-vggface-frozen"))
     assert found is not None and found.manifest.backbone.parameters == 14_714_688
     assert "rcmalli" in found.manifest.training["began"]
     assert str(vggface_file.parent) not in json.dumps(found.manifest.model_dump(mode="json"))
@@ -113,12 +118,9 @@ def test_other_weights_are_another_backbone(
     crops = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
     moved = tmp_path / "copy.h5"  # the same weights under another name are the same
     moved.write_bytes(vggface_file.read_bytes())
-    same = open_model(recipe(changes[0], f"backbone.weights={moved}", name="fer-vggface-frozen"),
-                      tmp_path)  # fmt: skip
+    same = open_model(recipe(changes[0], f"backbone.weights={moved}", name="fer-vggface-frozen"))
     assert same is not None and same.folder == found.folder and len(exports) == 1
-    random = open_model(
-        recipe(changes[0], "backbone.weights=none", name="fer-vggface-frozen"), tmp_path
-    )
+    random = open_model(recipe(changes[0], "backbone.weights=none", name="fer-vggface-frozen"))
     assert random is not None and len(exports) == 2 and not random.manifest.data_licences
     one, other = (bundle.embed(crops)["pooled"] for bundle in (found, random))
     assert not np.allclose(one, other, rtol=0.1)

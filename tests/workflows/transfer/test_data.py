@@ -59,7 +59,6 @@ def opened(tmp_path: Path) -> Open:
             cross_validated=cross_validated,
             allow_missing=allow_missing,
             seed=seed,
-            cache_root=tmp_path / "cache",
         )
 
     return open_it
@@ -280,7 +279,7 @@ def fer(tmp_path: Path) -> Path:
 def test_votes_are_mixed_into_what_is_learned(tmp_path: Path, votes: float) -> None:
     table = open_classes("fer", fer(tmp_path), votes=True)
     spec = TransferDataSpec(votes=votes)
-    data = crop_classes(table, FRAME, spec, cache_root=tmp_path / "cache")
+    data = crop_classes(table, FRAME, spec)
     happy, sad = table.label_names.index("happy"), table.label_names.index("sad")
     assert data.labels.tolist() == [happy] * 3 + [sad] * 3  # measured is the label itself
     assert data.shares[0, [happy, sad]] == pytest.approx([1 - votes / 5, votes / 5])
@@ -295,7 +294,7 @@ def test_what_has_no_usable_label_teaches_nothing(
     table = open_classes("fer", fer(tmp_path), labels="ferplus")
     assert table.labels.tolist()[2] == -1
     monkeypatch.setattr(class_data, "SMALL", 5)  # six images, four of them usable
-    data = crop_classes(table, FRAME, TransferDataSpec(votes=1.0), cache_root=tmp_path / "cache")
+    data = crop_classes(table, FRAME, TransferDataSpec(votes=1.0))
     assert data.train.tolist() == [0, 1, 3, 4] and len(data.val) == 0
     assert (data.shares[[2, 5]] == 0).all()
 

@@ -37,7 +37,7 @@ def data(bundle: Bundle, tmp_path: Path) -> ClassData:
                 blots = rng.integers(0, 256, (6, 6, 3), np.uint8)
                 assert cv2.imwrite(str(path), cv2.resize(blots, (48, 48)))
     table = open_classes("folder", tmp_path / "faces", aligned="fer")
-    return crop_classes(table, bundle.frame, TransferDataSpec(), cache_root=tmp_path / "cache")
+    return crop_classes(table, bundle.frame, TransferDataSpec())
 
 
 def recipe(*overrides: str) -> TransferRecipe:
@@ -48,7 +48,7 @@ def test_a_head_on_the_inputs_reads_the_same_of_an_embedding(
     bundle: Bundle, data: ClassData, tmp_path: Path
 ) -> None:
     given = recipe("features.channels={grid=2, grid_mid=3, pooled=9}")
-    inputs = read_inputs(bundle, data, given, tmp_path / "cache")
+    inputs = read_inputs(bundle, data, given)
     d = 3 + 8 + 16 * 2 + 16 * 3  # pooled has three channels: none is left out
     assert [view.shape for view in inputs.views] == [(24, d)] * 2
     assert set(inputs.frame["channels"]) == {"grid", "grid_mid"}
@@ -66,7 +66,7 @@ def test_a_head_on_the_inputs_reads_the_same_of_an_embedding(
 
 
 def test_rows_come_with_their_labels(bundle: Bundle, data: ClassData, tmp_path: Path) -> None:
-    inputs = read_inputs(bundle, data, recipe(), tmp_path / "cache")
+    inputs = read_inputs(bundle, data, recipe())
     assert inputs.labels.tolist() == [0] * 12 + [1] * 12
     assert np.array_equal(inputs.shares.argmax(1), inputs.labels)
     assert inputs.answers.tolist() == [0, 0, 1, 1]
@@ -79,7 +79,7 @@ def test_views_are_those_of_the_recipe(bundle: Bundle, data: ClassData, tmp_path
         (["features.augmented=3"], 5, 2),
         (["features.mirror=false", "features.augmented=1"], 2, 2),
     ):
-        inputs = read_inputs(bundle, data, recipe(*overrides), tmp_path / "cache")
+        inputs = read_inputs(bundle, data, recipe(*overrides))
         assert (len(inputs.views), len(inputs.seen), len(inputs.tested)) == (learned, shown, shown)
         assert not np.array_equal(inputs.views[0], inputs.views[-1]) or learned == 1
 
@@ -87,9 +87,9 @@ def test_views_are_those_of_the_recipe(bundle: Bundle, data: ClassData, tmp_path
 def test_the_second_time_nothing_is_embedded(
     bundle: Bundle, data: ClassData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = read_inputs(bundle, data, recipe("features.augmented=1"), tmp_path / "cache")
+    first = read_inputs(bundle, data, recipe("features.augmented=1"))
     monkeypatch.setattr(OnnxBackbone, "embed", None)
-    again = read_inputs(bundle, data, recipe("features.augmented=1"), tmp_path / "cache")
+    again = read_inputs(bundle, data, recipe("features.augmented=1"))
     for one, other in zip(first.views + first.seen, again.views + again.seen, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -101,7 +101,7 @@ def test_without_validation_rows_the_training_rows_are_shown(
         data.source, data.labels, data.shares, data.train, data.val[:0], data.test[:0], data.groups
     )
     given = recipe("features.augmented=1", "features.mirror=false", "mirror=false")
-    inputs = read_inputs(bundle, small, given, tmp_path / "cache")
+    inputs = read_inputs(bundle, small, given)
     assert len(inputs.views) == 2 and len(inputs.seen) == 1 and inputs.tested == []
     assert np.array_equal(inputs.answers, inputs.labels)
     np.testing.assert_allclose(inputs.seen[0], inputs.views[0], atol=0.01)
@@ -110,8 +110,8 @@ def test_without_validation_rows_the_training_rows_are_shown(
 def test_parts_that_the_backbone_lacks_are_left_out(
     bundle: Bundle, data: ClassData, tmp_path: Path
 ) -> None:
-    inputs = read_inputs(bundle, data, recipe('features.parts=["pooled", "voice"]'), tmp_path)
+    inputs = read_inputs(bundle, data, recipe('features.parts=["pooled", "voice"]'))
     assert inputs.frame["parts"] == ("pooled",)
     with pytest.raises(RecipeError, match=r"names voice, tiny has .*pooled") as caught:
-        read_inputs(bundle, data, recipe('features.parts=["voice"]'), tmp_path)
+        read_inputs(bundle, data, recipe('features.parts=["voice"]'))
     assert "\n" not in str(caught.value)

@@ -40,13 +40,10 @@ Train = Callable[..., Path]
 @pytest.fixture(scope="module")
 def train(cartoon_fer: Path, tmp_path_factory: pytest.TempPathFactory) -> Train:
     """``train(out, recipe, "key=value")`` gives the run folder."""
-    caches = tmp_path_factory.mktemp("caches")
 
     def run(out: Path, name: str, *changes: str, **options: Any) -> Path:
         given = () if options.get("resume") else (*SMALL.get(name, ()), *TINY, *changes)
-        transfer(
-            "fer", cartoon_fer, recipe=name, overrides=given, out=out, cache_root=caches, **options
-        )
+        transfer("fer", cartoon_fer, recipe=name, overrides=given, out=out, **options)
         return out
 
     return run
@@ -208,7 +205,7 @@ def test_mobilenet_begins_at_random_or_says_what_is_missing(
     run = tmp_path / "run"
     changes = ["frame.side=48", "backbone.alpha=0.35", "backbone.weights=none", "top.widths=[12]"]
     transfer(
-        "tfrecord", tmp_path / "records", recipe=name, out=run, cache_root=tmp_path / "cache",
+        "tfrecord", tmp_path / "records", recipe=name, out=run,
         overrides=[*changes, *TINY, "training.epochs=1"],
     )  # fmt: skip
     bundle = load_bundle(run / "bundle")

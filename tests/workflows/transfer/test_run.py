@@ -77,7 +77,6 @@ def train(tiny_bundle: Path, tmp_path: Path) -> Train:
             data,
             overrides=[f"model={tiny_bundle}", *overrides],
             out=tmp_path / out,
-            cache_root=str(tmp_path / "cache"),
             **options,
         )
 
@@ -388,7 +387,7 @@ def test_votes_are_learned_as_shares(fer: Path, train: Train, tmp_path: Path) ->
     (data / "ferplus_votes.csv").write_text("\n".join(rows) + "\n")
     table = open_classes("fer", data, splits=("train",))
     frame = FaceFrame(side=40)
-    crops = crop_source(table, frame, cache_root=tmp_path / "crops").cache.crops
+    crops = crop_source(table, frame).cache.crops
     said = []
     for out, options in (("own", {}), ("voted", {"labels": "ferplus"})):
         result = train("fer", data, recipe="fer-frozen-linear", out=out, **options)

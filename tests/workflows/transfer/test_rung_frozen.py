@@ -40,7 +40,7 @@ def data(bundle: Bundle, tmp_path: Path) -> ClassData:
                 blots = np.clip(rng.normal(colour, 90, (6, 6, 3)), 0, 255).astype(np.uint8)
                 assert cv2.imwrite(str(path), cv2.resize(blots, (48, 48)))
     table = open_classes("folder", tmp_path / "faces", aligned="fer")
-    return crop_classes(table, bundle.frame, TransferDataSpec(), cache_root=tmp_path / "cache")
+    return crop_classes(table, bundle.frame, TransferDataSpec())
 
 
 def recipe(*overrides: str, name: str = "fer-frozen-linear") -> TransferRecipe:
@@ -53,7 +53,7 @@ def test_answers_are_those_that_the_head_gives(
 ) -> None:
     rows: list[dict[str, Any]] = []
     given = recipe("features.components=0", "head.epochs=5", name=name)
-    found = fit_frozen(bundle, data, given, cache_root=tmp_path / "cache", report=rows.append)
+    found = fit_frozen(bundle, data, given, report=rows.append)
     assert (found.bundle, found.base) == (bundle, "celeba-compact") and found.seconds > 0
     assert found.trainable == found.head.parameters and len(rows) > 1
     assert found.head.labels == ("blue", "red") and found.head.activation == "softmax"
@@ -67,14 +67,12 @@ def test_answers_are_those_that_the_head_gives(
 
 def test_small_data_are_cross_validated(bundle: Bundle, data: ClassData, tmp_path: Path) -> None:
     small = replace(data, val=data.val[:0])
-    found = fit_frozen(bundle, small, recipe(), cache_root=tmp_path / "cache")
+    found = fit_frozen(bundle, small, recipe())
     assert set(found.logits) == {"cv", "test"} and found.logits["cv"].shape == (40, 2)
-    nothing = fit_frozen(
-        bundle, replace(small, test=data.test[:0]), recipe(), cache_root=tmp_path / "cache"
-    )
+    nothing = fit_frozen(bundle, replace(small, test=data.test[:0]), recipe())
     assert set(nothing.logits) == {"cv"}
     with pytest.raises(RecipeError, match=r"40 training images are cross-validated.*holdout"):
-        fit_frozen(bundle, small, recipe("head.kind=mlp"), cache_root=tmp_path / "cache")
+        fit_frozen(bundle, small, recipe("head.kind=mlp"))
 
 
 def test_calibration_makes_a_cocky_head_modest() -> None:

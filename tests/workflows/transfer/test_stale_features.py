@@ -69,7 +69,6 @@ def again(fer: Path, tiny_bundle: Path, tmp_path: Path) -> Callable[..., Transfe
             recipe="fer-frozen-linear",
             overrides=[f"model={model}", "head.strengths=[0.1]"],
             out=tmp_path / f"run{next(number)}",
-            cache_root=tmp_path / "cache",
         )
 
     return run

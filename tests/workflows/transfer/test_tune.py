@@ -87,20 +87,15 @@ def base(tiny_contents: BundleContents, tmp_path_factory: pytest.TempPathFactory
     return write_bundle(tmp_path_factory.mktemp("bundles") / "small", contents).folder
 
 
-@pytest.fixture(scope="module")
-def caches(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("caches")
-
-
 Train = Callable[..., TransferResult]
 
 
 @pytest.fixture(scope="module")
-def train(cartoon_fer: Path, base: Path, caches: Path) -> Train:
+def train(cartoon_fer: Path, base: Path) -> Train:
     """``train(folder, "key=value", rung="full")``."""
 
     def run(out: Path, *changes: str, **options: Any) -> TransferResult:
-        options = {"rung": "full", "cache_root": caches, **options}
+        options = {"rung": "full", **options}
         if options.get("resume"):
             options["rung"] = None
         else:
@@ -193,9 +188,7 @@ def test_a_run_leaves_everything_it_promises(whole: Path) -> None:
 
 
 @pytest.mark.tf
-def test_the_bundle_answers_as_keras_does(
-    whole: Path, base: Path, cartoon_fer: Path, caches: Path
-) -> None:
+def test_the_bundle_answers_as_keras_does(whole: Path, base: Path, cartoon_fer: Path) -> None:
     """The best weights, put into a freshly built classifier."""
     from facekit.training.checkpoint import load_weights
     from facekit.training.classifier import build_classifier, predict_logits
@@ -204,7 +197,7 @@ def test_the_bundle_answers_as_keras_does(
     recipe = load_recipe(whole / "recipe.toml", (), TransferRecipe)
     model = build_classifier(restore_backbone(load_bundle(base)), recipe, 7, None)
     assign_all(model.weights, load_weights(whole / "best.npz"))
-    crops = np.array(data_of(cartoon_fer, base, caches)[1].crops)
+    crops = np.array(data_of(cartoon_fer, base)[1].crops)
     logits = predict_logits(model, crops, np.arange(len(crops)), mirror=True)
     bundle = load_bundle(whole / "bundle")
     head = bundle.heads["emotions"]
@@ -331,18 +324,16 @@ def test_auto_climbs_for_real(train: Train, tmp_path: Path) -> None:
     assert [(run / rung / "report.html").stat().st_mtime_ns for rung in tried] == before
 
 
-def data_of(cartoon_fer: Path, base: Path, caches: Path, *changes: str) -> tuple[Any, Any]:
+def data_of(cartoon_fer: Path, base: Path, *changes: str) -> tuple[Any, Any]:
     recipe = load_recipe("fer-full", [f"model={base}", *TINY, *changes], TransferRecipe)
-    source = Sources(cartoon_fer, cache_root=caches)
+    source = Sources(cartoon_fer)
     return recipe, open_data(recipe, source, load_bundle(base), cross_validated=False)
 
 
 @pytest.mark.tf
 @pytest.mark.parametrize("balance", ["none", "weights", "sampling", "augment"])
-def test_rare_classes_count_as_the_recipe_says(
-    cartoon_fer: Path, base: Path, caches: Path, balance: str
-) -> None:
-    recipe, data = data_of(cartoon_fer, base, caches, f"head.balance={balance}")
+def test_rare_classes_count_as_the_recipe_says(cartoon_fer: Path, base: Path, balance: str) -> None:
+    recipe, data = data_of(cartoon_fer, base, f"head.balance={balance}")
     rows = data.train[(data.labels[data.train] != 1) | (np.arange(len(data.train)) % 3 == 0)]
     rare = replace(data, train=rows)
     counts = np.bincount(rare.labels[rows], minlength=7)
@@ -380,7 +371,7 @@ def test_too_few_images_are_one_line(tiny_bundle: Path, tmp_path: Path, cartoon_
     with pytest.raises(DataError, match="too few images to hold any out") as caught:
         transfer(
             "fer", tmp_path / "fer", rung="full", overrides=[f"model={tiny_bundle}"],
-            out=tmp_path / "run", cache_root=tmp_path / "cache",
+            out=tmp_path / "run",
         )  # fmt: skip
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
@@ -400,7 +391,7 @@ def test_a_resumed_run_keeps_its_measure_and_its_rung(whole: Path, train: Train)
 def test_what_cannot_be_trained_is_said_before_the_images_are_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    given = {"out": tmp_path / "run", "cache_root": tmp_path / "cache"}
+    given = {"out": tmp_path / "run"}
     with pytest.raises(RecipeError, match="did you mean mobilenetv2"):
         transfer("fer", "nowhere", rung="scratch", overrides=["backbone.family=mobilnet"], **given)
     monkeypatch.setenv("KERAS_BACKEND", "torch")

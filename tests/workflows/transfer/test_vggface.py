@@ -28,11 +28,10 @@ Train = Callable[..., Path]
 @pytest.fixture(scope="module")
 def train(cartoon_fer: Path, vggface_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Train:
     """``train(out, recipe, "key=value")`` gives the run folder."""
-    caches = tmp_path_factory.mktemp("caches")
 
     def run(out: Path, name: str, *changes: str, **options: Any) -> Path:
         given = (*SMALL, f"backbone.weights={vggface_file}", *changes)
-        transfer("fer", cartoon_fer, recipe=name, overrides=given, out=out, cache_root=caches)
+        transfer("fer", cartoon_fer, recipe=name, overrides=given, out=out)
         return out
 
     return run
