@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.face_reader import Faces
-from facekit.bundle.identity import IDENTITY
+from facekit.bundle.bundle import IDENTITY
 from facekit.bundle.strangers import Strangers, read_strangers
 from facekit.enrollment.fit import Fitted, fit_enrollment
 from facekit.enrollment.gather import gather_photos

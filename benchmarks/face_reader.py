@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.lineup import Picture, most_central
-from facekit.bundle.identity import identity_vectors
+from facekit.bundle.bundle import identity_vectors
 from facekit.errors import BundleError
 from facekit.photos.align import align
 from facekit.photos.detect import yunet_path

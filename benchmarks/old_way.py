@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.enroller import Enroller
-from facekit.bundle.bundle import Bundle
-from facekit.bundle.identity import IDENTITY
+from facekit.bundle.bundle import IDENTITY, Bundle
 from facekit.bundle.load import load_bundle
 from facekit.enrollment.vectors import PhotoVectors, make_views
 from facekit.errors import DataError

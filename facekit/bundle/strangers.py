@@ -15,8 +15,7 @@ from typing import Final
 import numpy as np
 
 from facekit.arrays import AnyArray, Bool, Float32, UInt8
-from facekit.bundle.bundle import Bundle
-from facekit.bundle.identity import IDENTITY
+from facekit.bundle.bundle import IDENTITY, Bundle
 from facekit.bundle.manifest import read_manifest
 from facekit.errors import BundleError
 from facekit.heads.arrays import pack, unpack

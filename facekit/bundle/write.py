@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import shutil
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from facekit.errors import BundleError, UsageError
 from facekit.frame import FaceFrame
 from facekit.heads.head import Head
 from facekit.heads.kinds import load_head
+from facekit.system.files import draft_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,18 +119,12 @@ def write_bundle(folder: Path, contents: BundleContents) -> Bundle:
     """
     if folder.exists() and not (folder / MANIFEST).is_file() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty and no model: name a new folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-    draft.mkdir()
-    try:
-        manifest, files = _render_files(contents, OnnxBackbone(contents.onnx).parts)
+    manifest, files = _render_files(contents, OnnxBackbone(contents.onnx).parts)
+    with draft_folder(folder) as draft:
         for name, data in files.items():
             (draft / name).write_bytes(data)
         (draft / MANIFEST).write_bytes(render(manifest).encode())
         _try_out(load_bundle(draft))
-        _put_in_place(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return load_bundle(folder)
 
 
@@ -182,36 +176,6 @@ def _render_files(
     return manifest, files
 
 
-def add_head(
-    folder: Path, name: str, head: Head, *, metrics: Mapping[str, Any] | None = None
-) -> Bundle:
-    """Add a head to a bundle, or replace the one of that name.
-
-    Args:
-        folder: A bundle that can be written to.
-        name: Of the head; its key in the records of ``facekit predict``.
-        head: Reads parts of this bundle's backbone.
-        metrics: Measured numbers of the head.
-
-    Returns:
-        The bundle, read back.
-
-    Raises:
-        BundleError: The bundle is damaged or the head does not fit it.
-    """
-    load_bundle(folder)
-    data = head.to_bytes()
-
-    def change(draft: Path, manifest: Manifest) -> Manifest:
-        entry = _write(draft, f"head-{name}.npz", data)
-        described = HeadEntry(
-            **entry.model_dump(), kind=head.kind, parts=head.parts, metrics=dict(metrics or {})
-        )
-        return manifest.model_copy(update={"heads": {**manifest.heads, name: described}})
-
-    return _change(folder, change)
-
-
 def add_file(folder: Path, name: str, data: bytes) -> Bundle:
     """Add a file that is neither graph nor head, or replace the one of that name.
 
@@ -227,31 +191,16 @@ def add_file(folder: Path, name: str, data: bytes) -> Bundle:
         BundleError: The bundle is damaged.
     """
     load_bundle(folder)
-
-    def change(draft: Path, manifest: Manifest) -> Manifest:
-        kept = tuple(entry for entry in manifest.others if entry.file != name)
-        return manifest.model_copy(update={"others": (*kept, _write(draft, name, data))})
-
-    return _change(folder, change)
-
-
-def _change(folder: Path, change: Callable[[Path, Manifest], Manifest]) -> Bundle:
-    """Change a copy of a bundle, try it out, and put it in place of the old one."""
     manifest = read_manifest(folder)  # a base's heads are not written again
-    draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-    shutil.copytree(folder, draft)
-    try:
-        (draft / MANIFEST).write_bytes(render(change(draft, manifest)).encode())
+    entry = FileEntry(file=name, sha256=hashlib.sha256(data).hexdigest())
+    kept = tuple(one for one in manifest.others if one.file != name)
+    changed = manifest.model_copy(update={"others": (*kept, entry)})
+    with draft_folder(folder) as draft:
+        shutil.copytree(folder, draft, dirs_exist_ok=True)
+        (draft / name).write_bytes(data)
+        (draft / MANIFEST).write_bytes(render(changed).encode())
         _try_out(load_bundle(draft))
-        _put_in_place(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return load_bundle(folder)
-
-
-def _write(folder: Path, name: str, data: bytes) -> FileEntry:
-    (folder / name).write_bytes(data)
-    return FileEntry(file=name, sha256=hashlib.sha256(data).hexdigest())
 
 
 def _try_out(bundle: Bundle) -> None:
@@ -261,18 +210,3 @@ def _try_out(bundle: Bundle) -> None:
     for name, head in bundle.heads.items():
         if not np.isfinite(head.scores(embedding)).all():
             raise BundleError(f"head {name!r} gives numbers that are not finite for a black crop")
-
-
-def _put_in_place(draft: Path, folder: Path) -> None:
-    """Give the finished draft its name; an older bundle steps aside first."""
-    old = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.old")
-    replaced = folder.exists()
-    if replaced:
-        folder.rename(old)
-    try:
-        draft.rename(folder)
-    except OSError:
-        if replaced:
-            old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

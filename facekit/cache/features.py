@@ -10,18 +10,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from facekit.arrays import AnyArray, Bool, Float32, Int64, UInt8
+from facekit.bundle.bundle import Bundle
 from facekit.cache.crops import CropCache
-from facekit.cache.extract import Crops, Embedder, positions
+from facekit.cache.extract import PLAIN, Crops, View, positions
 from facekit.cache.rows import RECORD_BYTES, Found, HashedCrops, RowFile, hash_crops
-from facekit.cache.views import PLAIN, View
 from facekit.errors import BundleError, DataError, UsageError
-from facekit.frame import FaceFrame
 from facekit.system.files import write_atomically
 from facekit.system.lock import locked
 
@@ -43,7 +42,7 @@ class Shelf:
 
     folder: Path
     view: View
-    embedder: Embedder
+    embedder: Bundle
     shapes: Mapping[str, tuple[int, ...]]
 
     def file(self, part: str) -> RowFile:
@@ -190,30 +189,6 @@ def _ahead(
 # places, some 30 bytes a crop and part, never the features themselves.
 
 
-class KeyedEmbedder(Embedder, Protocol):
-    """A frozen backbone that says what it is; a Bundle does."""
-
-    @property
-    def name(self) -> str:
-        """For people."""
-        ...
-
-    @property
-    def key(self) -> str:
-        """Changes with weights and frame."""
-        ...
-
-    @property
-    def frame(self) -> FaceFrame:
-        """The frame of its crops."""
-        ...
-
-    @property
-    def parts(self) -> dict[str, tuple[int, ...]]:
-        """Shape of every part by name."""
-        ...
-
-
 class FeatureStore:
     """Features of any number of crops, backbones and views below one folder."""
 
@@ -229,7 +204,7 @@ class FeatureStore:
         self,
         crops: Crops,
         rows: ArrayLike | None,
-        bundle: KeyedEmbedder,
+        bundle: Bundle,
         *,
         parts: Sequence[str] | None = None,
         views: Sequence[View] = (PLAIN,),
@@ -276,7 +251,7 @@ class FeatureStore:
         return FeatureSet(shapes, tuple(views), wanted, tuple(shelves), tuple(found))
 
 
-def _checked(crops: Crops, bundle: KeyedEmbedder) -> UInt8:
+def _checked(crops: Crops, bundle: Bundle) -> UInt8:
     if isinstance(crops, CropCache) and crops.frame != bundle.frame:
         raise UsageError(
             f"the crops are in {crops.frame}, {bundle.name} reads {bundle.frame}: "
@@ -292,7 +267,7 @@ def _checked(crops: Crops, bundle: KeyedEmbedder) -> UInt8:
     return images
 
 
-def _shapes(bundle: KeyedEmbedder, parts: Sequence[str] | None) -> dict[str, tuple[int, ...]]:
+def _shapes(bundle: Bundle, parts: Sequence[str] | None) -> dict[str, tuple[int, ...]]:
     for part in parts or ():
         if part not in bundle.parts:
             raise BundleError(f"no part {part!r}: the backbone has {', '.join(bundle.parts)}")
@@ -318,7 +293,7 @@ def _counter(
     return tick
 
 
-def _describe(folder: Path, bundle: KeyedEmbedder) -> None:
+def _describe(folder: Path, bundle: Bundle) -> None:
     """Say for people, and for the list, whose features these are."""
     path = folder / "set.json"
     if path.exists():

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +17,7 @@ from facekit.cartoon.scene import draw_face
 from facekit.datasets.celeba import CARTOON_NOTE
 from facekit.errors import DataError, UsageError
 from facekit.labels import ATTRIBUTES, EMOTIONS
+from facekit.system.files import draft_folder
 
 _DRAWING: Final = 1  # raise when the same seed gives other pictures
 _QUALITY: Final = 92  # of JPEG, as high as CelebA's own
@@ -74,16 +72,9 @@ def draw_celeba(
         if _read_note(folder) == note:
             return folder
         raise DataError(f"{folder} holds something else: name a new or an empty folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with draft_folder(folder) as part:
         _write(part, _plan(people, photos, seed), seed, progress)
         (part / CARTOON_NOTE).write_text(json.dumps(note) + "\n", encoding="utf-8")
-        part.chmod(0o755)
-        os.replace(part, folder)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
     return folder
 
 

@@ -12,8 +12,7 @@ import numpy as np
 
 from facekit.arrays import Float32, Float64, UInt8
 from facekit.augment.photos import wide_crop
-from facekit.bundle.bundle import Bundle
-from facekit.bundle.identity import IDENTITY, join_views
+from facekit.bundle.bundle import IDENTITY, Bundle, join_views
 from facekit.enrollment.photo import Code, Trace
 from facekit.errors import FacekitError
 from facekit.evaluation.claim import celeba_columns

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facekit.arrays import Bool, Float32, Float64, Int64
-from facekit.bundle.identity import IDENTITY
+from facekit.bundle.bundle import IDENTITY
 from facekit.bundle.strangers import Strangers
 from facekit.enrollment.folds import refuse_leak, session_folds
 from facekit.enrollment.impostors import Impostors, gather_impostors

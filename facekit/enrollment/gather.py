@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from facekit.arrays import Float32
-from facekit.bundle.bundle import Bundle
-from facekit.bundle.identity import IDENTITY, require_part
+from facekit.bundle.bundle import IDENTITY, Bundle, require_part
 from facekit.bundle.strangers import Strangers, read_strangers
 from facekit.enrollment.examine import ExaminedPhoto, Finder, embed, examine
 from facekit.enrollment.photo import Code, Photo

@@ -10,8 +10,7 @@ from typing import Final
 import numpy as np
 
 from facekit.arrays import AnyArray, Bool, Float32, Float64, Int64
-from facekit.bundle.bundle import Bundle
-from facekit.bundle.identity import IDENTITY, identity_vectors
+from facekit.bundle.bundle import IDENTITY, Bundle, identity_vectors
 from facekit.bundle.strangers import Strangers
 from facekit.enrollment.examine import Finder
 from facekit.enrollment.folds import refuse_leak, split_people

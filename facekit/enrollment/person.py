@@ -15,8 +15,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from facekit.arrays import Float32
-from facekit.bundle.bundle import Bundle, Reading
-from facekit.bundle.identity import IDENTITY, join_views
+from facekit.bundle.bundle import IDENTITY, Bundle, Reading, join_views
 from facekit.bundle.load import load_bundle
 from facekit.errors import BundleError, DataError
 from facekit.faces import Image, checked_image, find_faces, open_image, read_faces

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import numpy as np
 
 from facekit.arrays import Bool, Float32, Int64
-from facekit.bundle.identity import IDENTITY
+from facekit.bundle.bundle import IDENTITY
 from facekit.errors import DataError
 from facekit.evaluation.claim import match_cohort
 from facekit.heads.one_person import fit_neuron

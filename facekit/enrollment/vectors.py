@@ -10,8 +10,7 @@ import numpy as np
 
 from facekit.arrays import AnyArray, Bool, Float32, Float64, Int64, UInt8
 from facekit.augment.photos import augment_photos
-from facekit.bundle.bundle import Bundle
-from facekit.bundle.identity import IDENTITY, identity_vectors, join_views
+from facekit.bundle.bundle import IDENTITY, Bundle, identity_vectors, join_views
 from facekit.enrollment.photo import Photo
 from facekit.errors import DataError
 from facekit.recipe.enroll import PhotoAugmentSpec

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, Literal, Self, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facekit.arrays import AnyArray, Float32, Int8
+from facekit.arrays import AnyArray, Float32
 from facekit.errors import BundleError
 from facekit.heads.arrays import pack
 from facekit.system.files import write_atomically
@@ -172,23 +172,6 @@ class Head(ABC):
             BundleError: The embedding lacks a part or has another size.
         """
         return activate(self.logits(embedding), self.activation)
-
-    def decide(self, scores: ArrayLike) -> Int8:
-        """Which labels are given at these scores.
-
-        Args:
-            scores: float array of shape (n, k).
-
-        Returns:
-            int8 array of shape (n, k) of 1 and 0: for softmax one 1 a row, for
-            the largest; else 1 where the score reaches the label's threshold.
-        """
-        values = np.asarray(scores, np.float32)
-        if self.activation == "softmax":
-            given = np.arange(values.shape[1]) == values.argmax(axis=1)[:, None]
-        else:
-            given = values >= (0.5 if self.thresholds is None else self.thresholds)
-        return np.asarray(given, np.int8)
 
     def to_bytes(self, *, half: bool = False) -> bytes:
         """The head as an .npz file; see ``save``."""

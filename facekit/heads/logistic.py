@@ -41,61 +41,8 @@ def standardise(x: AnyArray) -> tuple[Float32, Float32]:
     return mean.astype(np.float32), scale.astype(np.float32)
 
 
-def fit_ridge(
-    x: AnyArray, y: ArrayLike, alpha: float, *, sample_weight: ArrayLike | None = None
-) -> tuple[Float32, Float32]:
-    """Linear regression with a penalty of alpha times the squared weights.
-
-    Minimises ``sum(w * (y - x @ W - b)**2) + alpha * sum(W**2)``; b is free.
-
-    Args:
-        x: float array of shape (n, d).
-        y: float array of shape (n, k).
-        alpha: Strength in (0, inf); what suits grows with n.
-        sample_weight: float array of shape (n,) in [0, inf), or None for ones.
-
-    Returns:
-        Weight, float32 array of shape (d, k), and bias, of shape (k,).
-
-    Raises:
-        ValueError: Shapes or alpha do not fit.
-    """
-    goal = np.asarray(y, np.float64)
-    n, d = x.shape
-    if goal.ndim != 2 or len(goal) != n or not alpha > 0:
-        raise ValueError(f"needed are y of shape ({n}, k) and alpha > 0, not {goal.shape}, {alpha}")
-    weight = _sample_weight(sample_weight, n)
-    share, root = weight / weight.sum(), np.sqrt(weight)[:, None]
-    x_mean: Float64 = sum((share[rows] @ x[rows] for rows in _blocks(n)), np.zeros(d))
-    y_mean: Float64 = share @ goal
-
-    def left(rows: slice) -> Float32:
-        block: Float32 = (root[rows] * (x[rows] - x_mean)).astype(np.float32)
-        return block
-
-    right = (root * (goal - y_mean)).astype(np.float32)
-    if n < d:  # few rows: the dual system is the smaller one
-        whole = left(slice(None))
-        dual = _solve((whole @ whole.T).astype(np.float64), right, alpha)
-        solution = whole.T.astype(np.float64) @ dual
-    else:
-        gram, moment = np.zeros((d, d)), np.zeros((d, goal.shape[1]))
-        for rows in _blocks(n):
-            block = left(rows)
-            gram += block.T @ block
-            moment += block.T @ right[rows]
-        solution = _solve(gram, moment, alpha)
-    bias: Float64 = y_mean - x_mean @ solution
-    return solution.astype(np.float32), bias.astype(np.float32)
-
-
 def _blocks(n: int) -> Iterator[slice]:
     return (slice(start, start + _BLOCK) for start in range(0, n, _BLOCK))
-
-
-def _solve(gram: Float64, right: AnyArray, alpha: float) -> Float64:
-    gram[np.diag_indices_from(gram)] += alpha
-    return np.asarray(np.linalg.solve(gram, right.astype(np.float64)), np.float64)
 
 
 def _sample_weight(given: ArrayLike | None, n: int) -> Float64:

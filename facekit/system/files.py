@@ -1,10 +1,13 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +38,36 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def draft_folder(folder: Path) -> Iterator[Path]:
+    """Fill a folder under a temporary name beside it, then rename it.
+
+    Args:
+        folder: What it is called when the block has ended without an error; an older
+            one steps aside first. The folder above is made.
+
+    Yields:
+        The new, empty folder.
+    """
+    draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    old = draft.with_name(f"{draft.name}.old")
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+        replaced = folder.exists()
+        if replaced:
+            folder.rename(old)
+        try:
+            draft.rename(folder)
+        except OSError:
+            if replaced:
+                old.rename(folder)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 # Files and folders that only their owner may touch, from their first byte on.

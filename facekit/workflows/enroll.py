@@ -16,8 +16,7 @@ from pydantic import ValidationError
 
 from facekit.arrays import AnyArray, UInt8
 from facekit.augment.photos import contact_sheet
-from facekit.bundle.bundle import Bundle
-from facekit.bundle.identity import IDENTITY, require_part
+from facekit.bundle.bundle import IDENTITY, Bundle, require_part
 from facekit.bundle.load import DEFAULT, load_bundle
 from facekit.bundle.strangers import Strangers, read_strangers
 from facekit.enrollment.fit import Fitted, fit_enrollment

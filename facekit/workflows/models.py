@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from facekit.bundle.load import list_bundles, load_bundle, shipped_folder
 from facekit.bundle.manifest import MANIFEST, read_manifest
 from facekit.errors import UsageError, nearest
 from facekit.photos.detect import YUNET_SHA256, add_detector, fetch_yunet, read_yunet, yunet_path
+from facekit.system.files import draft_folder
 from facekit.system.home import cache_folder, models_folder
 
 
@@ -146,13 +146,7 @@ def _add_bundle(source: Path) -> Path:
         raise UsageError(f"a model called {name} ships with facekit: use yours by its path")
     if target.exists():
         raise UsageError(f"{target} exists: remove it first, or use the model by its path")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{name}.{uuid.uuid4().hex[:8]}")
-    try:
-        draft.mkdir()
+    with draft_folder(target) as draft:
         for file in (MANIFEST, *(entry.file for entry in manifest.files())):
             shutil.copyfile(source / file, draft / file)
-        draft.rename(target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return target

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facekit.bundle.identity import identity_vectors
+from facekit.bundle.bundle import identity_vectors
 from facekit.bundle.load import load_bundle
 from facekit.bundle.strangers import Strangers
 from facekit.bundle.write import write_bundle

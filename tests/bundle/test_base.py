@@ -14,7 +14,7 @@ import pytest
 from facekit.bundle import load as zoo
 from facekit.bundle.load import load_bundle, named_bundle
 from facekit.bundle.manifest import read_manifest
-from facekit.bundle.write import add_head, write_bundle
+from facekit.bundle.write import write_bundle
 from facekit.errors import BundleError
 from facekit.heads.kinds import LinearHead
 from facekit.labels import EMOTIONS
@@ -73,19 +73,6 @@ def test_the_manifest_on_disk_lists_what_is_there(
     assert record["base"] == {"name": "tiny"} and list(record["heads"]) == ["emotions"]
     assert record["backbone"]["sha256"] == read_manifest(models / "tiny").backbone.sha256
     assert "base" not in json.loads((models / "tiny" / "manifest.json").read_text("utf-8"))
-
-
-def test_a_head_added_to_it_leaves_those_of_the_base_alone(
-    models: Path, heads_only: BundleContents, tmp_path: Path
-) -> None:
-    folder = write_bundle(tmp_path / "moods", heads_only).folder
-    again = replace(head(1), labels=tuple("abcdefg"))
-    assert list(add_head(folder, "classes", again).heads)[2:] == ["emotions", "classes"]
-    assert list(read_manifest(folder).heads) == ["emotions", "classes"]
-    assert not (folder / "head-attributes.npz").exists()
-    add_head(folder, "attributes", head(2))  # its own one counts, the base keeps its own
-    assert load_bundle(folder).heads["attributes"].labels == EMOTIONS
-    assert len(load_bundle("tiny").heads["attributes"].labels) == 40
 
 
 def test_another_backbone_is_refused(

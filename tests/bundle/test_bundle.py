@@ -14,7 +14,7 @@ import pytest
 from facekit.bundle import load as zoo
 from facekit.bundle.load import find_bundle, list_bundles, load_bundle
 from facekit.bundle.manifest import read_manifest, render
-from facekit.bundle.write import BundleContents, add_head, write_bundle
+from facekit.bundle.write import BundleContents, write_bundle
 from facekit.errors import BundleError, UsageError
 from facekit.heads.kinds import LinearHead
 
@@ -133,8 +133,6 @@ def test_a_head_that_does_not_fit_leaves_the_old_bundle(
     wrong = LinearHead(parts=("pool",), labels=("x",), weight=np.zeros((3, 1)), bias=np.zeros(1))
     with pytest.raises(BundleError, match=r"head .extra. of .* reads parts"):
         write_bundle(copy, replace(tiny_contents, heads={"extra": wrong}))
-    with pytest.raises(BundleError, match="head 'extra'"):
-        add_head(copy, "extra", wrong)
     assert (copy / "manifest.json").read_bytes() == before
     assert [p.name for p in copy.parent.iterdir()] == ["copy"]
 
@@ -144,20 +142,6 @@ def test_other_folders_are_never_replaced(tiny_contents: BundleContents, tmp_pat
     with pytest.raises(UsageError, match="no model: name a new folder"):
         write_bundle(tmp_path, tiny_contents)
     assert (tmp_path / "holiday.jpg").exists()
-
-
-def test_a_head_can_be_added_later(copy: Path) -> None:
-    head = LinearHead(
-        parts=("grid", "identity"),
-        labels=("happy", "sad"),
-        weight=np.ones((56, 2)),
-        bias=np.zeros(2),
-        activation="softmax",
-    )
-    bundle = add_head(copy, "emotions", head, metrics={"accuracy": 0.5})
-    assert list(bundle.heads) == ["attributes", "points", "emotions"]
-    assert bundle.manifest.heads["emotions"].metrics == {"accuracy": 0.5}
-    assert load_bundle(copy).heads["emotions"].scores(bundle.embed(BLANK)).shape == (2, 2)
 
 
 def test_mirrored_views_are_averaged_where_the_manifest_says_so(

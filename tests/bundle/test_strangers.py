@@ -21,7 +21,7 @@ from facekit.bundle.strangers import (
     render_strangers,
     strangers_file,
 )
-from facekit.bundle.write import add_file, add_head, write_bundle
+from facekit.bundle.write import add_file, write_bundle
 from facekit.errors import BundleError
 from facekit.heads.kinds import LinearHead
 from facekit.labels import ATTRIBUTES
@@ -218,9 +218,8 @@ def test_a_bundle_of_heads_finds_those_of_its_base(
     assert not (moods.folder / STRANGERS).exists()
 
 
-def test_a_new_head_or_a_copy_keeps_them(folder: Path, facekit_home: Path) -> None:
-    head = LinearHead(parts=("pooled",), labels=("a",), weight=np.ones((3, 1)), bias=np.zeros(1))
-    add_head(folder, "extra", head)
+def test_another_file_or_a_copy_keeps_them(folder: Path, facekit_home: Path) -> None:
+    add_file(folder, "notes.txt", b"more")
     assert len(read_strangers(load_bundle(folder))) == 12
     add_model(folder)
     assert len(read_strangers(load_bundle("tiny"))) == 12

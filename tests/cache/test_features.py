@@ -13,8 +13,8 @@ import pytest
 from facekit.bundle.write import write_bundle
 from facekit.cache import features as shelf
 from facekit.cache.crops import CropCache
+from facekit.cache.extract import MIRROR, PLAIN, augmented_views
 from facekit.cache.features import FeatureStore
-from facekit.cache.views import MIRROR, PLAIN, augmented_views
 from facekit.errors import BundleError, UsageError
 from facekit.frame import FaceFrame
 from facekit.recipe.schema import AugmentSpec

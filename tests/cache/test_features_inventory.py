@@ -10,8 +10,8 @@ import filelock
 import numpy as np
 import pytest
 
+from facekit.cache.extract import MIRROR, PLAIN
 from facekit.cache.features import FeatureStore, clear_sets, list_sets
-from facekit.cache.views import MIRROR, PLAIN
 from facekit.errors import DataError
 
 CROPS = np.random.default_rng(0).integers(0, 256, size=(9, 40, 40, 3), dtype=np.uint8)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from facekit.cache.extract import MIRROR, PLAIN
 from facekit.cache.features import FeatureStore
-from facekit.cache.views import MIRROR, PLAIN
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ import numpy as np
 from facekit.bundle.load import load_bundle
 from facekit.cache import features as shelf
 from facekit.cache.features import FeatureStore
-from facekit.cache.views import MIRROR, PLAIN
+from facekit.cache.extract import MIRROR, PLAIN
 
 crops, root, log, model, pause, shelf.BLOCK = *sys.argv[1:6], int(sys.argv[6])
 bundle = load_bundle(Path(model))

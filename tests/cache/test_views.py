@@ -7,8 +7,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from facekit.cache.extract import MIRROR, PLAIN, View, augmented_views
 from facekit.cache.rows import hash_crops
-from facekit.cache.views import MIRROR, PLAIN, View, augmented_views
 from facekit.errors import UsageError
 from facekit.recipe.schema import AugmentSpec
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facekit.bundle.bundle import Bundle
-from facekit.bundle.identity import IDENTITY, identity_vectors
+from facekit.bundle.bundle import IDENTITY, Bundle, identity_vectors
 from facekit.bundle.load import load_bundle
 from facekit.enrollment.gallery import open_gallery
 from facekit.enrollment.person import Gallery

@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facekit.bundle.bundle import Bundle
-from facekit.bundle.identity import identity_vectors
+from facekit.bundle.bundle import Bundle, identity_vectors
 from facekit.bundle.load import load_bundle
 from facekit.bundle.strangers import Strangers
 from facekit.enrollment.gather import gather_photos

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facekit.bundle.identity import identity_vectors
+from facekit.bundle.bundle import identity_vectors
 from facekit.bundle.load import load_bundle
 from facekit.enrollment.person import Verdict
 from facekit.errors import BundleError, DataError, ImageError, UsageError

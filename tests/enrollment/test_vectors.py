@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from facekit.bundle.bundle import Reading
-from facekit.bundle.identity import identity_vectors
+from facekit.bundle.bundle import Reading, identity_vectors
 from facekit.enrollment import vectors as views_module
 from facekit.enrollment.photo import Photo
 from facekit.enrollment.vectors import PhotoViews, make_views, read_views

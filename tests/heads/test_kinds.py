@@ -61,13 +61,6 @@ def test_activations_stay_finite_at_huge_logits() -> None:
     assert activate(logits, "none").dtype == np.float32
 
 
-def test_decisions_use_each_labels_threshold() -> None:
-    scores = np.array([[0.4, 0.6, 0.9]])
-    assert linear().decide(scores).tolist() == [[0, 1, 1]]
-    assert linear(thresholds=[0.3, 0.7, 0.9]).decide(scores).tolist() == [[1, 0, 1]]
-    assert linear(activation="softmax").decide(scores).tolist() == [[0, 0, 1]]
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [

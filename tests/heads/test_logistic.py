@@ -4,40 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression
 
-from facekit.heads.logistic import fit_logistic, fit_ridge, standardise
+from facekit.heads.logistic import fit_logistic, standardise
 
 RNG = np.random.default_rng(1)
-
-
-@pytest.mark.parametrize(("n", "d"), [(200, 7), (20, 50)])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_ridge_agrees_with_scikit_learn(n: int, d: int, weighted: bool) -> None:
-    x = RNG.normal(size=(n, d)).astype(np.float32) + 3
-    y = x @ RNG.normal(size=(d, 2)) + RNG.normal(size=(n, 2)) + 5
-    weights = RNG.uniform(0, 2, size=n) if weighted else None
-    weight, bias = fit_ridge(x, y, 2.5, sample_weight=weights)
-    peer = Ridge(alpha=2.5).fit(x.astype(float), y, sample_weight=weights)
-    np.testing.assert_allclose(weight, peer.coef_.T, atol=2e-4)
-    np.testing.assert_allclose(bias, peer.intercept_, atol=2e-3)
-
-
-def test_ridge_sums_over_blocks() -> None:
-    x = RNG.normal(size=(9000, 3)).astype(np.float32)
-    y = x @ np.array([[1.0], [-2.0], [0.5]]) + 4
-    weight, bias = fit_ridge(x, y, 1e-3)
-    np.testing.assert_allclose(weight[:, 0], [1, -2, 0.5], atol=1e-4)
-    np.testing.assert_allclose(bias, [4], atol=1e-4)
-
-
-def test_ridge_refuses_what_does_not_fit() -> None:
-    with pytest.raises(ValueError, match="alpha > 0"):
-        fit_ridge(np.zeros((3, 2)), np.zeros((3, 1)), 0)
-    with pytest.raises(ValueError, match="needed are y"):
-        fit_ridge(np.zeros((3, 2)), np.zeros(3), 1)
-    with pytest.raises(ValueError, match="sample_weight"):
-        fit_ridge(np.zeros((3, 2)), np.zeros((3, 1)), 1, sample_weight=[-1, 1, 1])
 
 
 def classes(n: int = 300, d: int = 6, k: int = 4) -> tuple[np.ndarray, np.ndarray]:

@@ -127,7 +127,7 @@ def test_one_neuron_reads_the_pooled_part(home: Path) -> None:
 
 
 def test_photos_are_seen_as_the_network_will_see_them(home: Path) -> None:
-    from facekit.bundle.identity import identity_vectors
+    from facekit.bundle.bundle import identity_vectors
 
     model = facekit.load("plain-cnn", detector="none", identities="none")
     face = model.analyze(home / "mine" / "00.png").faces[0]

@@ -20,7 +20,7 @@ from facekit.errors import FacekitError, ImageError
 from facekit.frame import FaceFrame
 from facekit.heads.head import read_parts
 from facekit.heads.kinds import LinearHead
-from facekit.heads.logistic import fit_ridge, standardise
+from facekit.heads.logistic import standardise
 from facekit.photos.detect import find_detector
 from facekit.photos.detection import Detector
 from facekit.photos.image import decode
@@ -74,6 +74,8 @@ def fit_points(
         The head (ten numbers, shares of the side) with its error on the held-out
         images; None without YuNet's model file or with too few faces.
     """
+    from sklearn.linear_model import Ridge
+
     if detector is None:
         try:
             detector = find_detector("yunet")
@@ -88,12 +90,12 @@ def fit_points(
     mean, scale = standardise(x)
     x -= mean  # in place: the views of all faces may take a gigabyte
     x /= scale
-    weight, bias = fit_ridge(x, y, _STRENGTH)
+    ridge = Ridge(_STRENGTH, solver="cholesky", copy_X=False).fit(x, y)
     head = LinearHead(
         parts=parts,
         labels=POINT_LABELS,
-        weight=weight,
-        bias=bias,
+        weight=ridge.coef_.T,
+        bias=ridge.intercept_,
         activation="none",
         mean=mean,
         scale=scale,

@@ -9,8 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from facekit.arrays import Bool, Int64, Str
-from facekit.bundle.bundle import Bundle
-from facekit.bundle.identity import IDENTITY, join_views
+from facekit.bundle.bundle import IDENTITY, Bundle, join_views
 from facekit.bundle.load import load_bundle
 from facekit.bundle.strangers import Strangers, render_strangers, strangers_file
 from facekit.bundle.write import add_file

@@ -18,7 +18,7 @@ from facekit.evaluation.difference import paired_difference
 from facekit.recipe.load import load_recipe, to_toml
 from facekit.recipe.transfer import Rung, TransferRecipe
 from facekit.report.record import write_json
-from facekit.system.files import write_atomically
+from facekit.system.files import draft_folder, write_atomically
 from facekit.workflows.transfer.results import PREDICTION_COLUMNS, TransferResult
 from facekit.workflows.transfer.rung import train_rung
 
@@ -170,8 +170,5 @@ def _copy(source: Path, target: Path) -> None:
     if source.is_file():
         write_atomically(target, source.read_bytes())
     elif source.is_dir():
-        part = target.with_name(f".{target.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.copytree(source, part)
-        shutil.rmtree(target, ignore_errors=True)
-        part.rename(target)
+        with draft_folder(target) as draft:
+            shutil.copytree(source, draft, dirs_exist_ok=True)

@@ -10,8 +10,8 @@ import numpy as np
 
 from facekit.arrays import Float16, Float32, Int64
 from facekit.bundle.bundle import Bundle
+from facekit.cache.extract import MIRROR, PLAIN, View, augmented_views
 from facekit.cache.features import FeatureSet, FeatureStore
-from facekit.cache.views import MIRROR, PLAIN, View, augmented_views
 from facekit.errors import RecipeError
 from facekit.heads.head import read_parts
 from facekit.heads.logistic import standardise

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facekit.bundle.identity import identity_vectors
+from facekit.bundle.bundle import identity_vectors
 from facekit.bundle.load import load_bundle
 from facekit.bundle.strangers import read_strangers
 from facekit.bundle.write import write_bundle

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from facekit.bundle.identity import identity_vectors, join_views, require_part
+from facekit.bundle.bundle import identity_vectors, join_views, require_part
 from facekit.errors import BundleError
 
 RNG = np.random.default_rng(0)
