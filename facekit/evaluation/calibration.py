@@ -15,10 +15,6 @@ from numpy.typing import ArrayLike
 
 from facekit.arrays import Bool, Float64, Int64
 
-#: A threshold leaves 0.5 only for a gain of this many standard deviations of
-#: that gain; three, because the best of many thresholds is picked.
-_GAIN_SIGMAS: Final = 3.0
-
 
 def calibrate(logits: ArrayLike, calibration: ArrayLike) -> Float64:
     """Probabilities from logits and what `fit_platt` found.
@@ -127,54 +123,6 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
     return float(np.exp(found.x))
 
 
-def fit_thresholds(labels: ArrayLike, probabilities: ArrayLike) -> Float64:
-    """Per column, the threshold that makes the fewest errors, or 0.5.
-
-    The best threshold of a small validation set is mostly luck. So 0.5 stays
-    unless another one is right more often by three standard deviations of that
-    difference, sqrt(answers on which the two disagree) (McNemar's test). Ten
-    halvings of CelebA's validation images by person (about 1,000 to fit on):
-    calibrated scores lost 0.14 points to the plain best threshold and none to
-    this one; scores shifted on purpose had 84.3 % at 0.5, 86.5 % here, and
-    87.0 % after `fit_platt`, so fit that first.
-
-    Args:
-        labels: int array of shape (n, k) with 1, 0 and -1 for unknown.
-        probabilities: float array of shape (n, k), in [0, 1].
-
-    Returns:
-        float64 array of shape (k,), in (0, 1); an answer is yes where the
-        probability is at least the threshold.
-
-    Raises:
-        ValueError: Shapes differ, or a probability is NaN or outside [0, 1].
-    """
-    truth, chance = checked_probabilities(labels, probabilities)
-    out = np.full(truth.shape[1], 0.5)
-    for j in range(truth.shape[1]):
-        known = truth[:, j] >= 0
-        out[j] = _threshold_column(truth[known, j] == 1, chance[known, j])
-    return out
-
-
-def _threshold_column(positive: Bool, chance: Float64) -> float:
-    order = np.argsort(chance)
-    score, yes = chance[order], positive[order]
-    cuts = np.flatnonzero(np.diff(score) > 0) + 1  # a cut never parts equal scores
-    if not cuts.size:
-        return 0.5
-    below = np.concatenate([[0], np.cumsum(yes)])[cuts]  # positives that would be missed
-    errors = below + (~yes).sum() - (cuts - below)
-    best = int(cuts[errors.argmin()])
-    threshold = float((score[best - 1] + score[best]) / 2)
-    if not score[best - 1] < threshold <= score[best]:
-        return 0.5  # neighbours closer than a float can part
-    plain = int((yes != (score >= 0.5)).sum())
-    differ = int(((score >= threshold) != (score >= 0.5)).sum())
-    worth = plain - int(errors.min()) > _GAIN_SIGMAS * np.sqrt(differ)
-    return threshold if worth else 0.5
-
-
 def _refuse_not_finite(logits: Float64) -> None:
     if not np.isfinite(logits).all():
         raise ValueError("logits must be finite numbers")
@@ -257,32 +205,6 @@ def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -
         predicted = np.bincount(which, weights=chance, minlength=bins) / count
         observed = np.bincount(which, weights=truth == 1, minlength=bins) / count
     return Reliability(np.linspace(0, 1, bins + 1), count, predicted, observed)
-
-
-def expected_calibration_error(
-    labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS
-) -> Float64:
-    """Expected calibration error of each column.
-
-    Sum over the bins of (answers in the bin / all answers) times the absolute
-    difference between mean probability and share of positives (Naeini et al.,
-    "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2015).
-
-    Args:
-        labels: int array of shape (n, k) with 1, 0 and -1 for unknown.
-        probabilities: float array of shape (n, k), in [0, 1].
-        bins: Number of equal-width bins.
-
-    Returns:
-        float64 array of shape (k,), in [0, 1]; NaN for a column without a
-        known label.
-
-    Raises:
-        ValueError: Shapes differ, or a probability is NaN or outside [0, 1].
-    """
-    truth, chance = checked_probabilities(labels, probabilities)
-    columns = range(truth.shape[1])
-    return np.array([reliability(truth[:, j], chance[:, j], bins).error for j in columns])
 
 
 def checked_probabilities(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Int64, Float64]:

@@ -61,35 +61,6 @@ def auc(genuine: ArrayLike, impostor: ArrayLike) -> float:
     return verification_metrics(genuine, impostor)["auc"]
 
 
-def eer(genuine: ArrayLike, impostor: ArrayLike) -> float:
-    """Equal error rate: the least error that no rate exceeds at one threshold.
-
-    min over the thresholds of max(FMR, FNMR), so never better than what can
-    really be set.
-    """
-    return verification_metrics(genuine, impostor)["eer"]
-
-
-def fnmr_at_fmr(genuine: ArrayLike, impostor: ArrayLike, fmr: float) -> float:
-    """Share of genuine scores refused where at most ``fmr`` impostors pass.
-
-    With fewer than 1 / fmr impostor scores no impostor may pass at all.
-
-    Args:
-        genuine: float array of shape (g,).
-        impostor: float array of shape (i,).
-        fmr: Allowed false match rate, in [0, 1].
-
-    Returns:
-        The FNMR, in [0, 1].
-
-    Raises:
-        ValueError: Scores are empty or not finite, or ``fmr`` is outside [0, 1].
-    """
-    threshold = threshold_at_fmr(impostor, fmr)
-    return float((_scores(genuine, "genuine") < threshold).mean())
-
-
 def threshold_at_fmr(impostor: ArrayLike, fmr: float) -> float:
     """The lowest threshold that accepts at most ``fmr`` of the impostors.
 

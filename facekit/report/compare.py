@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -25,21 +25,6 @@ from facekit.report.page import (
     time_text,
 )
 
-#: Heads of the table; shares are in percent.
-COLUMNS: Final = (
-    "run", "rung", "acc. %", "95 %", "prec. %", "recall %", "F1 %", "params", "trained", "train",
-    "ms",
-)  # fmt: skip
-#: Heads of the narrower table for a terminal of 80 characters.
-SHORT_COLUMNS: Final = (
-    "run", "rung", "acc. %", "P %", "R %", "F1 %", "params", "trained", "time", "ms",
-)  # fmt: skip
-#: Heads of what was published beside what was measured; shares are in percent.
-PUBLISHED_COLUMNS: Final = (
-    "run", "acc. % reported", "measured", "95 %", "F1 % reported", "measured", "epochs", "an epoch",
-)  # fmt: skip
-#: Heads of what other data say; shares are in percent.
-ELSEWHERE_COLUMNS: Final = ("run", "measured on", "acc. %", "95 %", "F1 %")
 #: What the heads of ``COLUMNS`` say at length.
 MEANING: Final = {
     "acc. %": "accuracy and its 95 % interval",
@@ -119,24 +104,54 @@ class ComparedRun:
     elsewhere: tuple[Elsewhere, ...] = ()
 
 
+#: A column of a table: its head, and a run's cell; shares are in percent.
+Column = tuple[str, Callable[[Any], str]]
+_RUN: Final[Column] = ("run", lambda run: run.name)
+_ACCURACY: Final[Column] = ("acc. %", lambda run: percent_text(run.accuracy))
+_RANGE: Final[Column] = ("95 %", lambda run: range_text(run.accuracy_interval))
+_F1: Final[Column] = ("F1 %", lambda run: percent_text(run.macro_f1))
+_PARAMETERS: Final[Column] = ("params", lambda run: count_text(run.parameters))
+_RUNS: Final[tuple[Column, ...]] = (
+    _RUN,
+    ("rung", lambda run: run.rung),
+    _ACCURACY,
+    _RANGE,
+    ("prec. %", lambda run: percent_text(run.macro_precision)),
+    ("recall %", lambda run: percent_text(run.macro_recall)),
+    _F1,
+    _PARAMETERS,
+    ("trained", lambda run: count_text(run.trainable)),
+    ("train", lambda run: time_text(run.seconds)),
+    ("ms", lambda run: "-" if run.latency_ms is None else f"{run.latency_ms:.1f}"),
+)
+_PUBLISHED: Final[tuple[Column, ...]] = (
+    _RUN,
+    ("acc. % reported", lambda run: percent_text(run.reported_accuracy)),
+    ("measured", _ACCURACY[1]),
+    _RANGE,
+    ("F1 % reported", lambda run: percent_text(run.reported_macro_f1)),
+    ("measured", _F1[1]),
+    ("epochs", lambda run: "-" if run.epochs is None else str(run.epochs)),
+    ("an epoch", lambda run: time_text(run.epoch_seconds)),
+)
+_ELSEWHERE: Final[tuple[Column, ...]] = (
+    ("measured on", lambda other: other.measured_on), _ACCURACY, _RANGE, _F1,
+)  # fmt: skip
+COLUMNS, PUBLISHED_COLUMNS = (tuple(head for head, _ in one) for one in (_RUNS, _PUBLISHED))
+ELSEWHERE_COLUMNS: Final = ("run", *(head for head, _ in _ELSEWHERE))
+#: Heads of the narrower table for a terminal of 80 characters.
+SHORT_COLUMNS: Final = (
+    "run", "rung", "acc. %", "P %", "R %", "F1 %", "params", "trained", "time", "ms",
+)  # fmt: skip
+
+
+def _cells(columns: Sequence[Column], row: object) -> tuple[str, ...]:
+    return tuple(cell(row) for _, cell in columns)
+
+
 def text_rows(runs: Sequence[ComparedRun]) -> list[tuple[str, ...]]:
     """A row of cells for every run, under ``COLUMNS``."""
-    return [
-        (
-            run.name,
-            run.rung,
-            percent_text(run.accuracy),
-            range_text(run.accuracy_interval),
-            percent_text(run.macro_precision),
-            percent_text(run.macro_recall),
-            percent_text(run.macro_f1),
-            count_text(run.parameters),
-            count_text(run.trainable),
-            time_text(run.seconds),
-            "-" if run.latency_ms is None else f"{run.latency_ms:.1f}",
-        )
-        for run in runs
-    ]
+    return [_cells(_RUNS, run) for run in runs]
 
 
 def short_rows(runs: Sequence[ComparedRun]) -> list[tuple[str, ...]]:
@@ -153,16 +168,7 @@ def short_rows(runs: Sequence[ComparedRun]) -> list[tuple[str, ...]]:
 def published_rows(runs: Sequence[ComparedRun]) -> list[tuple[str, ...]]:
     """What was published beside what was measured, of the runs that have both."""
     return [
-        (
-            run.name,
-            percent_text(run.reported_accuracy),
-            percent_text(run.accuracy),
-            range_text(run.accuracy_interval),
-            percent_text(run.reported_macro_f1),
-            percent_text(run.macro_f1),
-            "-" if run.epochs is None else str(run.epochs),
-            time_text(run.epoch_seconds),
-        )
+        _cells(_PUBLISHED, run)
         for run in runs
         if run.reported_accuracy is not None or run.reported_macro_f1 is not None
     ]
@@ -170,17 +176,7 @@ def published_rows(runs: Sequence[ComparedRun]) -> list[tuple[str, ...]]:
 
 def elsewhere_rows(runs: Sequence[ComparedRun]) -> list[tuple[str, ...]]:
     """A row of cells for every other data set of every run, under ``ELSEWHERE_COLUMNS``."""
-    return [
-        (
-            run.name,
-            other.measured_on,
-            percent_text(other.accuracy),
-            range_text(other.accuracy_interval),
-            percent_text(other.macro_f1),
-        )
-        for run in runs
-        for other in run.elsewhere
-    ]
+    return [(run.name, *_cells(_ELSEWHERE, other)) for run in runs for other in run.elsewhere]
 
 
 def markdown_table(runs: Sequence[ComparedRun]) -> str:
@@ -195,14 +191,11 @@ def markdown_table(runs: Sequence[ComparedRun]) -> str:
         Markdown ending with a line break. Nothing is bold where the runs were
         measured on different images.
     """
-    rows = [list(row) for row in text_rows(runs)]
-    if len(runs) > 1 and len({run.measured_on for run in runs}) == 1:
-        for column, values in (
-            (COLUMNS.index("acc. %"), [run.accuracy for run in runs]),
-            (COLUMNS.index("F1 %"), [run.macro_f1 for run in runs]),
-        ):
-            best = values.index(max(values))
-            rows[best][column] = f"**{rows[best][column]}**"
+    best = {
+        COLUMNS.index("acc. %"): [run.accuracy for run in runs],
+        COLUMNS.index("F1 %"): [run.macro_f1 for run in runs],
+    }
+    rows = _bold(runs, text_rows(runs), best)
     out = [markdown_rows(COLUMNS, rows, words=2)]
     for columns, more, words in (
         (PUBLISHED_COLUMNS, published_rows(runs), 1),
@@ -213,6 +206,18 @@ def markdown_table(runs: Sequence[ComparedRun]) -> str:
 
 
 # Runs side by side on a page: charts, classes, confusion matrices, all numbers.
+
+
+def _bold(
+    runs: Sequence[Any], rows: Sequence[Sequence[str]], columns: Mapping[int, Sequence[float]]
+) -> list[list[str]]:
+    """Mark the greatest value of some columns, where all runs saw the same images."""
+    out = [list(row) for row in rows]
+    if len(runs) > 1 and len({run.measured_on for run in runs}) == 1:
+        for column, values in columns.items():
+            best = out[values.index(max(values))]
+            best[column] = f"**{best[column]}**"
+    return out
 
 
 def comparison_page(runs: Sequence[ComparedRun], notes: Sequence[str] = ()) -> str:
@@ -303,9 +308,6 @@ def _classes_of(run: ComparedRun) -> tuple[str, ...]:
 
 
 # Pretrained trunks side by side: as rows of text, as Markdown and as a page.
-
-#: Heads of the table; shares are in percent.
-TRUNK_COLUMNS: Final = ("run", "acc. %", "95 %", "balanced %", "AP %", "cosine", "params", "time")
 _MEANING: Final = {
     "acc. %": "accuracy, mean over the 40 attributes, and its 95 % interval",
     "balanced %": "balanced accuracy, the same mean",
@@ -343,21 +345,22 @@ class ComparedTrunk:
     seconds: float
 
 
+_TRUNKS: Final[tuple[Column, ...]] = (
+    _RUN,
+    _ACCURACY,
+    _RANGE,
+    ("balanced %", lambda run: percent_text(run.balanced_accuracy)),
+    ("AP %", lambda run: percent_text(run.average_precision)),
+    ("cosine", lambda run: "-" if run.identity_cosine is None else f"{run.identity_cosine:.3f}"),
+    _PARAMETERS,
+    ("time", lambda run: time_text(run.seconds)),
+)
+TRUNK_COLUMNS: Final = tuple(head for head, _ in _TRUNKS)
+
+
 def trunk_rows(trunks: Sequence[ComparedTrunk]) -> list[tuple[str, ...]]:
     """A row of cells for every trunk, under ``TRUNK_COLUMNS``."""
-    return [
-        (
-            one.name,
-            percent_text(one.accuracy),
-            range_text(one.accuracy_interval),
-            percent_text(one.balanced_accuracy),
-            percent_text(one.average_precision),
-            "-" if one.identity_cosine is None else f"{one.identity_cosine:.3f}",
-            count_text(one.parameters),
-            time_text(one.seconds),
-        )
-        for one in trunks
-    ]
+    return [_cells(_TRUNKS, one) for one in trunks]
 
 
 def trunk_markdown(trunks: Sequence[ComparedTrunk]) -> str:
@@ -366,11 +369,7 @@ def trunk_markdown(trunks: Sequence[ComparedTrunk]) -> str:
     Args:
         trunks: At least one.
     """
-    rows = [list(row) for row in trunk_rows(trunks)]
-    if len(trunks) > 1 and len({one.measured_on for one in trunks}) == 1:
-        values = [one.accuracy for one in trunks]
-        best = rows[values.index(max(values))]
-        best[1] = f"**{best[1]}**"
+    rows = _bold(trunks, trunk_rows(trunks), {1: [one.accuracy for one in trunks]})
     return markdown_rows(TRUNK_COLUMNS, rows, words=1)
 
 

@@ -5,13 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facekit.evaluation.calibration import (
-    calibrate,
-    expected_calibration_error,
-    fit_platt,
-    fit_temperature,
-    fit_thresholds,
-)
+from facekit.evaluation.calibration import calibrate, fit_platt, fit_temperature, reliability
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
@@ -31,9 +25,12 @@ def test_platt_undoes_a_known_distortion() -> None:
     found = fit_platt(labels, seen)
     assert found == pytest.approx(np.array([[0.5, -0.5], [2.0, 2.0]]), abs=0.2)
     fresh, truth = _world(seed=1)
-    before = expected_calibration_error(fresh, _sigmoid(truth * [2.0, 0.5] + [1.0, -1.0]))
-    after = expected_calibration_error(fresh, calibrate(truth * [2.0, 0.5] + [1.0, -1.0], found))
-    assert (after < before / 2).all()
+    bent = truth * [2.0, 0.5] + [1.0, -1.0]
+    for column, (raw, mended) in enumerate(
+        zip(_sigmoid(bent).T, calibrate(bent, found).T, strict=True)
+    ):
+        before, after = (reliability(fresh[:, column], chance).error for chance in (raw, mended))
+        assert after < before / 2
 
 
 def test_platt_stays_finite_where_classes_part_cleanly() -> None:
@@ -54,7 +51,6 @@ def test_few_labels_move_little() -> None:
 def test_one_class_or_no_labels_leave_scores_alone() -> None:
     labels = np.array([[1, -1], [1, -1]])
     assert fit_platt(labels, np.zeros((2, 2))).tolist() == [[1, 0], [1, 0]]
-    assert fit_thresholds(labels, np.full((2, 2), 0.2)).tolist() == [0.5, 0.5]
     assert fit_temperature([-1, -1], np.zeros((2, 3))) == 1.0
 
 
@@ -68,9 +64,6 @@ def test_unknown_labels_do_not_count() -> None:
     more = np.r_[labels, np.full((100, 2), -1)]
     padded = np.r_[logits, np.full((100, 2), 50.0)]
     assert fit_platt(more, padded) == pytest.approx(fit_platt(labels, logits))
-    assert fit_thresholds(more, _sigmoid(padded)) == pytest.approx(
-        fit_thresholds(labels, _sigmoid(logits))
-    )
 
 
 def test_temperature_undoes_a_known_one() -> None:
@@ -92,30 +85,6 @@ def test_twenty_right_answers_make_nothing_certain() -> None:
     assert _sigmoid(np.array(1 / fit_temperature(many, np.eye(2)[many]))) > 0.9998
 
 
-def test_threshold_moves_for_a_clear_gain_only() -> None:
-    labels, logits = _world()
-    calibrated, shifted = _sigmoid(logits), _sigmoid(logits - 2)
-    assert fit_thresholds(labels, calibrated).tolist() == [0.5, 0.5]
-    found = fit_thresholds(labels, shifted)
-    assert found == pytest.approx(_sigmoid(np.array([-2.0, -2.0])), abs=0.1)
-    few = slice(0, 12)
-    assert fit_thresholds(labels[few], shifted[few]).tolist() == [0.5, 0.5]
-
-
-def test_threshold_gains_on_images_it_has_not_seen() -> None:
-    labels, logits = _world()
-    fresh, truth = _world(seed=1)
-    cut = fit_thresholds(labels, _sigmoid(logits - 2))
-    chance = _sigmoid(truth - 2)
-    assert ((chance >= cut) == fresh).mean() > ((chance >= 0.5) == fresh).mean() + 0.03
-
-
-def test_threshold_never_parts_equal_scores() -> None:
-    chance = np.r_[np.full(100, 0.3), np.full(100, 0.1)][:, None]
-    labels = np.r_[np.ones(90), np.zeros(110)][:, None]
-    assert 0.1 < fit_thresholds(labels, chance)[0] <= 0.3
-
-
 def test_refuses_what_does_not_fit() -> None:
     with pytest.raises(ValueError, match="both be"):
         fit_platt(np.zeros((2, 2)), np.zeros((2, 3)))
@@ -125,5 +94,3 @@ def test_refuses_what_does_not_fit() -> None:
         fit_temperature([0], [[np.nan, 1.0]])
     with pytest.raises(ValueError, match="want"):
         fit_temperature([0, 1], [[0.0, 1.0]])
-    with pytest.raises(ValueError, match=r"\[0, 1\]"):
-        fit_thresholds(np.zeros((1, 1)), np.array([[3.0]]))

@@ -54,12 +54,13 @@ def test_agrees_with_scikit_learn() -> None:
 
 
 def test_calibration_error_is_that_of_the_reliability_curve() -> None:
-    from facekit.evaluation.calibration import expected_calibration_error
+    from facekit.evaluation.calibration import reliability
 
     labels, chance = _answers()
     labels[::7, 1] = -1
     found = attribute_metrics(labels, chance, names=_names(4))
-    assert found.values[3] == pytest.approx(expected_calibration_error(labels, chance))
+    curves = [reliability(labels[:, j], chance[:, j]).error for j in range(4)]
+    assert found.values[3] == pytest.approx(curves)
 
 
 def test_unknown_labels_change_nothing_but_the_counts() -> None:
