@@ -15,8 +15,8 @@ import numpy as np
 
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.load import load_bundle
-from facekit.enrollment.gallery import open_gallery
 from facekit.enrollment.person import Gallery
+from facekit.enrollment.read import open_gallery
 from facekit.errors import FacekitError
 from facekit.faces import FoundFace, Image, checked_image, find_faces, open_image, read_faces
 from facekit.photos.detect import find_detector

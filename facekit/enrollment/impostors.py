@@ -13,8 +13,8 @@ from facekit.arrays import AnyArray, Bool, Float32, Float64, Int64
 from facekit.bundle.bundle import IDENTITY, Bundle, identity_vectors
 from facekit.bundle.strangers import Strangers
 from facekit.enrollment.examine import Finder
-from facekit.enrollment.folds import refuse_leak, split_people
 from facekit.enrollment.gather import examine_all
+from facekit.enrollment.rates import refuse_leak, split_people
 from facekit.enrollment.subject import ImpostorCohort
 from facekit.errors import DataError
 from facekit.recipe.enroll import QualitySpec

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, TypeVar
 
 from facekit.arrays import AnyArray
+from facekit.bundle.bundle import Bundle
 from facekit.bundle.load import named_bundle
 from facekit.bundle.manifest import MANIFEST, read_manifest
 from facekit.enrollment.layout import (
@@ -25,7 +26,7 @@ from facekit.enrollment.layout import (
     parse_manifest,
     settle,
 )
-from facekit.enrollment.person import Enrollment
+from facekit.enrollment.person import Enrollment, Gallery
 from facekit.errors import BundleError, DataError, FacekitError, UsageError
 from facekit.heads.arrays import unpack
 from facekit.heads.kinds import load_head
@@ -220,3 +221,43 @@ def state_in_words(entry: Listing) -> str:
     except FacekitError as error:
         return str(error)
     return OK if same else f"made with another backbone of {one.bundle}: enrol again"
+
+
+# Everybody who is looked for in photos, read once and asked for every face.
+
+
+def open_gallery(bundle: Bundle, wanted: str | Sequence[str] = "all") -> Gallery:
+    """Read the enrolments that are wanted.
+
+    Args:
+        bundle: What will embed the faces.
+        wanted: "all" (those that cannot be used are left out), "none", a name or
+            names.
+
+    Returns:
+        The gallery.
+
+    Raises:
+        UsageError: A name that nobody has.
+        DataError: A named enrolment is damaged, or the folder is a link.
+        BundleError: A named enrolment was made with another backbone.
+    """
+    if wanted == "none":
+        return Gallery()
+    if wanted != "all":
+        names = (wanted,) if isinstance(wanted, str) else tuple(dict.fromkeys(wanted))
+        found = [read_enrollment(name) for name in names]
+        for one in found:
+            one.require_fit(bundle)
+        return Gallery(tuple(found))
+    fitting, left_out = [], {}
+    for entry in list_enrolled():
+        try:
+            if entry.enrollment is None:
+                left_out[entry.name] = str(entry.error)
+            else:
+                entry.enrollment.require_fit(bundle)
+                fitting.append(entry.enrollment)
+        except FacekitError as error:
+            left_out[entry.name] = str(error)
+    return Gallery(tuple(fitting), left_out)

@@ -6,13 +6,13 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from facekit.datasets.celeba import SPLITS
-from facekit.datasets.emotions import Vocabulary, read_vocabulary, relabel
 from facekit.datasets.fer import read_fer
 from facekit.datasets.table import Table, tell_issues
 from facekit.datasets.tfrecord import (
@@ -24,6 +24,7 @@ from facekit.datasets.tfrecord import (
     write_tfrecord,
 )
 from facekit.errors import DataError, UsageError
+from facekit.labels import EMOTIONS, SIX_EMOTIONS, emotion_index
 
 #: Order of the records: class by class, a shuffling reader would see one class at a time.
 _SEED = 0
@@ -150,3 +151,73 @@ def _counts(
         else:
             counts[vocabulary.names[place]] += number
     return counts, dict(left_out)
+
+
+# Other classes than the seven emotions, made of them: renamed, joined or left out.
+
+#: Vocabularies that have a name, and their classes.
+VOCABULARIES: Final[dict[str, tuple[str, ...]]] = {"six": SIX_EMOTIONS, "seven": EMOTIONS}
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Classes, and what becomes of each emotion.
+
+    Attributes:
+        names: The k classes in the order of their labels.
+        places: For each of ``EMOTIONS`` its class, or -1 where it is left out.
+    """
+
+    names: tuple[str, ...]
+    places: tuple[int, ...]
+
+
+def read_vocabulary(text: str) -> Vocabulary:
+    """Read a vocabulary.
+
+    Args:
+        text: A key of ``VOCABULARIES``, or ``emotion=class,emotion=class,…``: classes
+            are numbered as they come, several emotions may become one class, an
+            emotion alone keeps its name, and what is not named is left out.
+
+    Raises:
+        UsageError: An emotion is unknown or comes twice, a class has no name, or
+            there are fewer than two classes.
+    """
+    items = VOCABULARIES[text] if text in VOCABULARIES else tuple(text.split(","))
+    names: list[str] = []
+    places = [-1] * len(EMOTIONS)
+    for item in items:
+        emotion, equals, name = (part.strip() for part in item.partition("="))
+        name = name if equals else emotion
+        try:
+            place = emotion_index(emotion)
+        except KeyError:
+            raise UsageError(
+                f"--classes {text}: {emotion!r} is no emotion; give {', '.join(VOCABULARIES)} or "
+                f"emotion=class,… with emotions out of {', '.join(EMOTIONS)}"
+            ) from None
+        if not name:
+            raise UsageError(f"--classes {text}: {item.strip()!r} names no class")
+        if places[place] >= 0:
+            raise UsageError(f"--classes {text}: {EMOTIONS[place]} comes twice: leave one out")
+        if name not in names:
+            names.append(name)
+        places[place] = names.index(name)
+    if len(names) < 2:
+        raise UsageError(f"--classes {text} has one class: name two at least")
+    return Vocabulary(tuple(names), tuple(places))
+
+
+def relabel(table: Table, vocabulary: Vocabulary) -> Table:
+    """The same images with the labels of a vocabulary.
+
+    Args:
+        table: Labels of shape (n,) in the order of ``EMOTIONS``.
+        vocabulary: What becomes of them.
+
+    Returns:
+        All n rows; label -1 where the emotion is left out or unknown. Votes are gone.
+    """
+    places = np.array([*vocabulary.places, -1], np.int64)  # the last one is for label -1
+    return replace(table, labels=places[table.labels], label_names=vocabulary.names, soft=None)

@@ -13,8 +13,7 @@ import pytest
 
 from facekit.errors import MissingExtraError, UsageError
 from facekit.recipe.load import load_recipe
-from facekit.report.demo import demo_page
-from facekit.workflows.demo import DemoResult, demo
+from facekit.workflows.demo import DemoResult, demo, demo_page
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,8 @@ from facekit.bundle.load import load_bundle
 from facekit.bundle.strangers import Strangers
 from facekit.bundle.write import add_head, write_bundle
 from facekit.cartoon import draw_face, make_person
-from facekit.enrollment.gallery import open_gallery
 from facekit.enrollment.person import Enrollment
-from facekit.enrollment.read import read_enrollment, read_photos
+from facekit.enrollment.read import open_gallery, read_enrollment, read_photos
 from facekit.errors import BundleError
 from facekit.frame import FaceFrame
 from facekit.heads.kinds import LinearHead

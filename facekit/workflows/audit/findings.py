@@ -12,7 +12,7 @@ import numpy as np
 
 from facekit.arrays import Int64
 from facekit.datasets.table import Table
-from facekit.evaluation.suspects import Suspect
+from facekit.evaluation.mistakes import Suspect
 from facekit.photos.copies import ORDER, Copies, conflicts, copied, overlaps
 from facekit.photos.quality import TINY, CropMeasures
 

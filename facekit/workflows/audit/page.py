@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +14,18 @@ from facekit.arrays import UInt8
 from facekit.bundle.bundle import Bundle
 from facekit.datasets.cards import CardCount
 from facekit.datasets.table import Table
-from facekit.report.audit import AuditReport, audit_page
-from facekit.report.page import Thumbnail, write_page
+from facekit.report.page import (
+    Section,
+    Thumbnail,
+    Tile,
+    document,
+    origin_sections,
+    strips,
+    table,
+    thumbnails,
+    tiles,
+    write_page,
+)
 from facekit.report.record import strict
 from facekit.workflows.audit.findings import FINDINGS, Finding
 from facekit.workflows.audit.scores import ProbeRow
@@ -42,22 +52,19 @@ def write_audit_page(
         bundle: What embedded them.
     """
     shown = _Shown(source, findings)
-    report = AuditReport(
-        record,
-        FINDINGS,
-        overlaps=shown.groups("exact_overlap", "near_overlap"),
-        conflicts=shown.groups("exact_conflict", "near_conflict", "person_conflict"),
-        copies=shown.most_frequent(),
-        suspects=shown.suspects(),
-        odd=shown.odd(),
-        provenance={
-            "model": bundle.name,
-            "backbone sha256": bundle.manifest.backbone.sha256,
-            "facekit": __version__,
-        },
-        command=f"facekit audit {record['dataset']} --data DIR",
-    )
-    write_page(path, audit_page(report))
+    pictures = {
+        "overlaps": shown.groups("exact_overlap", "near_overlap"),
+        "conflicts": shown.groups("exact_conflict", "near_conflict", "person_conflict"),
+        "copies": shown.most_frequent(),
+        "suspects": shown.suspects(),
+        "odd": shown.odd(),
+    }
+    provenance = {
+        "model": bundle.name,
+        "backbone sha256": bundle.manifest.backbone.sha256,
+        "facekit": __version__,
+    }
+    write_page(path, audit_page(record, pictures, provenance))
 
 
 class _Shown:
@@ -179,3 +186,142 @@ def audit_record(
         "probe": [asdict(row) for row in probe],
     }
     return dict(strict(record))
+
+
+# The page of an audit: what is odd about a data set, with pictures.
+
+#: More lines of counts are left to ``audit.json``.
+_MOST_COUNTS: Final = 60
+#: What the rows of the probe are called.
+_PROBED: Final = {
+    "all": "all pictures",
+    "no exact copy": "without those that an earlier split has pixel by pixel",
+    "no copy": "without those that an earlier split has, changed or not",
+    "copies": "only those that an earlier split has",
+}
+#: Sections of pictures: title, lead, and how they are shown.
+_SHOWN: Final[dict[str, tuple[str, str, Callable[[Sequence[Thumbnail]], str]]]] = {
+    "overlaps": (
+        "In two splits",
+        "Part of the accuracy on these is memory: leave them out of one split.",
+        strips,
+    ),
+    "conflicts": ("One picture, several labels", "No model can agree with all of them.", strips),
+    "copies": (
+        "Most frequent pictures",
+        "Copies weigh more in training, and make intervals too narrow.",
+        strips,
+    ),
+    "suspects": (
+        "Labels likely wrong",
+        "By a head that saw neither these pictures nor copies. Look before you leave any out.",
+        thumbnails,
+    ),
+    "odd": ("Blank, blurred, tiny", "", thumbnails),
+}
+
+
+def audit_page(
+    record: Mapping[str, Any],
+    pictures: Mapping[str, Sequence[Thumbnail]] | None = None,
+    provenance: Mapping[str, str] | None = None,
+) -> str:
+    """Render the page; pictures belong in the user's own folder only.
+
+    Args:
+        record: Counts, as ``facekit audit --json`` prints them.
+        pictures: By section: ``overlaps``, ``conflicts``, ``copies`` (side by side),
+            ``suspects``, ``odd``; those that are empty are left out.
+        provenance: Names and values.
+
+    Returns:
+        HTML, to be saved with `write_page`.
+    """
+    splits = ", ".join(f"{count:,} {split}" for split, count in record["splits"].items())
+    sections = [Section("", "", _headlines(record)), *_probe(record)]
+    for name, (title, lead, show) in _SHOWN.items():
+        shown = (pictures or {}).get(name)
+        sections += [Section(title, lead, show(shown))] if shown else []
+    sections += [_findings(record), _counts(record)]
+    command = f"facekit audit {record['dataset']} --data DIR"
+    sections += origin_sections(command, provenance or {}, "")
+    subtitle = f"{record['n']:,} pictures: {splits}."
+    return document(f"Audit of {record['dataset']}", subtitle, sections, "Made by facekit.")
+
+
+def _headlines(record: Mapping[str, Any]) -> str:
+    found, groups = record["findings"], record["groups"]
+
+    def count(*kinds: str) -> str:
+        return f"{sum(found[kind]['all'] for kind in kinds):,}"
+
+    def alike(kind: str) -> str:
+        return f"{count(f'exact_{kind}')} with the same pixels"
+
+    same = f"{alike('copy')}, of {groups['exact']:,} photos"
+    conflicting = f"of {groups['any_conflict']:,} photos in all"
+    odd = f"{count('blurred')} blurred, {count('tiny')} tiny"
+    facts = [
+        ("Pictures with copies", "copy", same, f"{count('near_copy')} changed"),
+        ("Repeat another split", "overlap", alike("overlap"), _by_split(found)),
+        ("Conflicting labels", "conflict", alike("conflict"), conflicting),
+    ]
+    shown = [
+        Tile(title, count(f"exact_{kind}", f"near_{kind}"), [note for note in notes if note])
+        for title, kind, *notes in facts
+    ]
+    suspects = f"{count('suspect')} labels likely wrong"
+    return tiles([*shown, Tile("Broken or blank", count("broken", "blank"), [odd, suspects])])
+
+
+def _by_split(found: Mapping[str, Mapping[str, int]]) -> str:
+    parts = []
+    for split in ("train", "val", "test"):
+        total = sum(found[kind].get(split, 0) for kind in ("exact_overlap", "near_overlap"))
+        if total:
+            parts.append(f"{total:,} in {split}")
+    return ", ".join(parts)
+
+
+def _probe(record: Mapping[str, Any]) -> list[Section]:
+    rows = []
+    for one in record["probe"]:
+        if one["n"]:
+            low, high = one["interval"]
+            between = f"{100 * low:.1f} to {100 * high:.1f} %"
+            name = f"{one['split']}, {_PROBED[one['pictures']]}"
+            share, unseen = (f"{100 * one[key]:.1f} %" for key in ("accuracy", "unseen"))
+            rows.append((name, f"{one['n']:,}", share, between, unseen))
+    if not rows:
+        return []
+    lead = (
+        "A linear head on the frozen backbone, fitted on train, and again without the pictures "
+        "that a later split has. What it loses is memory; a network trained whole has more of it."
+    )
+    columns = ("measured on", "pictures", "accuracy", "95 % interval", "fitted without copies")
+    body = table(columns, rows)
+    return [Section("What copies are worth", lead, body)]
+
+
+def _findings(record: Mapping[str, Any]) -> Section:
+    rows = []
+    for kind, counts in record["findings"].items():
+        by = dict(counts)
+        total = by.pop("all")
+        where = ", ".join(f"{count:,} {split}" for split, count in by.items())
+        rows.append((f"{kind}: {FINDINGS[kind]}", f"{total:,}", where))
+    lead = "Pictures with each finding; findings.csv beside this page has them all."
+    return Section("All findings", lead, table(("finding", "pictures", "where"), rows))
+
+
+def _counts(record: Mapping[str, Any]) -> Section:
+    words = {True: "agrees", False: "differs", None: ""}
+    shown = record["counts"]
+    if len(shown) > _MOST_COUNTS:
+        shown = [one for one in shown if ", " not in one["what"]]
+    rows = []
+    for one in shown:
+        allowed = " or ".join(f"{count:,}" for count in one["expected"])
+        rows.append((one["what"], f"{one['found']:,}", allowed, words[one["agrees"]]))
+    lead = "A part of the data differs in its counts and may still be sound."
+    return Section("Counts", lead, table(("what", "found", "on the dataset card", ""), rows))

@@ -18,7 +18,7 @@ from facekit.datasets.celeba import SPLITS
 from facekit.datasets.sources import open_attributes, open_classes
 from facekit.datasets.table import Table
 from facekit.errors import UsageError, nearest
-from facekit.evaluation.suspects import Suspect, likely_wrong, likely_wrong_attributes
+from facekit.evaluation.mistakes import Suspect, likely_wrong, likely_wrong_attributes
 from facekit.photos.copies import ORDER, Copies, exact_groups, near_copies
 from facekit.photos.quality import CropMeasures, measure_crops
 from facekit.report.record import write_json

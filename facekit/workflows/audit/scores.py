@@ -12,7 +12,7 @@ from facekit.bundle.bundle import Bundle
 from facekit.cache.features import FeatureStore
 from facekit.datasets.splits import joined_groups
 from facekit.evaluation.intervals import wilson
-from facekit.evaluation.suspects import FOLDS, fold_numbers
+from facekit.evaluation.mistakes import FOLDS, fold_numbers
 from facekit.heads.head import activate
 from facekit.heads.logistic import fit_logistic, standardise
 from facekit.photos.copies import ORDER, overlaps

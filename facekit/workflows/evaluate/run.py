@@ -16,7 +16,6 @@ from facekit.datasets.splits import draw_even, joined_groups
 from facekit.datasets.table import Table
 from facekit.errors import DataError, UsageError, nearest
 from facekit.evaluation.measures import Evaluation
-from facekit.workflows.copies import copy_groups
 from facekit.workflows.evaluate.answers import (
     CLASS_HEADS,
     answer_attributes,
@@ -27,6 +26,7 @@ from facekit.workflows.evaluate.answers import (
 )
 from facekit.workflows.sources import (
     Source,
+    copy_groups,
     crop_source,
     listed_attributes,
     listed_ids,

@@ -24,7 +24,7 @@ from facekit.report.record import Origin, read_history, report_record, strict, w
 from facekit.report.run import RunReport, run_page
 from facekit.system.files import write_atomically
 from facekit.workflows.evaluate.answers import Answers, Measured, measure
-from facekit.workflows.pretrain.attributes import fit_attributes, majority
+from facekit.workflows.pretrain.heads import fit_attributes, majority
 from facekit.workflows.pretrain.strangers import ship_strangers
 from facekit.workflows.run_folder import command_line
 from facekit.workflows.sources import Source
@@ -145,7 +145,7 @@ def _plain_head(trainer: Any, names: tuple[str, ...]) -> LinearHead:
 def _points(bundle: Bundle, recipe: PretrainRecipe, source: Source) -> Any:
     if not isinstance(source.table.images, list | tuple):
         return None  # a stream cannot be read again in any order
-    from facekit.workflows.pretrain.points import POINT_PARTS, fit_points
+    from facekit.workflows.pretrain.heads import POINT_PARTS, fit_points
 
     paths = {
         split: [source.table.images[i] for i in np.flatnonzero(source.table.split == split)]

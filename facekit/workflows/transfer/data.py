@@ -18,9 +18,8 @@ from facekit.datasets.table import Table
 from facekit.errors import DataError
 from facekit.frame import FaceFrame
 from facekit.recipe.transfer import TransferDataSpec, TransferRecipe
-from facekit.workflows.copies import copy_groups
 from facekit.workflows.run_folder import hash_arrays
-from facekit.workflows.sources import Source, crop_source, listed_ids, tell_left_out
+from facekit.workflows.sources import Source, copy_groups, crop_source, listed_ids, tell_left_out
 
 #: Training images below which a tenth of them says too little: cross-validation.
 SMALL: Final = 1000

@@ -11,8 +11,7 @@ import pytest
 
 from facekit.datasets.sources import open_classes
 from facekit.frame import FaceFrame
-from facekit.workflows.copies import copy_groups
-from facekit.workflows.sources import Source, crop_source
+from facekit.workflows.sources import Source, copy_groups, crop_source
 
 FRAME = FaceFrame(side=40)
 

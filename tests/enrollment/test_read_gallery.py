@@ -10,8 +10,8 @@ import pytest
 
 from facekit.bundle.bundle import IDENTITY, Bundle, identity_vectors
 from facekit.bundle.load import load_bundle
-from facekit.enrollment.gallery import open_gallery
 from facekit.enrollment.person import Gallery
+from facekit.enrollment.read import open_gallery
 from facekit.enrollment.store import write_enrollment
 from facekit.errors import BundleError, DataError, UsageError
 from facekit.system.home import enrolled_folder

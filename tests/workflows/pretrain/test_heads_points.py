@@ -15,8 +15,8 @@ from facekit.datasets.celeba import read_celeba
 from facekit.frame import FaceFrame
 from facekit.photos.detection import Detection
 from facekit.photos.image import decode
-from facekit.workflows.pretrain import points
-from facekit.workflows.pretrain.points import POINT_LABELS, POINT_PARTS, fit_points, jitter
+from facekit.workflows.pretrain import heads as points
+from facekit.workflows.pretrain.heads import POINT_LABELS, POINT_PARTS, fit_points, jitter
 
 FRAME = FaceFrame(side=48)
 

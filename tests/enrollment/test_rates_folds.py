@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facekit.enrollment.folds import refuse_leak, session_folds, split_people
+from facekit.enrollment.rates import refuse_leak, session_folds, split_people
 from facekit.errors import DataError
 
 

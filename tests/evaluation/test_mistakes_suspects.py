@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facekit.evaluation.suspects import fold_numbers, likely_wrong, likely_wrong_attributes
+from facekit.evaluation.mistakes import fold_numbers, likely_wrong, likely_wrong_attributes
 
 
 def test_folds_keep_groups_whole_and_classes_even() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facekit.datasets.emotions import read_vocabulary, relabel
 from facekit.datasets.table import Table
 from facekit.errors import UsageError
 from facekit.labels import EMOTIONS
+from facekit.workflows.export_tfrecord import read_vocabulary, relabel
 
 
 def test_six_have_no_fear_and_call_neutral_natural() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from facekit.cache import contents
-from facekit.cache.contents import UNREAD, content_marks
+from facekit.cache import crops as contents
+from facekit.cache.crops import UNREAD, content_marks
 
 
 def write(path: Path, data: bytes) -> Path:
