@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 if TYPE_CHECKING:
     from facekit.bundle.write import BundleContents
+    from facekit.heads.head import Head
 
 ROOT = Path(__file__).resolve().parents[1]
 #: What the tests marked ``tf`` need; JAX beside it needs the same of Keras.
@@ -225,3 +227,22 @@ def vggface_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
             group[f"{name}/kernel:0"] = spread * rng.standard_normal(kernel, np.float32)
             group[f"{name}/bias:0"] = np.float32(0.1) * rng.standard_normal(bias, np.float32)
     return path
+
+
+@pytest.fixture(scope="session")
+def add_head() -> Callable[..., None]:
+    """``add_head(folder, "emotions", head, metrics={})``: one head more in a bundle."""
+
+    def add(folder: Path, name: str, head: Head, metrics: dict[str, Any] | None = None) -> None:
+        from facekit.bundle.manifest import MANIFEST, HeadEntry, read_manifest, render
+
+        data, manifest = head.to_bytes(), read_manifest(folder)
+        entry = HeadEntry(
+            file=f"head-{name}.npz", sha256=hashlib.sha256(data).hexdigest(), kind=head.kind,
+            parts=head.parts, metrics=metrics or {},
+        )  # fmt: skip
+        changed = manifest.model_copy(update={"heads": {**manifest.heads, name: entry}})
+        (folder / entry.file).write_bytes(data)
+        (folder / MANIFEST).write_bytes(render(changed).encode())
+
+    return add

@@ -34,7 +34,6 @@ from facekit.evaluation.claim import (
     percent,
     slice_false_matches,
 )
-from facekit.evaluation.intervals import Interval
 from facekit.evaluation.verification import threshold_at_fmr
 from facekit.heads.kinds import LinearHead
 from facekit.heads.one_person import fit_scorer, score
@@ -47,16 +46,12 @@ class Fitted:
 
     Attributes:
         head: Reads one part of the embedding, gives one logit.
-        threshold: The score from which the answer is "yes".
         reject: The score below which it is "no"; what lies between is "unsure".
         platt: float64 array of shape (2,): slope and offset from the score to the
             logit of the probability, the person and a stranger being equally likely.
         claim: The false match rate.
-        fnmr: Share of held-out photos below the threshold; NaN where none could be.
-        fnmr_interval: 95 % interval that counts sessions.
-        errors: Held-out photos below the threshold.
-        photos: All that were used.
-        sessions: Sittings they are from.
+        fnmr: Of the photos that were held out.
+        sessions: Of all photos that were used.
         own_scores: float64 array of shape (held out,): of heads that had not seen
             the photo's session, moved so that ``threshold`` means the same.
         stranger_scores: float64 array of shape (k,), of strangers who set it.
@@ -66,20 +61,21 @@ class Fitted:
     """
 
     head: LinearHead
-    threshold: float
     reject: float
     platt: Float64
     claim: Claim
-    fnmr: float
-    fnmr_interval: Interval
-    errors: int
-    photos: int
+    fnmr: Fnmr
     sessions: int
     own_scores: Float64
     stranger_scores: Float64
     slices: tuple[Passed, ...]
     words: list[str]
     splits: Splits | None = None
+
+    @property
+    def threshold(self) -> float:
+        """The score from which the answer is "yes"."""
+        return self.claim.threshold
 
 
 def fit_enrollment(
@@ -122,14 +118,10 @@ def fit_enrollment(
     splits = both_splits(own, strangers, recipe, *cross.scores(), scores)
     return Fitted(
         head=head,
-        threshold=claim.threshold,
         reject=lower_bound(held, like, claim),
         platt=fit_probability(held, like, claim.threshold),
         claim=claim,
-        fnmr=fnmr.value,
-        fnmr_interval=fnmr.interval,
-        errors=fnmr.errors,
-        photos=len(own.session),
+        fnmr=fnmr,
         sessions=len(np.unique(own.session)),
         own_scores=held,
         stranger_scores=scores,

@@ -1,11 +1,12 @@
-"""An enrolment as a page for the person enrolled."""
+"""An enrolment as a page for the person enrolled: the photos, what was learned, its worth."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from math import isnan
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
+from html import escape
+from typing import Final
 
 from facekit.arrays import UInt8
 from facekit.enrollment.fit import Fitted
@@ -13,9 +14,59 @@ from facekit.enrollment.person import Enrollment
 from facekit.enrollment.photo import Photo
 from facekit.enrollment.split_comparison import Measured, Splits
 from facekit.evaluation.claim import percent
+from facekit.evaluation.intervals import Interval
+from facekit.evaluation.verification import det
 from facekit.photos.quality import FaceQuality
-from facekit.report.enroll import EnrollmentReport, PhotoRow, enrollment_page
-from facekit.report.record import strict
+from facekit.report.charts import det_chart, score_chart
+from facekit.report.page import (
+    Section,
+    Thumbnail,
+    Tile,
+    document,
+    figure,
+    origin_sections,
+    picture,
+    table,
+    thumbnails,
+    tiles,
+)
+
+_YES: Final = "the score reaches the threshold. Strangers do so at the rates above."
+_UNSURE: Final = "below the threshold, but as high as the person's own photos may well score."
+_NEVER: Final = "is never said: the person's own photos are expected above the threshold."
+_NOT_ELSEWHERE: Final = "no claim for people in photos from elsewhere"
+_LEAK: Final = (
+    "Copies of one photo are nearly one picture: shuffled into train and test, they ask for what "
+    "was taught, so believe the column on the right, for strangers like those that were tested. "
+    "Photos and strangers count the same at 0.5."
+)
+_NO: Final = "lower than the person's own photos are expected to score."
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoRow:
+    """One photo.
+
+    Attributes:
+        file: Name of the file.
+        used: Whether it was enrolled.
+        reason: Why it was refused; empty when used.
+        crop: uint8 RGB array of shape (side, side, 3), or None: no face, or no
+            pictures wanted.
+        session: Number of the sitting it belongs to.
+        score: What it scored while held out, or None.
+        verdict: What that score would have been called.
+        measures: Quality figures as text, by name; all photos have the same names.
+    """
+
+    file: str
+    used: bool
+    reason: str = ""
+    crop: UInt8 | None = None
+    session: int = 0
+    score: float | None = None
+    verdict: str = ""
+    measures: Mapping[str, str] = field(default_factory=dict)
 
 
 def render_enrollment(
@@ -25,7 +76,6 @@ def render_enrollment(
     *,
     pictures: bool,
     sheet: UInt8 | None = None,
-    provenance: Mapping[str, str] | None = None,
     command: str = "",
     recipe: str = "",
 ) -> str:
@@ -37,42 +87,51 @@ def render_enrollment(
         fitted: What was learned.
         pictures: Show the faces; such a page belongs in the user's own folder only.
         sheet: uint8 RGB picture of augmented samples; shown with pictures only.
-        provenance: Names and values.
         command: How to get this again.
         recipe: The resolved recipe as text.
 
     Returns:
         HTML.
     """
-    claim, facts = fitted.claim, enrollment.facts
-    report = EnrollmentReport(
-        name=enrollment.name,
-        subtitle=f"Enrolled {enrollment.created} with the model {enrollment.bundle}.",
-        photos=_rows(enrollment, photos, fitted, pictures),
-        sessions=facts["sessions"],
-        words=facts["words"],
-        fmr=claim.fmr,
-        fmr_interval=claim.interval,
-        strangers=claim.strangers,
-        fnmr=fitted.fnmr,
-        fnmr_interval=fitted.fnmr_interval,
-        own_scores=fitted.own_scores,
-        stranger_scores=fitted.stranger_scores,
-        threshold=enrollment.threshold,
-        reject=enrollment.reject,
-        supported=claim.supported,
-        slices=[
-            (one.words, f"{one.strangers:,}", f"{one.hits:,}", _between(one.interval))
-            for one in fitted.slices
-            if one.strangers
-        ],
-        splits=[] if fitted.splits is None else _split_rows(fitted.splits),
-        sheet=sheet if pictures else None,
-        provenance={"backbone": enrollment.key, **(provenance or {})},
-        command=command,
-        recipe=recipe,
+    rows = _rows(enrollment, photos, fitted, pictures)
+    sections = [Section("", "", _headlines(enrollment, fitted, rows))]
+    sections += [_meaning(enrollment), *_scores(enrollment, fitted), *_others(fitted)]
+    parts = (
+        ("Photos used", "Split by session before anything was learned.", True),
+        ("Photos refused", "Nothing was learned from them.", False),
     )
-    return enrollment_page(report)
+    for title, lead, used in parts:
+        sections += photo_sections(title, lead, [row for row in rows if row.used == used])
+    if sheet is not None and pictures:
+        lead = "What the neuron saw besides: each photo turned, zoomed, lit and blurred a little."
+        sections.append(Section("Augmented samples", lead, picture(sheet, "samples")))
+    sections += quality_sections(rows)
+    sections += origin_sections(command, {"backbone": enrollment.key}, recipe)
+    footer = (
+        f"Biometric data: keep this page to yourself. `facekit forget {enrollment.name}` removes "
+        "the enrolment and this page. Made by facekit."
+    )
+    subtitle = f"Enrolled {enrollment.created} with the model {enrollment.bundle}."
+    return document(f"Enrolled: {enrollment.name}", subtitle, sections, footer)
+
+
+def _others(fitted: Fitted) -> list[Section]:
+    """Strangers by their looks, and the two ways to split, where there is something to say."""
+    out = []
+    slices = [
+        (one.words, f"{one.strangers:,}", f"{one.hits:,}", " to ".join(map(percent, one.interval)))
+        for one in fitted.slices
+        if one.strangers
+    ]
+    if slices:
+        lead = "Strangers that were let through, by what they look like; few of them prove little."
+        columns = ("strangers", "how many", "let through", "95 % interval of the rate")
+        out.append(Section("Who is taken for this person", lead, table(columns, slices)))
+    if fitted.splits is not None:
+        sides = ("", "copies shuffled", "sessions held out")
+        rows = table(sides, _split_rows(fitted.splits))
+        out.append(Section("Two ways to test", _LEAK, rows))
+    return out
 
 
 def _rows(
@@ -117,7 +176,7 @@ def _split_rows(splits: Splits) -> list[tuple[str, str, str]]:
         "strangers let through at 0.5 (FMR)": lambda one: _rate(one.fmr_at_half),
         f"own missed at FMR {percent(splits.fmr)}": lambda one: _rate(one.fnmr),
         "strangers let through there": lambda one: _rate(one.fmr),
-        "AUC": lambda one: "unknown" if isnan(one.auc) else f"{one.auc:.3f}",
+        "AUC": lambda one: "unknown" if math.isnan(one.auc) else f"{one.auc:.3f}",
         "pictures of the person, tested": lambda one: f"{one.rows:,}",
         "photos they show": lambda one: f"{one.photos:,}",
         "of which other copies taught": lambda one: f"{one.taught:,}",
@@ -127,79 +186,135 @@ def _split_rows(splits: Splits) -> list[tuple[str, str, str]]:
 
 
 def _rate(rate: float) -> str:
-    return "unknown" if isnan(rate) else f"{100 * rate:.1f} %"
+    return "unknown" if math.isnan(rate) else f"{100 * rate:.1f} %"
 
 
-def _between(interval: tuple[float, float]) -> str:
-    return " to ".join(map(percent, interval))
+def _headlines(enrollment: Enrollment, fitted: Fitted, rows: Sequence[PhotoRow]) -> str:
+    counts, held_out = _verdict_counts(enrollment, fitted), fitted.own_scores.size
+    claim, fnmr = fitted.claim, fitted.fnmr
+    used, sessions = sum(row.used for row in rows), enrollment.facts["sessions"]
+    judged = f"{counts['yes']} of {held_out}" if held_out else "none held out"
+    refused = _NOT_ELSEWHERE if claim.interval[1] >= 1 else "too few strangers to claim it"
+    claimed = "claimed" if claim.supported else refused
+    return tiles(
+        [
+            Tile("Photos used", f"{used} of {len(rows)}", [f"{sessions} sessions"]),
+            Tile(
+                "Strangers let through (FMR)",
+                _percent(claim.fmr),
+                [_between(claim.interval), f"{claim.strangers:,} strangers alike, {claimed}"],
+            ),
+            Tile(
+                "Own photos missed (FNMR)",
+                _percent(fnmr.value),
+                [_between(fnmr.interval), f"{held_out:,} held-out photos"],
+            ),
+            Tile(
+                "Held-out photos judged yes",
+                judged,
+                [f"unsure {counts['unsure']}, no {counts['no']}"],
+            ),
+        ]
+    )
 
 
-# What is kept in writing about an enrolment: photos, rates, claims; no pictures, no vectors.
+def _verdict_counts(enrollment: Enrollment, fitted: Fitted) -> dict[str, int]:
+    yes = fitted.own_scores >= enrollment.threshold
+    no = ~yes & (fitted.own_scores < enrollment.reject)
+    return {"yes": int(yes.sum()), "no": int(no.sum()), "unsure": int((~yes & ~no).sum())}
 
 
-def collect_facts(
-    photos: Sequence[Photo],
-    fitted: Fitted,
-    *,
-    sessions: Sequence[int],
-    earlier: Sequence[Mapping[str, Any]] = (),
-) -> dict[str, Any]:
-    """Facts of an enrolment as JSON values.
-
-    Args:
-        photos: All that were looked at now.
-        fitted: What was learned from them, and from those enrolled earlier.
-        sessions: Of every photo used, earlier ones first, then in their order.
-        earlier: "photos" of the facts that this enrolment adds to.
-
-    Returns:
-        ``{"photos_used", "photos_refused", "sessions", "claim": {...}, "fnmr":
-        {"value", "interval", "errors", "photos"}, "slices": [...], "words": [...],
-        "photos": [{"file", "used", "code", "reason", "session", "box",
-        "eye_distance"}], ...}``; "claim" says the false match rate and against
-        whom, a rate that is not known is None. With ``claim.leaky``: "splits" with
-        "fmr", "leaky" and "honest", see ``enrollment.splits.Measured``.
-    """
-    rows = [dict(row) for row in (*earlier, *map(_photo_fact, photos))]
-    used = [row for row in rows if row["used"]]
-    for row, session in zip(used, sessions, strict=True):
-        row["session"] = int(session)
-    claim, keys = fitted.claim, ("fmr", "interval", "strangers", "supported", "words")
-    facts: dict[str, Any] = {
-        "photos_used": len(used),
-        "photos_refused": len(rows) - len(used),
-        "sessions": fitted.sessions,
-        "claim": {key: getattr(claim, key) for key in keys},
-        "fnmr": {
-            "value": fitted.fnmr,
-            "interval": fitted.fnmr_interval,
-            "errors": fitted.errors,
-            "photos": len(fitted.own_scores),
-        },
-        "slices": [
-            {"who": one.words, "strangers": one.strangers, "passed": one.hits}
-            for one in fitted.slices
-        ],
-        "words": fitted.words,
-        **({} if fitted.splits is None else {"splits": fitted.splits.record()}),
-        "photos": rows,
-    }
-    return dict(strict(facts))
+def _meaning(enrollment: Enrollment) -> Section:
+    claims = "".join(f"<li>{escape(line)}</li>" for line in enrollment.facts["words"])
+    unsure = _UNSURE if enrollment.reject < enrollment.threshold else _NEVER
+    meanings = (("yes", _YES), ("unsure", unsure), ("no", _NO))
+    verdicts = "".join(f"<li><b>{name}</b>: {meaning}</li>" for name, meaning in meanings)
+    lead = "What is claimed, what is not, and how to read an answer."
+    return Section("What this means", lead, f"<ul>{claims}</ul><p></p><ul>{verdicts}</ul>")
 
 
-def _photo_fact(photo: Photo) -> dict[str, Any]:
-    """What is said of one photo; the name of its file without the folders."""
-    return {
-        "file": _readable(Path(photo.path).name),
-        "used": photo.used,
-        "code": photo.code,
-        "reason": _readable(photo.reason),
-        "session": None,
-        "box": photo.box,
-        "eye_distance": photo.eye_distance,
-    }
+def _scores(enrollment: Enrollment, fitted: Fitted) -> list[Section]:
+    own, strangers = fitted.own_scores, fitted.stranger_scores
+    threshold = enrollment.threshold
+    if not own.size or not strangers.size:
+        return []
+    title = "Scores"
+    lead = (
+        "Every photo was scored by a neuron that had not seen its session; the strangers, of any "
+        "sex and age, are others than those it learned from. Nothing here is an augmented copy."
+    )
+    chart = score_chart(
+        "Scores of the person and of strangers",
+        own,
+        strangers,
+        threshold=threshold,
+        reject=enrollment.reject,
+    )
+    curve = det(own, strangers)
+    here = ("threshold", float((strangers >= threshold).mean()), float((own < threshold).mean()))
+    words = (
+        "<p>Each point of the curve is a threshold that could be set: a stricter one lets fewer "
+        "strangers through and misses more of the person's own photos. The dot is the threshold "
+        "in use. These are strangers of any sex and age: of those like the person more pass, as "
+        "said above.</p>"
+        f"<p>One photo is {_percent(1 / own.size)} of the vertical axis and one "
+        f"stranger {_percent(1 / strangers.size)} of the horizontal one, hence the "
+        "steps.</p>"
+    )
+    trade = figure(det_chart("Error trade-off", [("held-out photos", curve)], [here]))
+    return [
+        Section(title, lead, figure(chart, wide=True)),
+        Section(
+            "Which errors against which", "", f'<div class="side">{trade}<div>{words}</div></div>'
+        ),
+    ]
 
 
-def _readable(text: str) -> str:
-    """Names of files need not be text; what is none becomes a question mark."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+def _percent(rate: float) -> str:
+    if math.isnan(rate):
+        return "unknown"
+    return f"{100 * rate:.2g} %" if 0 < rate < 0.01 else f"{100 * rate:.1f} %"
+
+
+def _between(interval: Interval) -> str:
+    low, high = interval
+    return f"95 % interval {_percent(low).removesuffix(' %')} to {_percent(high)}"
+
+
+# The photos of an enrolment on its page: used, refused, and how good they are.
+
+
+def photo_sections(title: str, lead: str, photos: Sequence[PhotoRow]) -> list[Section]:
+    """Pictures where there are some, and a table of the rest."""
+    if not photos:
+        return []
+    shown = [
+        Thumbnail(photo.crop, photo.file, _notes(photo))
+        for photo in photos
+        if photo.crop is not None
+    ]
+    rest = [photo for photo in photos if photo.crop is None]
+    body = thumbnails(shown) if shown else ""
+    if rest:
+        lines = (f"<li>{escape(one.file)}: {escape('; '.join(_notes(one)))}</li>" for one in rest)
+        body += f"<p></p><ul>{''.join(lines)}</ul>"
+    return [Section(f"{title}: {len(photos)}", lead, body)]
+
+
+def _notes(photo: PhotoRow) -> list[str]:
+    if not photo.used:
+        return [photo.reason]
+    score = [] if photo.score is None else [f"held out: {photo.score:.2f}, {photo.verdict}"]
+    return [f"session {photo.session + 1}", *score]
+
+
+def quality_sections(photos: Sequence[PhotoRow]) -> list[Section]:
+    """A table of the quality figures; none where nothing was measured."""
+    measured = [photo for photo in photos if photo.measures]
+    if not measured:
+        return []
+    columns = ("photo", *measured[0].measures, "")
+    rows = [
+        (one.file, *one.measures.values(), "used" if one.used else "refused") for one in measured
+    ]
+    return [Section("Quality of the faces", "As measured in each photo.", table(columns, rows))]

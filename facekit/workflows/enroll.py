@@ -19,11 +19,12 @@ from facekit.augment.photos import contact_sheet
 from facekit.bundle.bundle import IDENTITY, Bundle, require_part
 from facekit.bundle.load import DEFAULT, load_bundle
 from facekit.bundle.strangers import Strangers, read_strangers
+from facekit.enrollment.facts import collect_facts
 from facekit.enrollment.fit import Fitted, fit_enrollment
 from facekit.enrollment.gather import AskWho, gather_photos
 from facekit.enrollment.impostors import Negatives, no_negatives, read_negatives, stored_negatives
 from facekit.enrollment.layout import REPORT, check_name
-from facekit.enrollment.page import collect_facts, render_enrollment
+from facekit.enrollment.page import render_enrollment
 from facekit.enrollment.person import Enrollment
 from facekit.enrollment.photo import CODES, Photo
 from facekit.enrollment.read import read_enrollment, read_photos

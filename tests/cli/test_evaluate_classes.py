@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ import cv2
 import numpy as np
 import pytest
 
-from facekit.bundle.write import add_head
 from facekit.heads.kinds import LinearHead
 from facekit.labels import EMOTIONS
 
 
 @pytest.fixture
-def options(tiny_bundle: Path, facekit_home: Path, tmp_path: Path) -> tuple[object, ...]:
+def options(
+    tiny_bundle: Path, facekit_home: Path, tmp_path: Path, add_head: Callable[..., None]
+) -> tuple[object, ...]:
     folder = Path(shutil.copytree(tiny_bundle, tmp_path / "emotional"))
     given = {"parts": ("pooled",), "labels": EMOTIONS, "activation": "softmax"}
     weight = np.random.default_rng(0).normal(size=(3, 7))

@@ -57,13 +57,13 @@ def logits(found: Fitted, vectors: np.ndarray) -> np.ndarray:
 
 def test_ten_photos_make_a_neuron_that_keeps_its_word() -> None:
     found = fit_enrollment(photos(10, copies=3), STRANGERS, RECIPE, name="Ann")
-    assert found.head.labels == ("Ann",) and (found.photos, found.sessions) == (10, 10)
+    assert found.head.labels == ("Ann",) and found.sessions == 10
     assert found.claim.supported and found.claim.strangers == 600
     new = logits(found, people(4000).vectors)
     low, high = found.claim.interval
     assert low <= (new >= found.threshold).mean() <= high
     own = logits(found, photos(300).vectors)
-    assert (own < found.threshold).mean() <= found.fnmr_interval[1]
+    assert (own < found.threshold).mean() <= found.fnmr.interval[1]
     assert found.reject <= found.threshold and found.platt[0] > 0
     assert len(found.own_scores) == 10 and len(found.stranger_scores) == 1200
     assert found.words[0].startswith("FMR 1 %") and any("FNMR" in line for line in found.words)
@@ -74,7 +74,8 @@ def test_held_out_scores_are_like_those_of_new_photos() -> None:
     new, held = logits(found, photos(400).vectors), found.own_scores
     assert held.mean() == pytest.approx(new.mean(), abs=1.0)
     seen = logits(found, photos(12).vectors)
-    assert found.errors == (held < found.threshold).sum() and found.fnmr == found.errors / 12
+    assert found.fnmr.errors == (held < found.threshold).sum()
+    assert found.fnmr.value == found.fnmr.errors / 12
     assert seen.shape == (12,)
 
 
@@ -85,8 +86,8 @@ def test_photos_that_taught_would_look_better_than_they_are() -> None:
     fitted = (logits(found, own.vectors) < found.threshold).mean()
     new = (logits(found, photos(400, noise=1.2).vectors) < found.threshold).mean()
     assert fitted <= 0.05 < 0.1 < new
-    low, high = found.fnmr_interval
-    assert low <= new <= high and found.fnmr > fitted
+    low, high = found.fnmr.interval
+    assert low <= new <= high and found.fnmr.value > fitted
 
 
 def test_copies_of_held_out_photos_teach_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,13 +126,13 @@ def test_a_planted_leak_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_a_few_photos_work_and_claim_little(n: int) -> None:
     found = fit_enrollment(photos(n, copies=2), STRANGERS, RECIPE)
-    assert found.fnmr_interval == (0.0, 1.0 if n < 4 else 0.75)
+    assert found.fnmr.interval == (0.0, 1.0 if n < 4 else 0.75)
     assert any("each was judged by a neuron that knew" in line for line in found.words)
 
 
 def test_one_photo_works_and_claims_nothing_of_its_own() -> None:
     found = fit_enrollment(photos(1, copies=4), STRANGERS, RECIPE)
-    assert math.isnan(found.fnmr) and found.fnmr_interval == (0.0, 1.0)
+    assert math.isnan(found.fnmr.value) and found.fnmr.interval == (0.0, 1.0)
     assert not len(found.own_scores)
     assert any("nothing can be claimed from one photo" in line for line in found.words)
     assert np.isfinite([found.threshold, found.reject, *found.platt]).all()
@@ -141,7 +142,7 @@ def test_one_photo_works_and_claims_nothing_of_its_own() -> None:
 
 def test_one_session_claims_nothing_of_its_own() -> None:
     found = fit_enrollment(photos(5, session=np.zeros(5, np.int64)), STRANGERS, RECIPE)
-    assert math.isnan(found.fnmr)
+    assert math.isnan(found.fnmr.value)
     assert any("5 photos of one session" in line for line in found.words)
 
 

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from facekit.enrollment.facts import collect_facts
 from facekit.enrollment.fit import Fitted
-from facekit.enrollment.page import collect_facts, render_enrollment
+from facekit.enrollment.page import render_enrollment
 from facekit.enrollment.person import Enrollment
 from facekit.enrollment.photo import Photo
+from facekit.enrollment.rates import Fnmr
 from facekit.enrollment.split_comparison import Measured, Splits
 from facekit.evaluation.claim import Claim, Passed
 from facekit.photos.quality import FaceQuality
 
+NOTHING = Fnmr(float("nan"), (0.0, 1.0), 0, 0, 0)
 CROP = np.full((8, 8, 3), 90, np.uint8)
 QUALITY = FaceQuality(41.0, 0.6, 0.4, 30.0, 12.0)
 EARLIER = (
@@ -46,8 +49,8 @@ def fitted(make) -> Fitted:
         passed=passed, words=("FMR 1 %: 1 of 300 men pass",),
     )  # fmt: skip
     return Fitted(
-        head=make().head, threshold=1.0, reject=0.5, platt=np.array([2.0, -1.0]), claim=claim,
-        fnmr=1 / 3, fnmr_interval=(0.01, 0.9), errors=1, photos=3, sessions=2,
+        head=make().head, reject=0.5, platt=np.array([2.0, -1.0]), claim=claim,
+        fnmr=Fnmr(1 / 3, (0.01, 0.9), 1, 3, 2), sessions=2,
         own_scores=np.array([3.0, 0.7, 2.0]), stranger_scores=np.linspace(-9, 1.5, 50),
         slices=passed, words=["FMR 1 %: 1 of 300 men pass", "FNMR 33 %"],
     )  # fmt: skip
@@ -85,7 +88,7 @@ def test_photos_added_follow_those_that_were_there(photos, fitted: Fitted) -> No
 
 
 def test_rates_that_nobody_knows_are_null(photos, fitted: Fitted) -> None:
-    alone = replace(fitted, fnmr=float("nan"), own_scores=np.zeros(0))
+    alone = replace(fitted, fnmr=NOTHING, own_scores=np.zeros(0))
     facts = collect_facts(photos, alone, sessions=[0, 0])
     assert facts["fnmr"]["value"] is None
 

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 import facekit
-from facekit.bundle.write import add_head
 from facekit.heads.kinds import LinearHead
 from facekit.workflows.transfer.results import TransferResult
 from facekit.workflows.transfer.run import transfer
@@ -100,7 +99,9 @@ def test_pictures_without_copies_are_counted_one_by_one(train: Train, tmp_path: 
     assert report["bootstrap"] == {"unit": "image", "units": 12, "rounds": 1000}
 
 
-def test_evaluation_counts_copies_once(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_evaluation_counts_copies_once(
+    tiny_bundle: Path, tmp_path: Path, add_head: Callable[..., None]
+) -> None:
     """Forty pictures, or ten of them with three copies each: the same share of right answers."""
     bundle = Path(shutil.copytree(tiny_bundle, tmp_path / "mine"))
     weight = np.array([[20, -20], [0, 0], [-20, 20]], np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 import facekit
-from facekit.bundle.write import add_head, write_bundle
+from facekit.bundle.write import write_bundle
 from facekit.errors import BundleError, DataError, UsageError
 from facekit.heads.kinds import LinearHead
 from facekit.labels import EMOTIONS
@@ -44,7 +45,7 @@ def head(labels: tuple[str, ...], **changes: object) -> LinearHead:
 
 
 @pytest.fixture
-def emotions(tiny_bundle: Path, tmp_path: Path) -> Path:
+def emotions(tiny_bundle: Path, tmp_path: Path, add_head: Callable[..., None]) -> Path:
     """A bundle that says disgust to red and angry to blue."""
     folder = Path(shutil.copytree(tiny_bundle, tmp_path / "emotional"))
     add_head(folder, "emotions", head(EMOTIONS), metrics={"train_majority": "disgust"})
@@ -163,7 +164,9 @@ def test_listed_images_are_left_out(
         facekit.evaluate("fer", fer, model=emotions, exclude=listed)
 
 
-def test_own_classes_are_matched_by_name_not_by_order(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_own_classes_are_matched_by_name_not_by_order(
+    tiny_bundle: Path, tmp_path: Path, add_head: Callable[..., None]
+) -> None:
     bundle = Path(shutil.copytree(tiny_bundle, tmp_path / "mine"))
     add_head(bundle, "classes", head(("Smile", "grin", "other")))
     data = tmp_path / "faces"
@@ -182,7 +185,9 @@ def test_own_classes_are_matched_by_name_not_by_order(tiny_bundle: Path, tmp_pat
         facekit.evaluate("folder", data, model=bundle, aligned="fer")
 
 
-def test_of_two_heads_the_one_made_for_the_classes_answers(emotions: Path, tmp_path: Path) -> None:
+def test_of_two_heads_the_one_made_for_the_classes_answers(
+    emotions: Path, tmp_path: Path, add_head: Callable[..., None]
+) -> None:
     add_head(emotions, "classes", head(("happy", "sad")))
     for i in range(3):
         paint(tmp_path / "faces" / "test" / "happy" / f"{i}.png", BLUE)
@@ -198,7 +203,11 @@ def test_a_bundle_without_the_head_is_refused(fer: Path, tiny_bundle: Path) -> N
 
 
 def test_emotions_that_a_model_does_not_know_are_left_out(
-    fer: Path, tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    fer: Path,
+    tiny_bundle: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    add_head: Callable[..., None],
 ) -> None:
     folder = Path(shutil.copytree(tiny_bundle, tmp_path / "six"))
     add_head(folder, "classes", head(("angry", "disgust", "happy", "natural", "sad", "surprise")))
