@@ -118,9 +118,9 @@ def _train(data: Path, folder: Path, overrides: tuple[str, ...]) -> Path:
 
 def _measure(data: Path, bundle: Path, folder: Path) -> dict[str, Any]:
     from facekit.report.record import write_json
-    from facekit.workflows.evaluate.run import evaluate_celeba
+    from facekit.workflows.evaluate.run import evaluate
 
-    record = evaluate_celeba(data, split="test", model=bundle)
+    record = evaluate("celeba", data, model=bundle).record()
     write_json(folder / "evaluation.json", record)
     return record
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from facekit.evaluation.measures import Evaluation
 from facekit.heads.kinds import LinearHead
 from facekit.labels import EMOTIONS
 
@@ -87,30 +87,26 @@ def test_options_that_would_do_nothing_are_refused(
 def test_every_option_arrives(run, monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {}
 
-    def record(dataset: str, data: Path, **options: Any) -> dict[str, str]:
+    def record(dataset: str, data: Path, **options: Any) -> Evaluation:
         given.update(options, dataset=dataset, data=data)
-        return dict.fromkeys(("dataset", "split", "model"), "x") | {
-            "task": "classes", "n": 3, "metrics": {}, "intervals": {},
-        }  # fmt: skip
+        return Evaluation("classes", "x", "x", 3, "x", {}, {})
 
-    monkeypatch.setattr("facekit.workflows.evaluate.run.evaluate_celeba", partial(record, "celeba"))
-    monkeypatch.setattr("facekit.workflows.evaluate.run.evaluate_classes", record)
+    monkeypatch.setattr("facekit.workflows.evaluate.run.evaluate", record)
     shared = ("--data", "d", "--split", "val", "--model", "m", "--exclude", "bad.csv", "--json")
     told = {
         "data": Path("d"), "split": "val", "model": "m", "exclude": Path("bad.csv"),
-        "allow_missing": False,
+        "allow_missing": False, "labels": "fer", "people": None, "aligned": None, "sample": 0,
+        "source": "celeba",
     }  # fmt: skip
     more = ("--people", "who.csv", "--aligned", "fer", "--allow-missing", "--sample", "7")
     assert run("evaluate", "folder", *shared, *more).json["task"] == "classes"
     assert given == told | {
-        "dataset": "folder", "labels": "fer", "people": Path("who.csv"), "aligned": "fer",
-        "allow_missing": True, "sample": 7,
+        "dataset": "folder", "people": Path("who.csv"), "aligned": "fer", "allow_missing": True,
+        "sample": 7,
     }  # fmt: skip
     given.clear()
     run("evaluate", "fer", *shared, "--labels", "ferplus")
-    assert given == told | {
-        "dataset": "fer", "labels": "ferplus", "people": None, "aligned": None, "sample": 0
-    }  # fmt: skip
+    assert given == told | {"dataset": "fer", "labels": "ferplus"}
     given.clear()
     run("evaluate", "celeba", *shared, "--source", "tfds")
     assert given == told | {"dataset": "celeba", "source": "tfds"}

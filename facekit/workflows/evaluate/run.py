@@ -10,7 +10,7 @@ import numpy as np
 
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.load import DEFAULT, list_bundles, load_bundle
-from facekit.datasets.registry import find_source, names
+from facekit.datasets.registry import SOURCES, find_source, names
 from facekit.datasets.sources import open_attributes, open_classes
 from facekit.datasets.splits import draw_even, joined_groups
 from facekit.datasets.table import Table
@@ -38,66 +38,6 @@ from facekit.workflows.sources import (
 _DEFAULTS: Final = (DEFAULT, "fer-frozen", "fer-full")
 
 
-def evaluate_classes(
-    dataset: str,
-    data: Path | None,
-    *,
-    split: str = "test",
-    model: str | Path | None = None,
-    labels: str = "fer",
-    exclude: Path | None = None,
-    people: Path | None = None,
-    aligned: str | None = None,
-    sample: int = 0,
-    allow_missing: bool = False,
-) -> dict[str, Any]:
-    """Measure a bundle's classes on one partition; no other is cropped.
-
-    Images without a label among the model's classes (CK+'s contempt, say) are
-    left out; standard error says how many. Classes that the data lack stay
-    possible answers.
-
-    Args:
-        dataset: ``fer``, ``ckplus``, ``folder`` or ``tfrecord`` (labels by their names,
-            else numbered as the model's classes).
-        data: Its folder.
-        split: train, val or test.
-        model: Name or folder of a bundle; None for the shipped one.
-        labels: ``fer`` or ``ferplus`` (the emotion with most votes).
-        exclude: List of images to leave out, such as ``facekit audit`` writes.
-        people: For ``folder``: a csv that says who is in each picture.
-        aligned: For ``folder``: ``fer`` or ``celeba`` when its faces lie as in that
-            data set; None to detect faces.
-        sample: Measure on so many of the images, as even over classes and people as
-            they can be; 0 takes all.
-        allow_missing: Leave out images that are missing or unreadable; of a
-            ``folder`` they always are. Standard error says which.
-
-    Returns:
-        See ``report.record.evaluation_record``.
-
-    Raises:
-        FacekitError: The data or the bundle cannot be used.
-    """
-    everything = exclude is not None  # a list may name pictures of any split
-    entry = find_source(dataset, "classes")
-    bundle = load_bundle(model if model is not None or entry.own else _default())
-    table = open_classes(
-        dataset,
-        data,
-        labels=labels,
-        people=people,
-        aligned=aligned,
-        classes=_numbered(bundle),
-        splits=None if everything else (split,),
-    )
-    gone = frozenset[str]() if exclude is None else listed_ids(table, exclude)
-    source = crop_classes(
-        bundle, dataset, _only(table, split), excluded=gone, allow_missing=allow_missing
-    )
-    return measure_classes(bundle, dataset, source, split=split, sample=sample)
-
-
 def crop_classes(
     bundle: Bundle,
     dataset: str,
@@ -113,7 +53,7 @@ def crop_classes(
         dataset: Name of the source.
         table: Rows of one partition.
         excluded: Ids to leave out.
-        allow_missing: As for ``evaluate_classes``, like the next.
+        allow_missing: As for ``evaluate``.
 
     Returns:
         Rows that can be measured; labels that the bundle does not know are -1.
@@ -190,6 +130,10 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a bundle; the same as ``facekit evaluate DATASET``.
 
+    Only one partition is read. Images without a label among the model's classes
+    (CK+'s contempt, say) are left out; standard error says how many. Classes that
+    the data lack stay possible answers.
+
     Args:
         dataset: ``celeba`` (40 attributes), ``fer`` or ``ckplus`` (emotions), or
             ``folder`` or ``tfrecord`` (anybody's own classes).
@@ -221,55 +165,33 @@ def evaluate(
             raise UsageError(f"{what} {given!r} is not known{nearest(given, known)}")
     folder, listed, told = (None if p is None else Path(p) for p in (data, exclude, people))
     if dataset == "celeba":
-        record = evaluate_celeba(
-            folder,
-            split=split,
-            model=model,
-            allow_missing=allow_missing,
-            exclude=listed,
-            source=source,
-        )
-    else:
-        record = evaluate_classes(
-            dataset,
-            folder,
-            split=split,
-            model=model,
-            labels=labels,
-            exclude=listed,
-            people=told,
-            aligned=aligned,
-            sample=sample,
-            allow_missing=allow_missing,
-        )
-    return Evaluation(**record)
+        return Evaluation(**_celeba(folder, split, source, model, listed, allow_missing))
+    bundle = load_bundle(model if model is not None or SOURCES[dataset].own else _default())
+    table = open_classes(
+        dataset,
+        folder,
+        labels=labels,
+        people=told,
+        aligned=aligned,
+        classes=_numbered(bundle),
+        splits=None if listed else (split,),  # a list may name pictures of any split
+    )
+    gone = listed_ids(table, listed) if listed else frozenset[str]()
+    cropped = crop_classes(
+        bundle, dataset, _only(table, split), excluded=gone, allow_missing=allow_missing
+    )
+    return Evaluation(**measure_classes(bundle, dataset, cropped, split=split, sample=sample))
 
 
-def evaluate_celeba(
+def _celeba(
     data: Path | None,
-    *,
-    split: str = "test",
-    model: str | Path | None = None,
-    allow_missing: bool = False,
-    exclude: Path | None = None,
-    source: str = "celeba",
+    split: str,
+    source: str,
+    model: str | Path | None,
+    exclude: Path | None,
+    allow_missing: bool,
 ) -> dict[str, Any]:
-    """Measure the 40 attributes on one partition; no other is touched.
-
-    Args:
-        data: CelebA folder (TFDS data folder for source ``tfds``).
-        split: train, val or test.
-        model: Name or folder of a bundle; None for the shipped one.
-        allow_missing: Leave out images that are missing or unreadable.
-        exclude: List of images to leave out, such as ``facekit audit`` writes.
-        source: ``celeba`` or ``tfds``.
-
-    Returns:
-        See ``report.record.evaluation_record``.
-
-    Raises:
-        FacekitError: The data or the bundle cannot be used.
-    """
+    """Measure the 40 attributes on one partition; no other is touched."""
     bundle = load_bundle(model)
     table = open_attributes(source, data, (split,), allow_missing=allow_missing)
     gone = listed_attributes(table, data, source, exclude)

@@ -18,7 +18,7 @@ from facekit.datasets.celeba import read_celeba
 from facekit.errors import BundleError, DataError, UsageError
 from facekit.labels import ATTRIBUTES
 from facekit.workflows.evaluate.answers import Answers, answer_attributes, measure
-from facekit.workflows.evaluate.run import evaluate_celeba
+from facekit.workflows.evaluate.run import evaluate
 from facekit.workflows.sources import crop_source
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def test_the_result_is_typed_and_its_record_has_the_keys_in_order(
         "task", "dataset", "split", "n", "model", "metrics", "intervals", "per_attribute",
     ]  # fmt: skip
     assert json.loads(json.dumps(record, allow_nan=False)) == record
-    assert record == evaluate_celeba(cartoon_celeba, split="val", model=tiny_bundle)
+    assert record == evaluate("celeba", cartoon_celeba, split="val", model=tiny_bundle).record()
 
 
 @pytest.mark.parametrize(
