@@ -96,9 +96,7 @@ class Enroller:
 
     def fit(self, own: PhotoVectors) -> Fitted:
         """Neuron, threshold and claim."""
-        return fit_enrollment(
-            own, self.strangers, self.recipe, negatives=None, negative_people=None, name="me"
-        )
+        return fit_enrollment(own, self.strangers, self.recipe, name="me")
 
     def scorers(self, enrolled: Enrolled) -> dict[str, Callable[[Faces], Floats]]:
         """What gives each face a score, by the name in the table; ours comes first."""

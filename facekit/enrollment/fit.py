@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facekit.arrays import Bool, Float32, Float64, Int64
+from facekit.arrays import Bool, Float64
 from facekit.bundle.bundle import IDENTITY
 from facekit.bundle.strangers import Strangers
-from facekit.enrollment.impostors import Impostors, gather_impostors
+from facekit.enrollment.impostors import Impostors, Negatives, gather_impostors
 from facekit.enrollment.rates import (
     Fnmr,
     fit_probability,
@@ -83,8 +83,7 @@ def fit_enrollment(
     strangers: Strangers,
     recipe: EnrollRecipe,
     *,
-    negatives: Float32 | None = None,
-    negative_people: Int64 | None = None,
+    negatives: Negatives | None = None,
     name: str = "me",
 ) -> Fitted:
     """Fit a neuron, set its threshold, and measure what can be measured.
@@ -93,16 +92,13 @@ def fit_enrollment(
         own: The person's photos.
         strangers: That come with the backbone.
         recipe: Which head, which claim.
-        negatives: float32 array of shape (m, d): the user's own others, such as family.
-        negative_people: int64 array of shape (m,): who each of them is.
+        negatives: The user's own others, such as family; None for nobody.
         name: What the person is called.
 
     Raises:
         DataError: Something does not fit, or is on both sides of a split.
     """
-    others = gather_impostors(
-        strangers, negatives, negative_people, seed=recipe.seed, most=recipe.head.strangers
-    )
+    others = gather_impostors(strangers, negatives, seed=recipe.seed, most=recipe.head.strangers)
     chances = strangers.calibration_set().probabilities
     cohorts = all_cohorts(own.attributes, chances)
     head = _fit(own, np.ones(len(own.session), bool), others, recipe.head, name)

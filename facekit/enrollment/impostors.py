@@ -50,20 +50,50 @@ class Impostors:
     taught: int
 
 
+_NAMES: Final = ("negative_vectors", "negative_people")
+
+
+@dataclass(frozen=True, eq=False)
+class Negatives:
+    """Faces of others.
+
+    Attributes:
+        vectors: float32 array of shape (m, d), in the part that is read.
+        people: int64 array of shape (m,): faces of one person share a number.
+        photos: Photos that were looked at.
+        unusable: Photos without a face that can be used.
+        own: Faces left out because they are the person's.
+    """
+
+    vectors: Float32
+    people: Int64
+    photos: int = 0
+    unusable: int = 0
+    own: int = 0
+
+    def record(self) -> dict[str, int]:
+        """Counts as JSON values."""
+        return {
+            "photos": self.photos,
+            "faces": len(self.vectors),
+            "people": len(np.unique(self.people)),
+            "unusable_photos": self.unusable,
+            "own_faces_left_out": self.own,
+        }
+
+    def arrays(self) -> dict[str, AnyArray]:
+        """What ``--add`` needs of them, for ``stored_negatives``."""
+        return dict(zip(_NAMES, (self.vectors, self.people), strict=True))
+
+
 def gather_impostors(
-    strangers: Strangers,
-    negatives: Float32 | None,
-    negative_people: Int64 | None,
-    *,
-    seed: int,
-    most: int = 0,
+    strangers: Strangers, negatives: Negatives | None, *, seed: int, most: int = 0
 ) -> Impostors:
     """Strangers, halved as they come, and the user's own others, halved by person.
 
     Args:
         strangers: That come with the backbone.
-        negatives: float32 array of shape (m, d), or None.
-        negative_people: int64 array of shape (m,): who is in each row, or None.
+        negatives: The user's own others, such as family; None for nobody.
         seed: Who of the user's own others teaches.
         most: Strangers that teach; 0 takes all.
 
@@ -71,8 +101,8 @@ def gather_impostors(
         DataError: The shapes do not fit, a half is empty, or somebody is in both.
     """
     d = strangers.vectors.shape[1]
-    vectors = np.empty((0, d), np.float32) if negatives is None else negatives
-    given = np.arange(len(vectors)) if negative_people is None else np.asarray(negative_people)
+    own = no_negatives(d) if negatives is None else negatives
+    vectors, given = own.vectors, own.people
     if vectors.shape[1:] != (d,) or given.shape != (len(vectors),):
         raise DataError(f"negatives {vectors.shape} of people {given.shape} do not fit (m, {d})")
     _, who = np.unique(given, return_inverse=True)
@@ -115,46 +145,12 @@ def _refuse_twins(found: Impostors) -> None:
 
 # The user's own others: family and colleagues, who are not the person.
 
-_NAMES: Final = ("negative_vectors", "negative_people")
 #: Share of the pairs of strangers that are as alike as two faces which count as one
 #: person here: too many in one group costs a few negatives, too few splits a person.
 _SAME: Final = 0.002
 #: A face that is as like the person's photos as the least alike quarter of them is
 #: taken for the person: many are in their family's photos.
 _OWN_QUARTER: Final = 0.25
-
-
-@dataclass(frozen=True, eq=False)
-class Negatives:
-    """Faces of others.
-
-    Attributes:
-        vectors: float32 array of shape (m, d), in the part that is read.
-        people: int64 array of shape (m,): faces of one person share a number.
-        photos: Photos that were looked at.
-        unusable: Photos without a face that can be used.
-        own: Faces left out because they are the person's.
-    """
-
-    vectors: Float32
-    people: Int64
-    photos: int = 0
-    unusable: int = 0
-    own: int = 0
-
-    def record(self) -> dict[str, int]:
-        """Counts as JSON values."""
-        return {
-            "photos": self.photos,
-            "faces": len(self.vectors),
-            "people": len(np.unique(self.people)),
-            "unusable_photos": self.unusable,
-            "own_faces_left_out": self.own,
-        }
-
-    def arrays(self) -> dict[str, AnyArray]:
-        """What ``--add`` needs of them, for ``stored_negatives``."""
-        return dict(zip(_NAMES, (self.vectors, self.people), strict=True))
 
 
 def no_negatives(size: int) -> Negatives:

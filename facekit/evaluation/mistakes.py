@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,19 +18,18 @@ from facekit.evaluation.calibration import checked_probabilities
 from facekit.evaluation.weighted import checked_classes
 
 
-@dataclass(frozen=True)
-class Wrong:
+class Wrong(NamedTuple):
     """One wrong answer.
 
     Attributes:
         row: Which image.
-        column: Which attribute.
-        probability: Of "the attribute is there", in [0, 1].
-        label: What the label says, 1 or 0.
+        answer: The class given; of attributes, which one.
+        probability: Of that class, or that the attribute is there; in [0, 1].
+        label: The class that the label says; of attributes, 1 or 0.
     """
 
     row: int
-    column: int
+    answer: int
     probability: float
     label: int
 
@@ -71,26 +70,9 @@ def most_confident_mistakes(
     return out
 
 
-@dataclass(frozen=True)
-class WrongClass:
-    """One wrong answer among classes that exclude each other.
-
-    Attributes:
-        row: Which image.
-        answer: The class given.
-        probability: Of that class, in [0, 1].
-        label: The class that the label says.
-    """
-
-    row: int
-    answer: int
-    probability: float
-    label: int
-
-
 def most_confident_wrong_classes(
     labels: ArrayLike, probabilities: ArrayLike, *, limit: int = 24, per_pair: int = 4
-) -> list[WrongClass]:
+) -> list[Wrong]:
     """The answers that were surest and wrong.
 
     Args:
@@ -110,7 +92,7 @@ def most_confident_wrong_classes(
     said, sure = chance.argmax(1), chance.max(1)
     wrong = np.flatnonzero((truth >= 0) & (said != truth))
     used: Counter[tuple[int, int]] = Counter()
-    out: list[WrongClass] = []
+    out: list[Wrong] = []
     for row in wrong[np.argsort(-sure[wrong], kind="stable")]:
         pair = int(truth[row]), int(said[row])
         if len(out) == limit:
@@ -118,7 +100,7 @@ def most_confident_wrong_classes(
         if used[pair] == per_pair:
             continue
         used[pair] += 1
-        out.append(WrongClass(int(row), pair[1], float(sure[row]), pair[0]))
+        out.append(Wrong(int(row), pair[1], float(sure[row]), pair[0]))
     return out
 
 

@@ -18,7 +18,7 @@ from facekit.arrays import AnyArray, UInt8
 from facekit.augment.photos import contact_sheet
 from facekit.bundle.bundle import IDENTITY, Bundle, require_part
 from facekit.bundle.load import DEFAULT, load_bundle
-from facekit.bundle.strangers import Strangers, read_strangers
+from facekit.bundle.strangers import read_strangers
 from facekit.enrollment.facts import collect_facts
 from facekit.enrollment.fit import Fitted, fit_enrollment
 from facekit.enrollment.gather import AskWho, gather_photos
@@ -112,7 +112,15 @@ def enroll(
     models = open_models(resolved, detector, before)
     strangers = read_strangers(models.bundle, models.part)
     earlier = _earlier(name, before, models)
-    looked = _look(paths, models, resolved, earlier, ask, progress)
+    looked = gather_photos(
+        paths,
+        models.chooser,
+        resolved.quality,
+        known=earlier.known,
+        ask=ask,
+        progress=progress,
+        reader=models.reader,
+    )
     used = [photo for photo in looked if photo.used]
     if not used:
         raise DataError(_none_used(looked, add))
@@ -122,7 +130,8 @@ def enroll(
     views = views if earlier.views is None else earlier.views.join(views)
     known = earlier.known.with_photos(used)
     against = _against(others, earlier, models, known, progress)
-    fitted = _fit(views, known, strangers, resolved, against, name)
+    own = views.vectors(known.sessions)
+    fitted = fit_enrollment(own, strangers, resolved, negatives=against, name=name)
     facts = collect_facts(
         looked,
         fitted,
@@ -141,25 +150,6 @@ def enroll(
     crops = _crops(used, earlier.crops) if keep_crops or earlier.crops is not None else None
     write_files(made, kept, crops, out)
     return enrollment
-
-
-def _look(
-    paths: list[Path],
-    models: EnrollModels,
-    recipe: EnrollRecipe,
-    earlier: _Earlier,
-    ask: AskWho | None,
-    progress: bool,
-) -> list[Photo]:
-    return gather_photos(
-        paths,
-        models.chooser,
-        recipe.quality,
-        known=earlier.known,
-        ask=ask,
-        progress=progress,
-        reader=models.reader,
-    )
 
 
 def _files(given: Paths, what: str) -> list[Path]:
@@ -219,26 +209,6 @@ def _against(
         progress=progress,
         reader=models.reader,
         part=models.part,
-    )
-
-
-def _fit(
-    views: PhotoViews,
-    known: KnownPhotos,
-    strangers: Strangers,
-    recipe: EnrollRecipe,
-    against: Negatives,
-    name: str,
-) -> Fitted:
-    own = views.vectors(known.sessions)
-    some = bool(len(against.vectors))
-    return fit_enrollment(
-        own,
-        strangers,
-        recipe,
-        negatives=against.vectors if some else None,
-        negative_people=against.people if some else None,
-        name=name,
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from facekit.bundle.strangers import Strangers
 from facekit.enrollment import fit as fitting
 from facekit.enrollment.fit import Fitted, fit_enrollment
+from facekit.enrollment.impostors import Negatives
 from facekit.enrollment.vectors import PhotoVectors
 from facekit.errors import DataError
 from facekit.heads import one_person as scorer
@@ -166,10 +167,10 @@ def test_own_others_are_heard_and_tested() -> None:
     who = np.repeat(np.arange(6), 3)
     own = photos(8)
     plain = fit_enrollment(own, STRANGERS, RECIPE)
-    found = fit_enrollment(own, STRANGERS, RECIPE, negatives=views, negative_people=who)
+    found = fit_enrollment(own, STRANGERS, RECIPE, negatives=Negatives(views, who))
     assert "3 people taught, and of 3 kept out" in found.words[-1]
     assert logits(found, family).mean() < logits(plain, family).mean()
-    alone = fit_enrollment(own, STRANGERS, RECIPE, negatives=views[:3], negative_people=who[:3])
+    alone = fit_enrollment(own, STRANGERS, RECIPE, negatives=Negatives(views[:3], who[:3]))
     assert "none was kept out" in alone.words[-1]
 
 

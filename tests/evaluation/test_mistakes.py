@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from facekit.evaluation.mistakes import (
-    Wrong,
-    WrongClass,
-    most_confident_mistakes,
-    most_confident_wrong_classes,
-)
+from facekit.evaluation.mistakes import Wrong, most_confident_mistakes, most_confident_wrong_classes
 
 
 def test_surest_first_one_for_each_image_two_for_each_attribute() -> None:
@@ -40,6 +35,6 @@ def test_wrong_classes_surest_first_and_few_of_a_kind() -> None:
         ]
     )
     found = most_confident_wrong_classes(labels, chance, per_pair=2)
-    assert found == [WrongClass(0, 1, 0.9, 0), WrongClass(1, 1, 0.8, 0), WrongClass(4, 0, 0.5, 2)]
+    assert found == [Wrong(0, 1, 0.9, 0), Wrong(1, 1, 0.8, 0), Wrong(4, 0, 0.5, 2)]
     assert len(most_confident_wrong_classes(labels, chance)) == 4
     assert len(most_confident_wrong_classes(labels, chance, limit=1)) == 1

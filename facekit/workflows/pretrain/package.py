@@ -258,7 +258,7 @@ def _mistakes(answers: Answers, source: Source) -> list[Thumbnail]:
         out.append(
             Thumbnail(
                 np.array(source.cache.crops[places[wrong.row]]),
-                answers.names[wrong.column].replace("_", " "),
+                answers.names[wrong.answer].replace("_", " "),
                 (f"answered {claim}, {100 * said:.0f} % sure", f"label: {label}"),
             )
         )
