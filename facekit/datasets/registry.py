@@ -64,7 +64,7 @@ class Source:
         if isinstance(reader, str):
             module, _, function = reader.partition(":")
             reader = getattr(import_module(module), function)
-        return reader(data, **{name: options[name] for name in self.takes})
+        return reader(data, **{name: options[name] for name in self.takes if name in options})
 
 
 _RESEARCH = "weights trained on data released for non-commercial research"

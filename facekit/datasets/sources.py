@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import numpy as np
 
@@ -13,30 +14,10 @@ from facekit.errors import DataError, UsageError
 from facekit.frame import ALIGNED_EYES
 
 
-def open_classes(
-    dataset: str,
-    data: Path | None,
-    *,
-    labels: str = "fer",
-    votes: bool = False,
-    people: Path | None = None,
-    aligned: str | None = None,
-    image_key: str = "image/encoded",
-    label_key: str = "image/class/label",
-    first_label: int = 0,
-    classes: tuple[str, ...] = (),
-    splits: tuple[str, ...] | None = None,
-    limit: int = 0,
-    tell: bool = True,
-) -> Table:
-    """Read pictures with one class each.
+class ClassOptions(TypedDict, total=False):
+    """How sources of classes are read; each takes what its entry in ``SOURCES`` says.
 
-    A table of what is missing, unreadable, unlisted or mislabelled goes to standard
-    error.
-
-    Args:
-        dataset: A source of classes in ``SOURCES``; each takes what its entry says.
-        data: Its folder or file.
+    Attributes:
         labels: ``fer`` or ``ferplus``; of fer, as for ``read_fer``.
         votes: Fill ``soft`` beside FER-2013's own labels too.
         people: Csv that says who is in each picture; of folder.
@@ -47,10 +28,40 @@ def open_classes(
         first_label: Number of the first class; of tfrecord.
         classes: Their names in the order of the labels; of tfrecord; none takes the
             names in the records, and FER-2013's seven emotions where they have none.
+    """
+
+    labels: str
+    votes: bool
+    people: Path | None
+    aligned: str | None
+    image_key: str
+    label_key: str
+    first_label: int
+    classes: tuple[str, ...]
+
+
+def open_classes(
+    dataset: str,
+    data: Path | None,
+    *,
+    splits: tuple[str, ...] | None = None,
+    limit: int = 0,
+    tell: bool = True,
+    **options: Unpack[ClassOptions],
+) -> Table:
+    """Read pictures with one class each.
+
+    A table of what is missing, unreadable, unlisted or mislabelled goes to standard
+    error.
+
+    Args:
+        dataset: A source of classes in ``SOURCES``; each takes what its entry says.
+        data: Its folder or file.
         splits: Which of train, val and test to keep; None for all.
         limit: Keep so many images of each split, evenly spaced because rows come
             class by class; 0 keeps all.
         tell: Whether to say what is missing; False leaves it to the caller.
+        options: What some sources ask besides; see ``ClassOptions``.
 
     Returns:
         The table.
@@ -60,24 +71,12 @@ def open_classes(
         DataError: The source cannot be used, or nothing of it is left.
     """
     source = find_source(dataset, "classes")
+    aligned = options.get("aligned")
     if aligned is not None and aligned not in ALIGNED_EYES:
         raise UsageError(f"aligned {aligned!r} is not among {', '.join(ALIGNED_EYES)}")
     if splits is not None:
         require_splits(splits)
-    table = source.read(
-        data,
-        {
-            "labels": labels,
-            "votes": votes,
-            "people": people,
-            "aligned": aligned,
-            "image_key": image_key,
-            "label_key": label_key,
-            "first_label": first_label,
-            "classes": classes,
-            "splits": splits,
-        },
-    )
+    table = source.read(data, {**options, "splits": splits})
     if tell:
         tell_issues(table, data)
     return _keep(table, splits, limit)
