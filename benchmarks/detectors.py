@@ -22,8 +22,8 @@ from facekit.frame import BOX_EYES, FaceFrame
 from facekit.photos.align import Refine, align
 from facekit.photos.detect import find_detector, read_yunet
 from facekit.photos.detection import Box, Detection, Detector
+from facekit.photos.detectors import YuNet
 from facekit.photos.image import decode
-from facekit.photos.yunet import YuNet
 from facekit.system.pool import one_cv2_thread
 
 #: Pictures of each source when the user names no limit.

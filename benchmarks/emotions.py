@@ -23,7 +23,7 @@ from facekit.cache.crops import build_cache, encoded
 from facekit.datasets.fer import read_fer
 from facekit.datasets.table import Table
 from facekit.errors import BundleError, DataError, UsageError
-from facekit.evaluation.difference import paired_difference
+from facekit.evaluation.intervals import paired_difference
 from facekit.evaluation.measures import class_intervals, class_metrics
 from facekit.labels import EMOTIONS
 from facekit.photos.image import decode

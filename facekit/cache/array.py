@@ -31,8 +31,7 @@ from numpy.typing import DTypeLike
 
 from facekit.arrays import AnyArray, Bool, Int64, Str
 from facekit.errors import DataError, ImageError, UnreadError
-from facekit.system.files import write_atomically
-from facekit.system.lock import locked
+from facekit.system.files import locked, write_atomically
 from facekit.system.pool import cores, map_in_order, one_cv2_thread
 from facekit.system.terminal import progress_bar
 

@@ -21,8 +21,7 @@ from facekit.cache.crops import CropCache
 from facekit.cache.extract import PLAIN, Crops, View, positions
 from facekit.cache.rows import RECORD_BYTES, Found, HashedCrops, RowFile, hash_crops
 from facekit.errors import BundleError, DataError, UsageError
-from facekit.system.files import write_atomically
-from facekit.system.lock import locked
+from facekit.system.files import locked, write_atomically
 
 #: Crops between two writes: a killed run repeats at most twice as many.
 BLOCK: Final = 1024

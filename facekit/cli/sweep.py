@@ -61,8 +61,8 @@ def sweep(
     goes_on = resume or (looks and out is not None)
     plan = open_sweep(recipe, sets or (), inputs, out=out, resume=goes_on)
     if slurm is not None:
+        from facekit.workflows.sweep.output import write_script
         from facekit.workflows.sweep.run import arguments_of
-        from facekit.workflows.sweep.slurm import write_script
 
         write_script(plan, arguments_of(plan, inputs), slurm)
     result = survey(plan) if looks else make_runs(plan, inputs, only=only, say=tell)

@@ -21,8 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from facekit.bundle.manifest import FileName, Sha256, seal, unseal
 from facekit.errors import DataError, UsageError
 from facekit.system import home
-from facekit.system.files import check_folder
-from facekit.system.lock import locked
+from facekit.system.files import check_folder, locked
 
 #: No separators, no leading dot, no dot or blank at the end (Windows drops them).
 NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,62}[A-Za-z0-9_-])?")

@@ -10,8 +10,7 @@ from typing import Final
 from facekit.arrays import UInt8
 from facekit.errors import UsageError
 from facekit.photos.detection import Detection, Detector
-from facekit.photos.haar import Haar, Look, shipped_haar
-from facekit.photos.yunet import YuNet
+from facekit.photos.detectors import Haar, Look, YuNet, shipped_haar
 from facekit.system.files import write_atomically
 from facekit.system.home import models_folder
 

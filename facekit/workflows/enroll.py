@@ -19,7 +19,6 @@ from facekit.augment.photos import contact_sheet
 from facekit.bundle.bundle import IDENTITY, Bundle, require_part
 from facekit.bundle.load import DEFAULT, load_bundle
 from facekit.bundle.strangers import read_strangers
-from facekit.enrollment.facts import collect_facts
 from facekit.enrollment.fit import Fitted, fit_enrollment
 from facekit.enrollment.gather import AskWho, gather_photos
 from facekit.enrollment.impostors import Negatives, no_negatives, read_negatives, stored_negatives
@@ -29,7 +28,7 @@ from facekit.enrollment.person import Enrollment
 from facekit.enrollment.photo import CODES, Photo
 from facekit.enrollment.read import read_enrollment, read_photos
 from facekit.enrollment.sessions import KnownPhotos, known_photos, read_known
-from facekit.enrollment.store import state_of, write_enrollment
+from facekit.enrollment.store import collect_facts, state_of, write_enrollment
 from facekit.enrollment.vectors import PhotoViews, make_views, read_views
 from facekit.errors import BundleError, DataError, UsageError
 from facekit.predict import FaceModel, load

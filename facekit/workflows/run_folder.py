@@ -16,8 +16,7 @@ from facekit.errors import InterruptedRunError, RecipeError, UsageError
 from facekit.recipe.load import load_recipe, to_toml
 from facekit.recipe.schema import PretrainRecipe
 from facekit.recipe.transfer import TransferRecipe
-from facekit.system.files import write_atomically
-from facekit.system.lock import exclusive, is_held
+from facekit.system.files import exclusive, is_held, write_atomically
 
 R = TypeVar("R", PretrainRecipe, TransferRecipe)
 

@@ -196,7 +196,7 @@ def test_a_run_that_is_there_stays_as_it_is(run, place: Path) -> None:
 def test_a_folder_that_another_process_works_in_is_left_alone(
     run, place: Path, verb: tuple[str, str]
 ) -> None:
-    from facekit.system.lock import exclusive
+    from facekit.system.files import exclusive
     from facekit.workflows.run_folder import LOCK
 
     Path("run").mkdir()

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facekit.enrollment.facts import collect_facts
 from facekit.enrollment.fit import Fitted
 from facekit.enrollment.page import render_enrollment
 from facekit.enrollment.person import Enrollment
 from facekit.enrollment.photo import Photo
 from facekit.enrollment.rates import Fnmr
 from facekit.enrollment.split_comparison import Measured, Splits
+from facekit.enrollment.store import collect_facts
 from facekit.evaluation.claim import Claim, Passed
 from facekit.photos.quality import FaceQuality
 

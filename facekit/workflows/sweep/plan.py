@@ -21,7 +21,7 @@ from facekit.recipe.load import Recipe, load_recipe
 from facekit.recipe.schema import PretrainRecipe
 from facekit.recipe.transfer import TransferRecipe
 from facekit.report.record import write_json
-from facekit.system.lock import is_held, locked
+from facekit.system.files import is_held, locked
 from facekit.workflows.run_folder import LOCK, choose_folder
 
 #: The file that makes a folder a sweep's.

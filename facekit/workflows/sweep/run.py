@@ -18,9 +18,10 @@ from typing import Any, Final
 
 from facekit.errors import UsageError
 from facekit.recipe.transfer import TransferRecipe
-from facekit.system.lock import locked
+from facekit.system.files import locked
 from facekit.system.terminal import tell
 from facekit.workflows.run_folder import LOCK, command_line
+from facekit.workflows.sweep.output import SweepTable, tabulate, write_table
 from facekit.workflows.sweep.plan import (
     State,
     SweepPlan,
@@ -29,7 +30,6 @@ from facekit.workflows.sweep.plan import (
     record_plan,
     state_of,
 )
-from facekit.workflows.sweep.table import SweepTable, tabulate, write_table
 
 #: Texts that need no quotes, and those that would be something else without.
 _PLAIN: Final = re.compile(r"[A-Za-z_][\w.-]*")

@@ -29,8 +29,8 @@ from facekit.bundle.write import BundleContents, write_bundle
 from facekit.errors import BundleError, RecipeError
 from facekit.recipe.schema import BackboneSpec, Pool
 from facekit.recipe.transfer import TransferRecipe
+from facekit.system.files import locked
 from facekit.system.home import cache_folder
-from facekit.system.lock import locked
 
 _WAITING: Final = "waiting for another process that exports a backbone"
 

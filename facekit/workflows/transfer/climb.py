@@ -14,7 +14,7 @@ import numpy as np
 
 from facekit.arrays import Float64, Int64, Str
 from facekit.errors import FacekitError, InterruptedRunError
-from facekit.evaluation.difference import paired_difference
+from facekit.evaluation.intervals import paired_difference
 from facekit.recipe.load import load_recipe, to_toml
 from facekit.recipe.transfer import Rung, TransferRecipe
 from facekit.report.record import write_json

@@ -15,10 +15,9 @@ from facekit.heads.head import Head
 from facekit.heads.kinds import KINDS, LinearHead, MlpHead
 from facekit.heads.logistic import fit_logistic
 from facekit.heads.mlp_fit import MlpFit, fit_mlp
-from facekit.heads.reduce import fit_components
 from facekit.recipe.transfer import HEAD_KINDS, HeadSpec, TransferRecipe
 from facekit.workflows.transfer.data import class_weights
-from facekit.workflows.transfer.inputs import HeadInputs
+from facekit.workflows.transfer.inputs import HeadInputs, fit_components
 
 #: Steps of L-BFGS, and of those on a table so large that each takes a fifth of a
 #: second. On FER-2013 (57,418 x 3,008) eight have validation 0.1 points from fifteen.

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from facekit.errors import InterruptedRunError, RecipeError, UsageError
-from facekit.system.lock import exclusive
+from facekit.system.files import exclusive
 from facekit.workflows.run_folder import LOCK
 from facekit.workflows.sweep import run as workflow
 from facekit.workflows.sweep.run import SweepInputs, SweepResult, make_runs, open_sweep, survey

@@ -11,11 +11,10 @@ from sklearn.metrics import f1_score, log_loss
 
 from facekit.heads.kinds import load_head
 from facekit.heads.mlp_fit import fit_mlp
-from facekit.heads.reduce import fit_components
 from facekit.recipe.load import load_recipe
 from facekit.recipe.transfer import TransferRecipe
 from facekit.workflows.transfer.fits import fit_linear_head, fit_mlp_head, mean_logits, score
-from facekit.workflows.transfer.inputs import HeadInputs
+from facekit.workflows.transfer.inputs import HeadInputs, fit_components
 
 MakeInputs = Callable[..., HeadInputs]
 RNG = np.random.default_rng(0)

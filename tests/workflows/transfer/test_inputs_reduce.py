@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facekit.heads import reduce
-from facekit.heads.reduce import fit_channels, fit_components
+from facekit.workflows.transfer import inputs as reduce
+from facekit.workflows.transfer.inputs import fit_channels, fit_components
 
 RNG = np.random.default_rng(0)
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from facekit.system.lock import exclusive, is_held, locked
+from facekit.system.files import exclusive, is_held, locked
 
 #: Holds a lock until it is killed or its standard input ends.
 HOLDER = """
 import sys
 from pathlib import Path
-from facekit.system.lock import exclusive
+from facekit.system.files import exclusive
 with exclusive(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from facekit.cartoon import draw_scene, make_person
 from facekit.errors import UsageError
 from facekit.photos.detect import YUNET_FILE
-from facekit.photos.yunet import SCORE, YuNet
+from facekit.photos.detectors import SCORE, YuNet
 
 Rows = NDArray[np.float32]
 Answer = Callable[[tuple[int, int]], Rows | None]

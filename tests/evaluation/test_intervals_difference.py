@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from facekit.evaluation.difference import mcnemar, paired_difference
+from facekit.evaluation.intervals import mcnemar, paired_difference
 
 
 def answers(labels: np.ndarray, right: np.ndarray) -> np.ndarray:

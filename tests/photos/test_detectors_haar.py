@@ -11,9 +11,9 @@ import pytest
 
 from facekit.cartoon import Scene, draw_scene, make_person
 from facekit.errors import UsageError
-from facekit.photos import haar
+from facekit.photos import detectors as haar
 from facekit.photos.detection import Box
-from facekit.photos.haar import Haar, Look, shipped_haar
+from facekit.photos.detectors import Haar, Look, shipped_haar
 
 ALT = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_alt.xml"
 
