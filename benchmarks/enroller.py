@@ -24,7 +24,7 @@ from facekit.enrollment.gather import gather_photos
 from facekit.enrollment.photo import Photo
 from facekit.enrollment.vectors import PhotoVectors, PhotoViews, make_views
 from facekit.errors import DataError
-from facekit.heads.one_person import fit_neuron
+from facekit.heads.one_person import fit_scorer
 from facekit.predict import FaceModel
 from facekit.recipe.enroll import EnrollRecipe
 
@@ -108,12 +108,11 @@ class Enroller:
 
     def _attribute_scorer(self, own: PhotoVectors) -> Callable[[Faces], Floats]:
         """The same neuron on the logits of the 40 attributes of the same photos."""
-        head = fit_neuron(
+        head = fit_scorer(
             _logits(own.attributes),
             np.ones(len(own.attributes), np.float32),
             _logits(self.strangers.training().probabilities),
-            strength=self.recipe.head.strength,
-            share=self.recipe.head.share,
+            self.recipe.head,
         )
         return lambda faces: _logit(head, _logits(faces.attributes))
 

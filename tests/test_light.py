@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,8 +101,9 @@ def test_predict_loads_nothing_heavy_and_opens_no_socket(
     assert not seen.sockets
 
 
-def test_evaluate_compare_and_sweep_load_nothing_heavy(tiny_bundle: Path, tmp_path: Path) -> None:
-    from facekit.bundle.write import add_head
+def test_evaluate_compare_and_sweep_load_nothing_heavy(
+    tiny_bundle: Path, tmp_path: Path, add_head: Callable[..., None]
+) -> None:
     from facekit.heads.kinds import LinearHead
     from facekit.labels import EMOTIONS
 

@@ -44,53 +44,34 @@ class Family:
         build = self.build
         if isinstance(build, str):
             module, _, function = build.partition(":")
-            build = getattr(import_module(module), function)
+            build = getattr(import_module(f"facekit.backbones.{module}"), function)
         return build(crops, spec)
 
 
 _ALWAYS: Final = ("family", "dropout", "identity_size")
-_HERE: Final = "facekit.backbones"
-_KERAS: Final = f"{_HERE}.applications:build_parts"
+_KERAS: Final = "applications:build_parts"
 _GREY: Final = ("colour", "l2")
+_DEPTH: Final = ("depth", *_GREY)
+#: The last stage of MobileNetV2.
+_BLOCKS: Final = ("block_14", "block_15", "block_16", "Conv_1")
 
 #: Every family, by name; ``add_family`` adds another.
 FAMILIES: dict[str, Family] = {
     one.name: one
     for one in (
-        Family(
-            "compact", f"{_HERE}.compact:build_parts", ("widths", "blocks"), ("stage{stages}_",)
-        ),
-        Family(
-            "cnn", f"{_HERE}.plain:build_parts", ("widths", "blocks", *_GREY), ("block{stages}_",)
-        ),
+        Family("compact", "compact:build_parts", ("widths", "blocks"), ("stage{stages}_",)),
+        Family("cnn", "plain:build_parts", ("widths", "blocks", *_GREY), ("block{stages}_",)),
         Family(
             "densenet-bc",
-            f"{_HERE}.densenet_bc:build_parts",
+            "densenet_bc:build_parts",
             ("depth", "growth", "compression", *_GREY),
             ("dense4_",),
             (100, 8, 4),
         ),
-        Family(
-            "resnet-v1",
-            f"{_HERE}.resnet_cifar:build_v1",
-            ("depth", *_GREY),
-            ("stage3_",),
-            (104, 6, 2),
-        ),
-        Family(
-            "resnet-v2",
-            f"{_HERE}.resnet_cifar:build_v2",
-            ("depth", *_GREY),
-            ("stage3_",),
-            (155, 9, 2),
-        ),
-        Family("vggface", f"{_HERE}.vggface:build_parts", ("weights",), ("conv5_",)),
-        Family(
-            "mobilenetv2",
-            _KERAS,
-            ("alpha", "weights"),
-            ("block_14", "block_15", "block_16", "Conv_1"),
-        ),
+        Family("resnet-v1", "resnet_cifar:build_v1", _DEPTH, ("stage3_",), (104, 6, 2)),
+        Family("resnet-v2", "resnet_cifar:build_v2", _DEPTH, ("stage3_",), (155, 9, 2)),
+        Family("vggface", "vggface:build_parts", ("weights",), ("conv5_",)),
+        Family("mobilenetv2", _KERAS, ("alpha", "weights"), _BLOCKS),
         Family("resnet50v2", _KERAS, ("weights",), ("conv5", "post")),
         Family("densenet121", _KERAS, ("weights",), ("pool4", "conv5", "bn")),
         Family("efficientnetv2b0", _KERAS, ("weights",), ("block6", "top")),

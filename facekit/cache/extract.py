@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
-from facekit.arrays import AnyArray, Float32, Int64, UInt8
+from facekit.arrays import Float32, Int64, UInt8
 from facekit.augment.batches import augment_crop
 from facekit.bundle.bundle import Bundle
 from facekit.cache.crops import CropCache
@@ -29,97 +28,46 @@ BLOCK: Final = 1024
 Crops = UInt8 | CropCache
 
 
-def embed_blocks(
+def extract(
     source: Crops,
-    embedder: Bundle,
+    bundle: Bundle,
     *,
     parts: Sequence[str] | None = None,
     rows: ArrayLike | None = None,
     mirror: bool = False,
     block: int = BLOCK,
-) -> Iterator[tuple[slice, Mapping[str, Float32]]]:
-    """Embed crops block by block, for sums that need not hold them all.
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Float32]:
+    """Embed crops, block by block, into one array for each part.
 
     Args:
         source: uint8 RGB array of shape (n, side, side, 3), or a crop cache.
-        embedder: A bundle, or anything that embeds.
+        bundle: What embeds them.
         parts: Which parts; None for all.
         rows: Which crops, as positions or a mask of shape (n,), in the order
             given; None for all, those of failed images (black) included.
         mirror: Embed the crops mirrored left to right instead.
         block: Crops a block, in [1, inf).
-
-    Yields:
-        Where the block lies in the result, and a float32 array of shape
-        (block, ...) for each part.
-
-    Raises:
-        UsageError: The crops or the rows do not fit.
-    """
-    crops = source.crops if isinstance(source, CropCache) else source
-    index = positions(rows, len(crops))
-    for start in range(0, len(index), block):
-        chosen = index[start : start + block]
-        images = crops[chosen]
-        if mirror:
-            images = images[:, :, ::-1]
-        yield slice(start, start + len(chosen)), embedder.embed(images, parts)
-
-
-def extract(
-    source: Crops,
-    embedder: Bundle,
-    *,
-    parts: Sequence[str] | None = None,
-    rows: ArrayLike | None = None,
-    mirror: bool = False,
-    block: int = BLOCK,
-    dtype: DTypeLike = np.float32,
-    folder: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> dict[str, AnyArray]:
-    """Embed crops into one array for each part.
-
-    Args:
-        source: As for ``embed_blocks``, like all that is not named here.
-        embedder: As for ``embed_blocks``.
-        parts: As for ``embed_blocks``.
-        rows: As for ``embed_blocks``.
-        mirror: As for ``embed_blocks``.
-        block: As for ``embed_blocks``.
-        dtype: float32, or float16 for half the space.
-        folder: Where the arrays are written as ``<part>.npy`` and memory-mapped;
-            None keeps them in memory.
         progress: Called with (done, all) after each block.
 
     Returns:
-        Array of shape (rows, ...) for each part.
+        float32 array of shape (rows, ...) for each part.
 
     Raises:
         UsageError: The crops or the rows do not fit.
     """
     crops = source.crops if isinstance(source, CropCache) else source
     index = positions(rows, len(crops))
-    out: dict[str, AnyArray] = {}
     # One blank crop first: it names the parts and gives their shapes.
-    blank = embedder.embed(np.zeros((1, *crops.shape[1:]), crops.dtype), parts)
-    for name, value in blank.items():
-        out[name] = _new_array(name, (len(index), *value.shape[1:]), np.dtype(dtype), folder)
-    blocks = embed_blocks(crops, embedder, parts=parts, rows=index, mirror=mirror, block=block)
-    for where, embedding in blocks:
-        for name, value in embedding.items():
-            out[name][where] = value
+    blank = bundle.embed(np.zeros((1, *crops.shape[1:]), crops.dtype), parts)
+    out = {name: np.empty((len(index), *v.shape[1:]), np.float32) for name, v in blank.items()}
+    for start in range(0, len(index), block):
+        images = crops[index[start : start + block]]
+        for name, value in bundle.embed(images[:, :, ::-1] if mirror else images, parts).items():
+            out[name][start : start + len(images)] = value
         if progress is not None:
-            progress(where.stop, len(index))
+            progress(start + len(images), len(index))
     return out
-
-
-def _new_array(
-    name: str, shape: tuple[int, ...], dtype: np.dtype[Any], folder: Path | None
-) -> AnyArray:
-    if folder is None:
-        return np.empty(shape, dtype)
-    return np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape)
 
 
 def positions(rows: ArrayLike | None, n: int) -> Int64:

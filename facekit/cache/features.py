@@ -399,25 +399,6 @@ class FeatureSet:
             ) from error
         return out
 
-    def blocks(
-        self, size: int = _BLOCK, parts: Sequence[str] | None = None, dtype: DTypeLike = np.float16
-    ) -> Iterator[tuple[slice, dict[str, AnyArray]]]:
-        """All rows block by block, for sums that need not hold them all.
-
-        Args:
-            size: Rows a block, in [1, inf).
-            parts: Which parts; None for all.
-            dtype: As for ``read``.
-
-        Yields:
-            Where the block lies, and an array of shape (block, ...) for each part.
-        """
-        names = list(self.parts if parts is None else parts)
-        for start in range(0, len(self), size):
-            rows = np.arange(start, min(start + size, len(self)))
-            where = slice(start, start + len(rows))
-            yield where, {part: self.read(rows, part, dtype) for part in names}
-
     def _read_into(self, out: AnyArray, rows: Int64, part: str) -> None:
         """Rows of one part, view by view."""
         views, crops = np.divmod(rows, max(1, len(self.crops)))

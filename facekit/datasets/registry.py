@@ -63,7 +63,7 @@ class Source:
         reader = self.reader
         if isinstance(reader, str):
             module, _, function = reader.partition(":")
-            reader = getattr(import_module(module), function)
+            reader = getattr(import_module(f"facekit.datasets.{module}"), function)
         return reader(data, **{name: options[name] for name in self.takes if name in options})
 
 
@@ -76,7 +76,7 @@ SOURCES: dict[str, Source] = {
     for one in (
         Source(
             "celeba",
-            "facekit.datasets.celeba:read_celeba",
+            "celeba:read_celeba",
             "list_attr_celeba.txt and img_align_celeba/",
             "attributes",
             ("splits", "allow_missing"),
@@ -86,7 +86,7 @@ SOURCES: dict[str, Source] = {
         ),
         Source(
             "tfds",
-            "facekit.datasets.tfds:read_tfds",
+            "tfds:read_tfds",
             "TensorFlow Datasets' celeb_a",
             "attributes",
             ("splits",),
@@ -94,7 +94,7 @@ SOURCES: dict[str, Source] = {
         ),
         Source(
             "fer",
-            "facekit.datasets.fer:read_fer",
+            "fer:read_fer",
             "train/<emotion>/*.png or test/<emotion>/*.png, or fer2013.csv",
             takes=("labels", "votes", "splits"),
             licences={
@@ -104,14 +104,14 @@ SOURCES: dict[str, Source] = {
         ),
         Source(
             "ckplus",
-            "facekit.datasets.ckplus:read_ckplus",
+            "ckplus:read_ckplus",
             "<emotion>/S010_004_00000017.png",
             teaches=True,
             licences={"CK+": "non-commercial research under a signed agreement"},
         ),
         Source(
             "folder",
-            "facekit.datasets.folder:read_folder",
+            "folder:read_folder",
             "<class>/*.jpg, or train/<class>/*.jpg and test/<class>/*.jpg",
             takes=("people", "aligned"),
             own=True,
@@ -119,7 +119,7 @@ SOURCES: dict[str, Source] = {
         ),
         Source(
             "tfrecord",
-            "facekit.datasets.tfrecord:read_tfrecord",
+            "tfrecord:read_tfrecord",
             "*.tfrecord",
             takes=("classes", "image_key", "label_key", "first_label", "aligned"),
             own=True,

@@ -13,7 +13,7 @@ from facekit.arrays import Bool, Float32, Int64
 from facekit.bundle.bundle import IDENTITY
 from facekit.errors import DataError
 from facekit.evaluation.claim import match_cohort
-from facekit.heads.one_person import fit_neuron
+from facekit.heads.one_person import fit_scorer
 from facekit.recipe.enroll import EnrollHeadSpec
 
 #: The photo's number to the place of the right face among its faces, or None.
@@ -469,9 +469,8 @@ class ImpostorCohort:
         Returns:
             What scores vectors and ranks the scores among strangers.
         """
-        spec = EnrollHeadSpec()
         weight = np.ones(len(own), np.float32)
-        head = fit_neuron(own, weight, self._teaching, strength=spec.strength, share=spec.share)
+        head = fit_scorer(own, weight, self._teaching, EnrollHeadSpec())
         others = head.logits({IDENTITY: self._ranking})[:, 0]
 
         def judged(vectors: Float32) -> tuple[Float32, Float32]:

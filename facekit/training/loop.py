@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 
 from facekit.arrays import Float32
 from facekit.errors import InterruptedRunError
-from facekit.recipe.schema import OptimizerSpec, ScheduleSpec, TrainingSpec
+from facekit.recipe.schema import PretrainRecipe
+from facekit.recipe.transfer import TransferRecipe
 from facekit.report.record import read_history
 from facekit.system.files import write_atomically
 from facekit.training.batches import Batches
@@ -24,25 +25,6 @@ from facekit.training.keras import assign_all, to_numpy
 from facekit.training.schedule import Plateau, learning_rate
 
 Report = Callable[[dict[str, Any]], None]
-
-
-class Course(Protocol):
-    """What a run reads of its recipe."""
-
-    @property
-    def optimizer(self) -> OptimizerSpec:
-        """Rate, decay and limit of the steps."""
-        ...
-
-    @property
-    def schedule(self) -> ScheduleSpec:
-        """How the rate changes."""
-        ...
-
-    @property
-    def training(self) -> TrainingSpec:
-        """Length and bookkeeping."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -77,7 +59,7 @@ class TrainingRun:
     """
 
     folder: Path
-    recipe: Course
+    recipe: PretrainRecipe | TransferRecipe
     model: keras.Model
     batches: Batches
     measure: Callable[[], dict[str, float]]

@@ -48,7 +48,7 @@ class _Earlier:
     known: KnownPhotos
     views: PhotoViews | None = None
     negatives: Negatives | None = None
-    facts: Mapping[str, Any] | None = None
+    photos: Sequence[Mapping[str, Any]] = ()
     crops: UInt8 | None = None
 
 
@@ -131,12 +131,7 @@ def enroll(
     against = _against(others, earlier, models, known, progress)
     own = views.vectors(known.sessions)
     fitted = fit_enrollment(own, strangers, resolved, negatives=against, name=name)
-    facts = collect_facts(
-        looked,
-        fitted,
-        sessions=known.sessions.tolist(),
-        earlier=() if earlier.facts is None else earlier.facts["photos"],
-    )
+    facts = collect_facts(looked, fitted, sessions=known.sessions.tolist(), earlier=earlier.photos)
     facts |= {
         "recipe": resolved.model_dump(mode="json"),
         "negatives": against.record(),
@@ -177,7 +172,7 @@ def _earlier(name: str, before: Enrollment | None, models: EnrollModels) -> _Ear
         read_known(arrays),
         read_views(arrays),
         stored_negatives(arrays, size),
-        before.facts,
+        before.facts["photos"],
         arrays.get("crops"),
     )
 

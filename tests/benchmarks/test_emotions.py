@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,6 @@ import pytest
 from benchmarks import emotions
 from benchmarks.emotions import compare_emotions, render
 from benchmarks.registry import BENCHMARKS, BenchOptions
-from facekit.bundle.write import add_head
 from facekit.errors import BundleError, UsageError
 from facekit.heads.kinds import LinearHead
 from facekit.labels import EMOTIONS
@@ -41,23 +41,31 @@ def fer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def with_emotions(base: Path, folder: Path, *, right: bool) -> Path:
-    """A bundle that tells the greys apart, or always says angry."""
-    levels = (30 + 32 * np.arange(7)) / 255
-    weight = np.zeros((3, 7), np.float32)
-    bias = np.array([0, *[-50.0] * 6])
-    if right:  # -(x - level)^2 without its x^2
-        weight[0], bias = 400 * levels, -200 * levels**2
-    head = LinearHead(
-        parts=("pooled",), labels=EMOTIONS, weight=weight, bias=bias, activation="softmax"
-    )
-    shutil.copytree(base, folder)
-    add_head(folder, "emotions", head)
-    return folder
+Emotional = Callable[..., Path]
+
+
+@pytest.fixture
+def with_emotions(add_head: Callable[..., None]) -> Emotional:
+    """``with_emotions(base, folder, right=True)`` tells the greys apart, or says angry."""
+
+    def make(base: Path, folder: Path, *, right: bool) -> Path:
+        levels = (30 + 32 * np.arange(7)) / 255
+        weight = np.zeros((3, 7), np.float32)
+        bias = np.array([0, *[-50.0] * 6])
+        if right:  # -(x - level)^2 without its x^2
+            weight[0], bias = 400 * levels, -200 * levels**2
+        head = LinearHead(
+            parts=("pooled",), labels=EMOTIONS, weight=weight, bias=bias, activation="softmax"
+        )
+        shutil.copytree(base, folder)
+        add_head(folder, "emotions", head)
+        return folder
+
+    return make
 
 
 def test_models_are_measured_on_the_same_images(
-    fer: Path, tiny_bundle: Path, tmp_path: Path, facekit_home: Path
+    fer: Path, tiny_bundle: Path, tmp_path: Path, facekit_home: Path, with_emotions: Emotional
 ) -> None:
     good = with_emotions(tiny_bundle, tmp_path / "good", right=True)
     with_emotions(tiny_bundle, facekit_home / "models" / "fer-frozen", right=False)
@@ -82,7 +90,9 @@ def test_models_are_measured_on_the_same_images(
     assert "fer/test, 28 images" in text and "fer-frozen - good" in text and "-85.7 points" in text
 
 
-def test_a_random_part_will_do(fer: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+def test_a_random_part_will_do(
+    fer: Path, tiny_bundle: Path, tmp_path: Path, with_emotions: Emotional
+) -> None:
     good = with_emotions(tiny_bundle, tmp_path / "good", right=True)
     record = compare_emotions(BenchOptions(data=fer / "fer2013", model=str(good), limit=9))
     assert record["n"] == 9 and record["differences"] == []
@@ -101,7 +111,11 @@ def test_what_cannot_be_measured_is_refused(
 
 
 def test_a_peer_comes_first_and_gets_grey_squares(
-    fer: Path, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fer: Path,
+    tiny_bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    with_emotions: Emotional,
 ) -> None:
     """Without Keras: what the peer's loader gives is all that is used."""
     from benchmarks import peer_keras as peer

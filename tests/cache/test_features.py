@@ -163,10 +163,6 @@ def test_rows_parts_and_types(store: FeatureStore, bundle: Any) -> None:
     assert np.array_equal(matrix[:, 8:], found.read(rows, "grid").reshape(5, -1))
     assert np.array_equal(found.read(np.arange(60) >= 58, "pooled"), found.read([58, 59], "pooled"))
     assert found.matrix(np.zeros(60, bool)).shape == (0, 3 + 48 + 64 + 8)
-    together = np.zeros((60, 48))
-    for where, block in found.blocks(size=7, parts=["grid"]):
-        together[where] = block["grid"].reshape(-1, 48)
-    assert np.array_equal(together, found.matrix(None, ["grid"]))
     with pytest.raises(BundleError, match="no part 'face' here, only pooled, grid"):
         found.matrix(None, ["face"])
     with pytest.raises(UsageError, match="rows do not fit 60"):

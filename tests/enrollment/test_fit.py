@@ -15,7 +15,6 @@ from facekit.enrollment.fit import Fitted, fit_enrollment
 from facekit.enrollment.impostors import Negatives
 from facekit.enrollment.vectors import PhotoVectors
 from facekit.errors import DataError
-from facekit.heads import one_person as scorer
 from facekit.labels import attribute_index
 from facekit.recipe.enroll import ClaimSpec, EnrollHeadSpec, EnrollRecipe
 
@@ -93,13 +92,13 @@ def test_photos_that_taught_would_look_better_than_they_are() -> None:
 
 def test_copies_of_held_out_photos_teach_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[np.ndarray] = []
-    fit = scorer.fit_neuron
+    fit = fitting.fit_scorer
 
     def spy(own: np.ndarray, *args: object, **more: object) -> object:
         seen.append(own)
         return fit(own, *args, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(scorer, "fit_neuron", spy)
+    monkeypatch.setattr(fitting, "fit_scorer", spy)
     own = photos(6, copies=5, session=np.array([0, 0, 1, 1, 2, 2]))
     fit_enrollment(own, STRANGERS, RECIPE)
     assert sorted(map(len, seen)) == [24, 24, 24, 36]  # each fold lacks two photos of six views

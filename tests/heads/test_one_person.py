@@ -1,4 +1,4 @@
-"""One neuron, and its rival, tell a person from strangers."""
+"""One neuron, and its baseline, tell a person from strangers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from facekit.errors import DataError
 from facekit.evaluation.verification import auc
 from facekit.heads.kinds import LinearHead
-from facekit.heads.one_person import fit_centroid, fit_neuron
+from facekit.heads.one_person import fit_scorer
+from facekit.recipe.enroll import EnrollHeadSpec
 
 RNG = np.random.default_rng(0)
 Fit = Callable[..., LinearHead]
@@ -27,21 +28,27 @@ OWN = unit(CENTRE + RNG.normal(size=(40, 16)))
 
 
 def neuron(own: np.ndarray, weight: np.ndarray, strangers: np.ndarray, **more: Any) -> LinearHead:
-    return fit_neuron(own, weight, strangers, strength=1e-3, share=0.5, **more)
+    spec = EnrollHeadSpec(part=more.pop("part", "identity"))
+    return fit_scorer(own, weight, strangers, spec, **more)
+
+
+def centroid(own: np.ndarray, weight: np.ndarray, strangers: np.ndarray, **more: Any) -> LinearHead:
+    spec = EnrollHeadSpec(kind="centroid", part=more.pop("part", "identity"))
+    return fit_scorer(own, weight, strangers, spec, **more)
 
 
 def read(head: LinearHead, vectors: np.ndarray) -> np.ndarray:
     return head.logits({"identity": vectors})[:, 0]
 
 
-@pytest.mark.parametrize("fit", [neuron, fit_centroid])
+@pytest.mark.parametrize("fit", [neuron, centroid])
 def test_unseen_photos_score_above_unseen_strangers(fit: Fit) -> None:
     head = fit(OWN[:6], np.ones(6), STRANGERS[:300], name="Ann Lee")
     assert (head.parts, head.labels, head.activation) == (("identity",), ("Ann Lee",), "none")
     assert auc(read(head, OWN[6:]), read(head, STRANGERS[300:])) > 0.98
 
 
-@pytest.mark.parametrize("fit", [neuron, fit_centroid])
+@pytest.mark.parametrize("fit", [neuron, centroid])
 def test_it_survives_being_saved(fit: Fit) -> None:
     from facekit.heads.kinds import load_head
 
@@ -75,7 +82,7 @@ def test_a_stranger_who_counts_more_is_pushed_further_away() -> None:
 
 
 def test_the_centroid_is_measured_in_strangers_standard_deviations() -> None:
-    scores = read(fit_centroid(OWN[:5], np.ones(5), STRANGERS), STRANGERS)
+    scores = read(centroid(OWN[:5], np.ones(5), STRANGERS), STRANGERS)
     assert scores.mean() == pytest.approx(0, abs=1e-4) and scores.std() == pytest.approx(
         1, abs=1e-4
     )
@@ -83,14 +90,14 @@ def test_the_centroid_is_measured_in_strangers_standard_deviations() -> None:
     assert np.corrcoef(scores, cosine)[0, 1] == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("fit", [neuron, fit_centroid])
+@pytest.mark.parametrize("fit", [neuron, centroid])
 def test_nothing_to_learn_from_is_refused(fit: Fit) -> None:
     for own, strangers in ((OWN[:0], STRANGERS), (OWN, STRANGERS[:0]), (OWN, STRANGERS[:, :3])):
         with pytest.raises(DataError, match="shape"):
             fit(own, np.ones(len(own)), strangers)
 
 
-@pytest.mark.parametrize("fit", [neuron, fit_centroid])
+@pytest.mark.parametrize("fit", [neuron, centroid])
 def test_they_read_the_part_they_are_told(fit: Fit) -> None:
     assert fit(OWN[:5], np.ones(5), STRANGERS).parts == ("identity",)
     assert fit(OWN[:5], np.ones(5), STRANGERS, part="pooled").parts == ("pooled",)
