@@ -17,6 +17,21 @@ from facekit.system.files import write_atomically
 Metrics = AttributeMetrics | ClassMetrics
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Answers turned into numbers.
+
+    Attributes:
+        metrics: Every measure.
+        intervals: Their 95 % intervals.
+        record: Both as ``facekit evaluate --json`` prints them.
+    """
+
+    metrics: Metrics
+    intervals: Intervals
+    record: dict[str, Any]
+
+
 def evaluation_record(
     metrics: Metrics, intervals: Intervals, *, task: str, dataset: str, split: str, model: str
 ) -> dict[str, Any]:
@@ -72,9 +87,7 @@ class Origin:
 
 
 def report_record(
-    record: Mapping[str, Any],
-    metrics: Metrics,
-    intervals: Intervals,
+    measured: Measured,
     origin: Origin,
     *,
     run: Mapping[str, Any] | None = None,
@@ -83,9 +96,7 @@ def report_record(
     """What ``report.json`` of a run holds: the record and all that explains it.
 
     Args:
-        record: From `evaluation_record`.
-        metrics: The same.
-        intervals: The same.
+        measured: Numbers and record.
         origin: Where they come from.
         run: What goes first: kind, name and rung of a transfer.
         costs: Parameters, multiply-adds, seconds: what ``facekit compare`` shows.
@@ -95,25 +106,21 @@ def report_record(
         "counted" (attributes in each mean) or "labels" (classes), "bootstrap",
         "command", "provenance" and "history".
     """
-    classes = isinstance(metrics, ClassMetrics)
-    counted = {} if isinstance(metrics, ClassMetrics) else {"counted": metrics.counted}
+    metrics, intervals = measured.metrics, measured.intervals
     units = {"units": intervals.units} if intervals.units else {}
-    return dict(
-        strict(
-            {
-                **(run or {}),
-                **record,
-                **({"labels": metrics.names} if classes else {}),
-                "baselines": metrics.baselines,
-                **counted,
-                "bootstrap": {"unit": intervals.unit, **units, "rounds": intervals.rounds},
-                **(costs or {}),
-                "command": origin.command,
-                "provenance": origin.provenance,
-                "history": origin.history,
-            }
-        )
-    )
+    if isinstance(metrics, ClassMetrics):
+        own = {"labels": metrics.names, "baselines": metrics.baselines}
+    else:
+        own = {"baselines": metrics.baselines, "counted": metrics.counted}
+    whole = {
+        **(run or {}),
+        **measured.record,
+        **own,
+        "bootstrap": {"unit": intervals.unit, **units, "rounds": intervals.rounds},
+        **(costs or {}),
+        **vars(origin),
+    }
+    return dict(strict(whole))
 
 
 def strict(value: Any) -> Any:

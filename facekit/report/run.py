@@ -33,7 +33,7 @@ from facekit.report.page import (
     thumbnails,
     tiles,
 )
-from facekit.report.record import Metrics, Origin
+from facekit.report.record import Measured, Metrics, Origin
 
 #: Headline measures: title and name.
 _OF_ATTRIBUTES: Final = (
@@ -93,12 +93,9 @@ class RunReport:
     Attributes:
         title: Name of the run or bundle.
         subtitle: One line: what was measured, on what.
-        metrics: From `attribute_metrics` or `class_metrics`.
-        intervals: Of the same images.
+        measured: What was measured.
         reliability: Of all attributes together, or of "the answer is right" against
             the probability of the answer; see `answer_reliability`.
-        baseline: Majority accuracy of the attributes on the validation images, drawn
-            in the training curve; NaN leaves it out.
         facts: Names and values about the model: rung, parameters, seconds.
         mistakes: Pictures of sure and wrong answers; real faces belong in the
             user's own folder only.
@@ -108,10 +105,8 @@ class RunReport:
 
     title: str
     subtitle: str
-    metrics: Metrics
-    intervals: Intervals
+    measured: Measured
     reliability: Reliability
-    baseline: float = math.nan
     facts: Mapping[str, str] = field(default_factory=dict)
     mistakes: Sequence[Thumbnail] = ()
     recipe: str = ""
@@ -127,18 +122,21 @@ def run_page(report: RunReport) -> str:
     Returns:
         HTML, to be saved with `write_page`.
     """
-    metrics, origin = report.metrics, report.origin
+    metrics, intervals = report.measured.metrics, report.measured.intervals
+    origin = report.origin
     sections = [Section("", "", _headlines(report))]
     if report.facts:
         sections.append(Section("The model", "", pairs(report.facts)))
     if isinstance(metrics, ClassMetrics):
         curves: tuple[Curve, ...] = _CLASS_CURVES
-        sections += [_classes(metrics, report.intervals), _confusion(metrics)]
+        sections += [_classes(metrics, intervals), _confusion(metrics)]
         at_most = _WRONG_CLASSES
     else:
-        accuracy = replace(_ATTRIBUTE_ACCURACY, reference=(report.baseline, "majority baseline"))
+        accuracy = replace(
+            _ATTRIBUTE_ACCURACY, reference=(metrics.baselines["mean_accuracy"], "majority baseline")
+        )
         curves = (_LOSS, accuracy, _TEACHER, _RATE)
-        sections.append(_attributes(metrics, report.intervals))
+        sections.append(_attributes(metrics, intervals))
         at_most = _WRONG_ATTRIBUTES
     sections += training_section(origin.history, curves)
     sections.append(_calibration(metrics, report.reliability))
@@ -155,10 +153,10 @@ def run_page(report: RunReport) -> str:
 
 
 def _headlines(report: RunReport) -> str:
-    metrics, out = report.metrics, []
+    metrics, intervals, out = report.measured.metrics, report.measured.intervals, []
     classes = isinstance(metrics, ClassMetrics)
     for title, name in _OF_CLASSES if classes else _OF_ATTRIBUTES:
-        low, high = report.intervals.means[name]
+        low, high = intervals.means[name]
         value, baseline = metrics.means[name], metrics.baselines[name]
         notes = [
             f"95 % interval {percent(low, unit='')} to {percent(high)}",

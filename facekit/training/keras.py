@@ -14,11 +14,13 @@ import keras
 import numpy as np
 
 from facekit.arrays import AnyArray
-from facekit.backbones.catalog import build_backbone, spec_from_config
+from facekit.backbones.catalog import build_backbone, config_of, spec_from_config
 from facekit.backbones.layers import PixelMean
 from facekit.bundle.bundle import Bundle
-from facekit.bundle.onnx import read_weights
-from facekit.recipe.schema import Pool
+from facekit.bundle.onnx import read_weights, to_onnx
+from facekit.bundle.write import BundleContents
+from facekit.frame import FaceFrame
+from facekit.recipe.schema import BackboneSpec, Pool
 
 
 def to_numpy(variable: Any) -> AnyArray:
@@ -72,6 +74,30 @@ def count_macs(model: Any) -> int:
         elif hasattr(layer, "layers"):
             total += count_macs(layer)
     return int(total)
+
+
+def network_contents(
+    name: str, frame: FaceFrame, network: keras.Model, spec: BackboneSpec, pool: Pool = "average"
+) -> BundleContents:
+    """What a bundle holds of a backbone alone.
+
+    Args:
+        name: Of the bundle.
+        frame: Of the crops that it reads.
+        network: Crops to named parts.
+        spec: What it was built from.
+        pool: What it gives to the layers on top.
+    """
+    return BundleContents(
+        name=name,
+        version="1",
+        frame=frame,
+        onnx=to_onnx(network),
+        family=spec.family,
+        config=config_of(spec, pool),
+        parameters=count_parameters(network),
+        macs=count_macs(network),
+    )
 
 
 def save_keras(model: keras.Model, path: Path) -> None:

@@ -24,7 +24,7 @@ from facekit.report.page import (
     thumbnails,
     write_page,
 )
-from facekit.report.record import Origin
+from facekit.report.record import Measured, Origin
 from facekit.report.run import RunReport, run_page
 
 _VOID = {"meta", "img", "link", "br", "hr", "input"}
@@ -69,8 +69,11 @@ def _report(**changes: object) -> RunReport:
     given: dict[str, object] = {
         "title": "demo",
         "subtitle": "40 attributes on 80 cartoon faces",
-        "metrics": attribute_metrics(labels, chance),
-        "intervals": attribute_intervals(labels, chance, persons=np.arange(80) // 4, rounds=20),
+        "measured": Measured(
+            attribute_metrics(labels, chance),
+            attribute_intervals(labels, chance, persons=np.arange(80) // 4, rounds=20),
+            {},
+        ),
         "reliability": reliability(labels, chance),
     }
     return RunReport(**{**given, **changes})  # type: ignore[arg-type]
@@ -85,7 +88,6 @@ def test_a_full_page_is_whole_and_loads_nothing() -> None:
     ]  # fmt: skip
     html = run_page(
         _report(
-            baseline=0.7,
             mistakes=[Thumbnail(np.zeros((8, 8, 3), np.uint8), "Young", ("said yes",))],
             recipe='name = "demo"',
             origin=Origin(
@@ -121,7 +123,7 @@ def test_parts_that_are_empty_are_left_out() -> None:
 def test_headline_numbers_are_the_measured_ones() -> None:
     report = _report()
     html = run_page(report)
-    means, baselines = report.metrics.means, report.metrics.baselines
+    means, baselines = report.measured.metrics.means, report.measured.metrics.baselines
     for name in ("mean_accuracy", "balanced_accuracy", "average_precision", "ece"):
         low, high = report.intervals.means[name]
         assert f"<strong>{100 * means[name]:.1f} %</strong>" in html

@@ -11,6 +11,7 @@ import pytest
 from facekit.evaluation.measures import attribute_intervals, attribute_metrics
 from facekit.labels import ATTRIBUTES
 from facekit.report.record import (
+    Measured,
     Origin,
     evaluation_record,
     read_history,
@@ -72,7 +73,9 @@ def test_report_says_over_how_many_attributes_and_how_intervals_were_made(
     record = evaluation_record(
         metrics, intervals, task="attributes", dataset="celeba", split="val", model="m"
     )
-    report = report_record(record, metrics, intervals, Origin("again", {}, [{"epoch": 1}]))
+    report = report_record(
+        Measured(metrics, intervals, record), Origin("again", {}, [{"epoch": 1}])
+    )
     assert report["counted"]["balanced_accuracy"] == 39
     assert report["bootstrap"] == {"unit": "person", "rounds": 20}
     assert report["baselines"]["balanced_accuracy"] == 0.5

@@ -7,7 +7,7 @@ import json
 import numpy as np
 
 from facekit.evaluation.measures import class_intervals, class_metrics
-from facekit.report.record import Origin, evaluation_record, report_record
+from facekit.report.record import Measured, Origin, evaluation_record, report_record
 
 LABELS = [0, 0, 1, 1]
 CHANCE = np.eye(3)[[0, 2, 1, 1]] * 0.94 + 0.02
@@ -33,8 +33,7 @@ def test_the_record_has_the_keys_in_order_and_is_strict_json() -> None:
 def test_the_report_holds_the_record_and_what_explains_it() -> None:
     record = evaluation_record(*measured(), task="classes", dataset="d", split="val", model="m")
     report = report_record(
-        record,
-        *measured(),
+        Measured(*measured(), record),
         Origin("facekit transfer folder", {}, [{"epoch": 1, "loss": float("nan")}]),
         run={"kind": "transfer", "name": "run", "rung": "frozen"},
         costs={"parameters": 100, "trainable": 10, "seconds": 1.5, "latency_ms": None},

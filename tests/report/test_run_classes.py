@@ -9,7 +9,7 @@ import numpy as np
 
 from facekit.evaluation.measures import answer_reliability, class_intervals, class_metrics
 from facekit.report.page import Thumbnail
-from facekit.report.record import Origin
+from facekit.report.record import Measured, Origin
 from facekit.report.run import RunReport, run_page
 
 NAMES = ("angry", "disgust", "fear", "happy_face")
@@ -57,9 +57,12 @@ def report(names: tuple[str, ...] = NAMES, **changes: object) -> RunReport:
     given: dict[str, object] = {
         "title": "fer-frozen",
         "subtitle": "emotions on drawn faces",
-        "metrics": class_metrics(labels, chance, names=names),
-        "intervals": class_intervals(
-            labels, chance, names=names, groups=np.arange(labels.size) // 4, rounds=20
+        "measured": Measured(
+            class_metrics(labels, chance, names=names),
+            class_intervals(
+                labels, chance, names=names, groups=np.arange(labels.size) // 4, rounds=20
+            ),
+            {},
         ),
         "reliability": answer_reliability(labels, chance),
     }

@@ -14,14 +14,13 @@ from facekit.bundle.bundle import Bundle
 from facekit.datasets.table import Table
 from facekit.errors import BundleError, DataError
 from facekit.evaluation.measures import (
-    Intervals,
     attribute_intervals,
     attribute_metrics,
     class_intervals,
     class_metrics,
 )
 from facekit.labels import EMOTIONS, plain_class
-from facekit.report.record import Metrics, evaluation_record
+from facekit.report.record import Measured, Metrics, evaluation_record
 
 #: Heads whose labels exclude each other; their names are also the tasks.
 CLASS_HEADS: Final = ("emotions", "classes")
@@ -58,21 +57,6 @@ class Answers:
     def exclusive(self) -> bool:
         """Whether they are classes, of which each row has one."""
         return self.labels.ndim == 1
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Answers turned into numbers.
-
-    Attributes:
-        metrics: Every measure.
-        intervals: Their 95 % intervals.
-        record: Both as ``facekit evaluate --json`` prints them.
-    """
-
-    metrics: Metrics
-    intervals: Intervals
-    record: dict[str, Any]
 
 
 def answer_attributes(bundle: Bundle, crops: UInt8, places: Int64, table: Table) -> Answers:

@@ -8,22 +8,20 @@ from typing import Any, Final
 
 import numpy as np
 
-from facekit.backbones.catalog import config_of
 from facekit.backbones.weights import licences_of, name_weights
 from facekit.bundle.bundle import Bundle
-from facekit.bundle.write import BundleContents, draft_bundle, write_bundle
+from facekit.bundle.write import draft_bundle, write_bundle
 from facekit.datasets.registry import SOURCES
 from facekit.evaluation.calibration import reliability
 from facekit.evaluation.mistakes import most_confident_mistakes
-from facekit.heads.kinds import LinearHead
 from facekit.recipe.load import to_toml
 from facekit.recipe.schema import PretrainRecipe
 from facekit.report.card import measurements, model_card
 from facekit.report.page import Thumbnail, write_page
-from facekit.report.record import Origin, read_history, report_record, strict, write_json
+from facekit.report.record import Measured, Origin, read_history, report_record, strict, write_json
 from facekit.report.run import RunReport, run_page
 from facekit.system.files import write_atomically
-from facekit.workflows.evaluate.answers import Answers, Measured, measure
+from facekit.workflows.evaluate.answers import Answers, measure
 from facekit.workflows.pretrain.heads import fit_attributes, majority
 from facekit.workflows.pretrain.strangers import ship_strangers
 from facekit.workflows.run_folder import command_line
@@ -45,14 +43,12 @@ class Trained:
 
     Attributes:
         backbone: The Keras backbone.
-        trainer: The Keras model around it, with the training heads.
         epochs: Epochs that were trained.
         backend: Keras backend that trained them.
         teachers: By target, the teacher's name first, then where its vectors are from.
     """
 
     backbone: Any
-    trainer: Any
     epochs: int
     backend: str
     teachers: dict[str, str]
@@ -73,12 +69,10 @@ def package(
     Returns:
         The bundle's folder and the validation metrics.
     """
-    from facekit.bundle.onnx import to_onnx
-    from facekit.training.keras import count_macs
+    from facekit.training.keras import network_contents
 
-    backbone = trained.backbone
-    plain = _plain_head(trained.trainer, source.table.label_names)
-    draft = _contents(recipe, backbone, to_onnx(backbone), plain, count_macs(backbone))
+    frame, spec = recipe.frame.build(), recipe.backbone
+    draft = network_contents(recipe.name, frame, trained.backbone, spec)
     trial = draft_bundle(draft)
     head, answers, mirror = fit_attributes(trial, source)
     heads = {"attributes": head}
@@ -104,7 +98,7 @@ def package(
         mirror=mirror,
         metrics=metrics,
         training=training,
-        data_licences={**_licences(training), **licences_of(recipe.backbone)},
+        data_licences={**_licences(training), **licences_of(spec)},
     )
     finished = draft_bundle(final, backbone=trial.backbone)
     card, strangers = card_of(finished, measured), ship_strangers(finished, source)
@@ -112,34 +106,6 @@ def package(
     write_atomically(run / "card.md", card)
     write_report(run, recipe, bundle, answers, measured, source)
     return bundle.folder, metrics
-
-
-def _contents(
-    recipe: PretrainRecipe, backbone: Any, onnx: bytes, head: LinearHead, macs: int
-) -> BundleContents:
-    from facekit.training.keras import count_parameters
-
-    return BundleContents(
-        name=recipe.name,
-        version="1",
-        frame=recipe.frame.build(),
-        onnx=onnx,
-        family=recipe.backbone.family,
-        config=config_of(recipe.backbone),
-        parameters=count_parameters(backbone),
-        macs=macs,
-        heads={"attributes": head},
-    )
-
-
-def _plain_head(trainer: Any, names: tuple[str, ...]) -> LinearHead:
-    """The trainer's last layer as arrays."""
-    from facekit.training.keras import to_numpy
-    from facekit.training.trunk import ATTRIBUTE_PARTS
-
-    layer = trainer.get_layer("attributes")
-    weight, bias = to_numpy(layer.kernel), to_numpy(layer.bias)
-    return LinearHead(parts=ATTRIBUTE_PARTS, labels=names, weight=weight, bias=bias)
 
 
 def _points(bundle: Bundle, recipe: PretrainRecipe, source: Source) -> Any:
@@ -232,16 +198,13 @@ def write_report(
     """
     command = str(bundle.manifest.training["command"])
     origin = Origin(command, _page_provenance(bundle), read_history(run / "metrics.jsonl"))
-    metrics, intervals = measured.metrics, measured.intervals
-    write_json(run / "report.json", report_record(measured.record, metrics, intervals, origin))
+    write_json(run / "report.json", report_record(measured, origin))
     report = RunReport(
         title=recipe.name,
-        subtitle=f"{len(answers.names)} attributes on {metrics.n:,} validation images of "
+        subtitle=f"{len(answers.names)} attributes on {measured.metrics.n:,} validation images of "
         f"{source.table.name}, each half of the people calibrated on the other",
-        metrics=metrics,
-        intervals=intervals,
+        measured=measured,
         reliability=reliability(answers.labels, answers.probabilities),
-        baseline=metrics.baselines["mean_accuracy"],
         mistakes=_mistakes(answers, source),
         recipe=to_toml(recipe),
         origin=origin,

@@ -100,7 +100,7 @@ def pretrain(
         from facekit.workflows.pretrain.package import Trained, package
 
         teachers = name_teachers(resolved, teacher_table)
-        trained = Trained(backbone, training.model, sitting.epoch, backend, teachers)
+        trained = Trained(backbone, sitting.epoch, backend, teachers)
         bundle, metrics = package(run, resolved, trained, opened, targets)
         return PretrainResult(run, bundle, metrics, True)
 

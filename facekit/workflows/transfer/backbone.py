@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from facekit.backbones.weights import (
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.load import load_bundle
 from facekit.bundle.manifest import MANIFEST
-from facekit.bundle.write import BundleContents, write_bundle
+from facekit.bundle.write import write_bundle
 from facekit.errors import BundleError, RecipeError
 from facekit.recipe.schema import BackboneSpec, Pool
 from facekit.recipe.transfer import TransferRecipe
@@ -93,26 +93,15 @@ def _read(folder: Path) -> Bundle | None:
 
 
 def _export(folder: Path, recipe: TransferRecipe) -> Bundle:
-    from facekit.bundle.onnx import to_onnx
     from facekit.training.backend import start_keras
-    from facekit.training.keras import count_macs, count_parameters
+    from facekit.training.keras import network_contents
 
     start_keras(seed=recipe.training.seed)
     network = open_network(recipe, None)
-    spec = network.spec
-    contents = BundleContents(
-        name=spec.family,
-        version="1",
-        frame=recipe.frame.build(),
-        onnx=to_onnx(network.backbone),
-        family=spec.family,
-        config=config_of(spec, network.pool),
-        parameters=count_parameters(network.backbone),
-        macs=count_macs(network.backbone),
-        training={"began": name_weights(spec)},
-        data_licences=licences_of(spec),
-    )
-    return write_bundle(folder, contents)
+    spec, frame = network.spec, recipe.frame.build()
+    contents = network_contents(spec.family, frame, network.backbone, spec, network.pool)
+    origin = {"began": name_weights(spec)}
+    return write_bundle(folder, replace(contents, training=origin, data_licences=licences_of(spec)))
 
 
 # The Keras backbone of a recipe: a bundle's, or one from scratch.

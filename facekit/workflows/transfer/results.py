@@ -26,13 +26,12 @@ from facekit.recipe.load import to_toml
 from facekit.recipe.transfer import TransferRecipe
 from facekit.report.card import measurements, model_card
 from facekit.report.page import Thumbnail, write_page
-from facekit.report.record import Origin, read_history, report_record, strict, write_json
+from facekit.report.record import Measured, Origin, read_history, report_record, strict, write_json
 from facekit.report.run import RunReport, run_page
 from facekit.system.files import write_atomically
 from facekit.workflows.evaluate.answers import (
     CLASS_HEADS,
     Answers,
-    Measured,
     answer_classes,
     grouped,
     measure,
@@ -264,8 +263,7 @@ def write_report(
         title=recipe.name,
         subtitle=f"{len(data.names)} classes of {record['dataset']}, measured on "
         f"{record['n']:,} {_MEASURED[record['split']]}",
-        metrics=measured.metrics,
-        intervals=measured.intervals,
+        measured=measured,
         reliability=answer_reliability(answers.labels, answers.probabilities),
         facts={
             "rung": recipe.rung,
@@ -285,14 +283,8 @@ def write_report(
         "seconds": round(learned.seconds, 2),
         "latency_ms": latency,
     }
-    whole = report_record(
-        record,
-        measured.metrics,
-        measured.intervals,
-        origin,
-        run={"kind": "transfer", "name": recipe.name, "rung": recipe.rung},
-        costs=costs,
-    )
+    named = {"kind": "transfer", "name": recipe.name, "rung": recipe.rung}
+    whole = report_record(measured, origin, run=named, costs=costs)
     write_json(run / "report.json", {**whole, **elsewhere})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +10,10 @@ import numpy as np
 
 from facekit.arrays import Float64
 from facekit.augment.mixing import Mixer, require_layers
-from facekit.backbones.catalog import check_backbone, config_of
+from facekit.backbones.catalog import check_backbone
 from facekit.backbones.weights import check_weights, licences_of, name_weights
 from facekit.bundle.bundle import Bundle
-from facekit.bundle.write import BundleContents, write_bundle
+from facekit.bundle.write import write_bundle
 from facekit.cache.extract import extract
 from facekit.heads.head import Head
 from facekit.heads.kinds import LinearHead, calibrate_head
@@ -184,32 +184,19 @@ def export_tuned(
     Returns:
         What ``class_results.write_results`` takes.
     """
-    from facekit.bundle.onnx import to_onnx
     from facekit.training.classifier import build_trunk, predict_logits, read_head
-    from facekit.training.keras import count_macs, count_parameters, save_keras
+    from facekit.training.keras import network_contents, save_keras
 
     tuned.training.restore_best()
     if recipe.training.keras_file:
         save_keras(tuned.model, run / "model.keras")
     trunk = build_trunk(tuned.network.backbone)
     spec = tuned.network.spec.model_copy(update={"identity_size": 0})
-    made = write_bundle(
-        run / "backbone",
-        BundleContents(
-            name=recipe.name,
-            version="1",
-            frame=data.source.cache.frame,
-            onnx=to_onnx(trunk),
-            family=spec.family,
-            config=config_of(spec, tuned.network.pool),
-            parameters=count_parameters(trunk),
-            macs=count_macs(trunk),
-            training=_origin(recipe, bundle),
-            data_licences=(
-                licences_of(recipe.backbone) if bundle is None else bundle.manifest.data_licences
-            ),
-        ),
-    )
+    frame, pool = data.source.cache.frame, tuned.network.pool
+    licences = licences_of(recipe.backbone) if bundle is None else bundle.manifest.data_licences
+    contents = network_contents(recipe.name, frame, trunk, spec, pool)
+    contents = replace(contents, training=_origin(recipe, bundle), data_licences=licences)
+    made = write_bundle(run / "backbone", contents)
     logits = predict_logits(tuned.model, data.crops, data.val, mirror=recipe.mirror)
     head = calibrate_head(read_head(tuned.model, data.names), logits, data.labels[data.val])
     seconds = sum(float(row["seconds"]) for row in read_history(run / "metrics.jsonl"))
