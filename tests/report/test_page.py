@@ -125,7 +125,7 @@ def test_headline_numbers_are_the_measured_ones() -> None:
     html = run_page(report)
     means, baselines = report.measured.metrics.means, report.measured.metrics.baselines
     for name in ("mean_accuracy", "balanced_accuracy", "average_precision", "ece"):
-        low, high = report.intervals.means[name]
+        low, high = report.measured.intervals.means[name]
         assert f"<strong>{100 * means[name]:.1f} %</strong>" in html
         assert f"95 % interval {100 * low:.1f} to {100 * high:.1f} %" in html
         assert f"majority baseline {100 * baselines[name]:.1f} %" in html
@@ -134,7 +134,7 @@ def test_headline_numbers_are_the_measured_ones() -> None:
 def test_bars_are_sorted_and_every_attribute_has_one() -> None:
     report = _report()
     names = re.findall(r'class="name" text-anchor="end">([^<]+)<', run_page(report))
-    accuracy = dict(zip(ATTRIBUTES, report.metrics.values[0], strict=True))
+    accuracy = dict(zip(ATTRIBUTES, report.measured.metrics.values[0], strict=True))
     values = [accuracy[name.replace(" ", "_")] for name in names]
     assert len(values) == 40
     assert np.isnan(values[-1])

@@ -107,8 +107,8 @@ def test_headline_numbers_are_the_measured_ones() -> None:
     given = report()
     html = run_page(given)
     for name in ("accuracy", "macro_f1", "balanced_accuracy", "ece"):
-        low, high = given.intervals.means[name]
-        assert f"<strong>{100 * given.metrics.means[name]:.1f} %</strong>" in html
+        low, high = given.measured.intervals.means[name]
+        assert f"<strong>{100 * given.measured.metrics.means[name]:.1f} %</strong>" in html
         assert f"95 % interval {100 * low:.1f} to {100 * high:.1f} %" in html
 
 
@@ -117,7 +117,7 @@ def test_classes_are_sorted_by_f1_and_one_without_images_comes_last() -> None:
     html = run_page(given)
     chart = html[html.index("<h2>Every class") : html.index("<h2>What is taken")]
     names = re.findall(r'class="name" text-anchor="end">([^<]+)<', chart)
-    f1 = dict(zip(NAMES, given.metrics.each[2], strict=True))
+    f1 = dict(zip(NAMES, given.measured.metrics.each[2], strict=True))
     values = [f1[name.replace(" ", "_")] for name in names]
     assert len(values) == 4 and np.isnan(values[-1])
     assert values[:-1] == sorted(values[:-1], reverse=True)
