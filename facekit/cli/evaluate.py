@@ -58,7 +58,9 @@ def evaluate(
     require_choice("--split", split, ("train", "val", "test"))
     require_choice("--source", source, names("attributes"))
     require_choice("--labels", labels, ("fer", "ferplus"))
-    _refuse_unused(dataset, source, labels, people, aligned, sample)
+    given = {"--source tfds": source != "celeba", "--labels ferplus": labels != "fer"}
+    given |= {"--people": people is not None, "--aligned": aligned is not None}
+    _refuse_unused(dataset, {**given, "--sample": sample is not None})
     with redirect_stdout(sys.stderr):  # whatever a library prints stays out of the answer
         from facekit.workflows.evaluate.run import evaluate as run
 
@@ -81,26 +83,19 @@ def evaluate(
         _show(record)
 
 
-def _refuse_unused(
-    dataset: str,
-    source: str,
-    labels: str,
-    people: Path | None,
-    aligned: str | None,
-    sample: int | None,
-) -> None:
-    """An option that would do nothing is a mistake worth telling."""
+def _refuse_unused(dataset: str, given: Mapping[str, bool]) -> None:
+    """Each option goes with some data sets alone."""
     from facekit.datasets.registry import names
 
-    for name, given, owners in (
-        ("--source tfds", source != "celeba", ("celeba",)),
-        ("--labels ferplus", labels != "fer", ("fer",)),
-        ("--people", people is not None, ("folder",)),
-        ("--aligned", aligned is not None, ("folder",)),
-        ("--sample", sample is not None, names("classes")),
-    ):
-        if given and dataset not in owners:
-            raise UsageError(f"{name} goes with {' or '.join(owners)}, not with {dataset}")
+    owners = {
+        "--source tfds": ("celeba",),
+        "--labels ferplus": ("fer",),
+        "--sample": names("classes"),
+    }
+    for name, there in given.items():
+        known = owners.get(name, ("folder",))
+        if there and dataset not in known:
+            raise UsageError(f"{name} goes with {' or '.join(known)}, not with {dataset}")
 
 
 def _show(record: Mapping[str, Any]) -> None:

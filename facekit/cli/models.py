@@ -21,11 +21,11 @@ def list_(as_json: Json = False) -> None:
 
     rows = model_rows()
     if as_json:
-        print_json([row.record() for row in rows])
+        print_json(rows)
         return
     columns = ("name", "kind", "where", "version", "state")
-    print_table(columns, [[getattr(row, column) for column in columns] for row in rows])
-    print_pairs({f"from {row.name}": f"{row.origin} ({row.licence})" for row in rows})
+    print_table(columns, [[row[column] for column in columns] for row in rows])
+    print_pairs({f"from {r['name']}": f"{r['origin']} ({r['licence']})" for r in rows})
     sizes = {f"cache {name}": f"{size / 1e6:.1f} MB" for name, size in cache_sizes().items()}
     print_pairs({"folder": home(), **sizes})
 

@@ -172,6 +172,27 @@ def load_head(source: Path | bytes, name: str = "") -> Head:
         raise BundleError(f"{name} is not a usable head: {error}") from error
 
 
+def fit_linear(
+    x: Float32, truth: AnyArray, *, l2: float, classes: int | None = None, **named: Any
+) -> LinearHead:
+    """Logistic regression on standardised inputs, as a head.
+
+    Args:
+        x: float32 array of shape (n, d); it is standardised in place.
+        truth: int array of shape (n,) of classes, or (n, k) of 1, 0 and -1.
+        l2: As for ``fit_logistic``.
+        classes: How many there are, of classes.
+        named: The head's ``parts``, ``labels`` and ``activation``.
+    """
+    from facekit.heads.logistic import fit_logistic, standardise
+
+    mean, scale = standardise(x)
+    x -= mean
+    x /= scale
+    weight, bias = fit_logistic(x, truth, l2=l2, classes=classes)
+    return LinearHead(weight=weight, bias=bias, mean=mean, scale=scale, **named)
+
+
 def calibrate_head(head: Head, logits: Float32, labels: Int64) -> Head:
     """Divide a head's logits by the temperature that suits the labels.
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 from facekit.bundle.load import list_bundles, load_bundle, shipped_folder
 from facekit.bundle.manifest import MANIFEST, read_manifest
@@ -14,55 +13,31 @@ from facekit.photos.detect import YUNET_SHA256, add_detector, fetch_yunet, read_
 from facekit.system.files import draft_folder
 from facekit.system.home import cache_folder, models_folder
 
+#: What is said of one model, there or not: what finds it; "bundle" or "detector";
+#: "shipped" with the package or in the user's "home"; of a bundle its version, of a file
+#: the start of its pinned sha256; the data it was trained on, or its public home; notes
+#: on the data, or its licence; "ok", "absent" or what is wrong; where it lies or would.
+_FACTS: Final = ("name", "kind", "where", "version", "origin", "licence", "state", "path")
 
-@dataclass(frozen=True)
-class ModelRow:
-    """One model, there or not.
 
-    Attributes:
-        name: What finds it.
-        kind: "bundle" or "detector".
-        where: "shipped" with the package or in the user's "home".
-        version: Of a bundle; of a file the start of its pinned sha256.
-        origin: Data a bundle was trained on; public home of a file.
-        licence: Notes on the data, or the licence of the file.
-        state: "ok", "absent" or what is wrong.
-        path: Where it lies, or would lie.
+def model_rows() -> list[dict[str, str]]:
+    """Every bundle by name, and every detector file that facekit looks for.
+
+    Returns:
+        A mapping each, as ``facekit models --json`` prints it.
     """
-
-    name: str
-    kind: str
-    where: str
-    version: str
-    origin: str
-    licence: str
-    state: str
-    path: str
-
-    def record(self) -> dict[str, Any]:
-        """The row as JSON values."""
-        return asdict(self)
-
-
-def model_rows() -> list[ModelRow]:
-    """Every bundle by name, and every detector file that facekit looks for."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for found in list_bundles():
         manifest = found.manifest
         licences = manifest.data_licences if manifest else {}
-        rows.append(
-            ModelRow(
-                found.name,
-                "bundle",
-                found.origin,
-                manifest.version if manifest else "",
-                ", ".join(licences),
-                "; ".join(dict.fromkeys(licences.values())),
-                found.error or "ok",
-                str(found.folder),
-            )
-        )
-    return [*rows, _yunet_row()]
+        version = manifest.version if manifest else ""
+        notes = ", ".join(licences), "; ".join(dict.fromkeys(licences.values()))
+        state = found.error or "ok"
+        rows.append((found.name, "bundle", found.origin, version, *notes, state, str(found.folder)))
+    origin, file = "https://github.com/opencv/opencv_zoo", str(yunet_path())
+    kind = "yunet", "detector", "home", YUNET_SHA256[:12]
+    rows.append((*kind, origin, "MIT", yunet_state(), file))
+    return [dict(zip(_FACTS, row, strict=True)) for row in rows]
 
 
 def yunet_state() -> str:
@@ -74,19 +49,6 @@ def yunet_state() -> str:
     except UsageError as error:
         return str(error)
     return "ok"
-
-
-def _yunet_row() -> ModelRow:
-    return ModelRow(
-        "yunet",
-        "detector",
-        "home",
-        YUNET_SHA256[:12],
-        "https://github.com/opencv/opencv_zoo",
-        "MIT",
-        yunet_state(),
-        str(yunet_path()),
-    )
 
 
 def cache_sizes() -> dict[str, int]:

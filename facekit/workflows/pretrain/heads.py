@@ -23,8 +23,8 @@ from facekit.errors import FacekitError, ImageError
 from facekit.evaluation.calibration import calibrate, fit_platt
 from facekit.frame import FaceFrame
 from facekit.heads.head import read_parts
-from facekit.heads.kinds import LinearHead
-from facekit.heads.logistic import fit_logistic, standardise
+from facekit.heads.kinds import LinearHead, fit_linear
+from facekit.heads.logistic import standardise
 from facekit.photos.detect import find_detector
 from facekit.photos.detection import Detector
 from facekit.photos.image import decode
@@ -86,19 +86,8 @@ def _fit(bundle: Bundle, source: Source) -> LinearHead:
         read_parts(extract(source.cache, bundle, parts=parts, rows=places, mirror=m), parts)
         for m in (False, True)
     ]
-    x = np.concatenate(views)
-    mean, scale = standardise(x)
-    x -= mean
-    x /= scale
-    weight, bias = fit_logistic(x, np.concatenate([labels, labels]), l2=_L2)
-    return LinearHead(
-        parts=parts,
-        labels=source.table.label_names,
-        weight=weight,
-        bias=bias,
-        mean=mean,
-        scale=scale,
-    )
+    both, names = np.concatenate([labels, labels]), source.table.label_names
+    return fit_linear(np.concatenate(views), both, l2=_L2, parts=parts, labels=names)
 
 
 def _halves(persons: Str | None, n: int) -> Bool:

@@ -133,7 +133,9 @@ def write_results(
     bundle = write_bundle(run / "bundle", results.contents)
     write_atomically(run / "card.md", results.contents.card)
     _write_predictions(run / "predictions.csv", results.answers, results.rows, data)
-    write_report(run, recipe, learned, bundle, data, results, elsewhere or {})
+    report, record = _report(run, recipe, learned, bundle, data, results)
+    write_page(run / "report.html", run_page(report))
+    write_json(run / "report.json", {**record, **(elsewhere or {})})
     return bundle.folder
 
 
@@ -232,26 +234,15 @@ _MEASURED: Final = {
 }
 
 
-def write_report(
+def _report(
     run: Path,
     recipe: TransferRecipe,
     learned: Learned,
     bundle: Bundle,
     data: ClassData,
     results: Results,
-    elsewhere: Mapping[str, Any],
-) -> None:
-    """Write the page, then the record.
-
-    Args:
-        run: Run folder with ``metrics.jsonl`` in it.
-        recipe: The resolved recipe.
-        learned: What the rung handed over.
-        bundle: The finished bundle.
-        data: The classes.
-        results: What was measured.
-        elsewhere: Records on other data.
-    """
+) -> tuple[RunReport, dict[str, Any]]:
+    """What the page shows, and the record beside it."""
     answers, measured, record = results.answers, results.measured, results.measured.record
     backbone = bundle.manifest.backbone
     parameters = backbone.parameters + learned.head.parameters
@@ -275,7 +266,6 @@ def write_report(
         recipe=to_toml(recipe),
         origin=origin,
     )
-    write_page(run / "report.html", run_page(report))
     costs = {
         "parameters": parameters,
         "trainable": learned.trainable,
@@ -284,8 +274,7 @@ def write_report(
         "latency_ms": latency,
     }
     named = {"kind": "transfer", "name": recipe.name, "rung": recipe.rung}
-    whole = report_record(measured, origin, run=named, costs=costs)
-    write_json(run / "report.json", {**whole, **elsewhere})
+    return report, report_record(measured, origin, run=named, costs=costs)
 
 
 def _mistakes(answers: Answers, data: ClassData, rows: Int64) -> list[Thumbnail]:

@@ -9,12 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from facekit.arrays import Float32
 from facekit.bundle.bundle import Bundle
 from facekit.datasets.sources import open_classes
 from facekit.datasets.table import Table, tell_issues
 from facekit.errors import RecipeError, UsageError
-from facekit.heads.head import Head
 from facekit.heads.kinds import calibrate_head
 from facekit.recipe.transfer import TransferRecipe
 from facekit.report.record import read_history
@@ -25,7 +23,7 @@ from facekit.workflows.run_folder import start_folder
 from facekit.workflows.transfer.backbone import open_model
 from facekit.workflows.transfer.data import ClassData, Sources, facts_of, open_data
 from facekit.workflows.transfer.fits import HEAD_FITS, mean_logits
-from facekit.workflows.transfer.inputs import HeadInputs, read_inputs
+from facekit.workflows.transfer.inputs import read_inputs
 from facekit.workflows.transfer.results import (
     Learned,
     TransferResult,
@@ -196,23 +194,13 @@ def fit_frozen(
     inputs = read_inputs(bundle, data, recipe)
     if small and kind.cross_fit is not None:
         head, out = kind.cross_fit(inputs, recipe, report)
-        calibrated = calibrate_head(head, out, inputs.labels)
-        return _learned(bundle, calibrated, recipe, begun, {"cv": out}, inputs)
-    chosen = kind.fit(inputs, recipe, report)
-    seen = mean_logits(chosen, inputs.seen)
-    calibrated = calibrate_head(chosen, seen, inputs.answers)
-    return _learned(bundle, calibrated, recipe, begun, {"val": seen}, inputs)
-
-
-def _learned(
-    bundle: Bundle,
-    head: Head,
-    recipe: TransferRecipe,
-    begun: float,
-    logits: dict[str, Float32],
-    inputs: HeadInputs,
-) -> Learned:
-    seconds = time.perf_counter() - begun
+        logits, labels = {"cv": out}, inputs.labels
+    else:
+        head = kind.fit(inputs, recipe, report)
+        out = mean_logits(head, inputs.seen)
+        logits, labels = {"val": out}, inputs.answers
+    head = calibrate_head(head, out, labels)
     if inputs.tested:
-        logits = {**logits, "test": mean_logits(head, inputs.tested)}
+        logits["test"] = mean_logits(head, inputs.tested)
+    seconds = time.perf_counter() - begun
     return Learned(bundle, head, recipe.model, seconds, head.parameters, logits)

@@ -16,8 +16,7 @@ from facekit.bundle.bundle import Bundle
 from facekit.bundle.write import write_bundle
 from facekit.cache.extract import extract
 from facekit.heads.head import Head
-from facekit.heads.kinds import LinearHead, calibrate_head
-from facekit.heads.logistic import fit_logistic, standardise
+from facekit.heads.kinds import calibrate_head, fit_linear
 from facekit.recipe.transfer import TransferRecipe
 from facekit.report.record import read_history
 from facekit.system.terminal import tell
@@ -248,19 +247,9 @@ def choose_start(
             )
             return None
     x = extract(data.crops, bundle, parts=[part], rows=data.train)[part]
-    mean, scale = standardise(x)
-    weight, bias = fit_logistic(
-        (x - mean) / scale, data.labels[data.train], l2=_L2 * len(x), classes=len(data.names)
-    )
-    return LinearHead(
-        parts=(part,),
-        labels=data.names,
-        weight=weight,
-        bias=bias,
-        mean=mean,
-        scale=scale,
-        activation="softmax",
-    )
+    named = {"parts": (part,), "labels": data.names, "activation": "softmax"}
+    labels = data.labels[data.train]
+    return fit_linear(x, labels, l2=_L2 * len(x), classes=len(data.names), **named)
 
 
 def _sizes(head: Head) -> list[int]:
