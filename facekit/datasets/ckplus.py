@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 
 from facekit.datasets.folder import list_classes
-from facekit.datasets.table import Issues, Table
+from facekit.datasets.table import Table
 from facekit.errors import DataError
-from facekit.labels import EMOTIONS, NOT_OURS, emotion_index
+from facekit.labels import EMOTIONS, NOT_OURS
 
 _PERSON: Final = re.compile(r"(S\d+)_", re.IGNORECASE)
 
@@ -39,30 +39,9 @@ def read_ckplus(folder: Path | str) -> Table:
     listed = list_classes(folder, [(folder, "test")])
     if not listed.ids:
         raise DataError(f"{folder} is no CK+: wanted is <emotion>/S010_004_00000017.png")
-    known = {name: _label(folder, name) for name in sorted(set(listed.classes))}
-    return Table(
-        name="ckplus",
-        ids=np.array(listed.ids, np.str_),
-        images=listed.paths,
-        labels=np.array([known[name] for name in listed.classes], np.int64),
-        label_names=EMOTIONS,
-        split=np.array(listed.splits, "<U5"),
-        person=np.array([_person(path.name) for path in listed.paths], np.str_),
-        aligned="ckplus",
-        issues=Issues(unlisted=listed.others),
-    )
-
-
-def _label(folder: Path, name: str) -> int:
-    if name.casefold() in NOT_OURS:
-        return -1
-    try:
-        return emotion_index(name)
-    except KeyError:
-        raise DataError(
-            f"{folder} has a class folder {name!r}; allowed are {', '.join(EMOTIONS)} "
-            "and contempt: rename or move it"
-        ) from None
+    person = np.array([_person(path.name) for path in listed.paths], np.str_)
+    labels = listed.emotions(folder, NOT_OURS)
+    return listed.table("ckplus", labels, EMOTIONS, person=person, aligned="ckplus")
 
 
 def _person(name: str) -> str:

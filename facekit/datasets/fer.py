@@ -119,32 +119,10 @@ def _read_folders(folder: Path, splits: tuple[str, ...], voted: bool) -> Table:
             f"or {_CSV[0]}; emotions are {', '.join(EMOTIONS)}"
         )
     listed = list_classes(folder, [part for part in parts if part[1] in splits])
-    table = Table(
-        name="fer",
-        ids=np.array(listed.ids, np.str_),
-        images=listed.paths,
-        labels=_labels(folder, listed.classes),
-        label_names=EMOTIONS,
-        split=np.array(listed.splits, "<U5"),
-        aligned="fer",
-        issues=Issues(unlisted=listed.others),
-    )
+    table = listed.table("fer", listed.emotions(folder), EMOTIONS, aligned="fer")
     if not voted:
         return table
     return replace(table, soft=_shares(read_votes_by_file(folder / _VOTES_BY_FILE, listed.ids)))
-
-
-def _labels(folder: Path, classes: list[str]) -> Int64:
-    known: dict[str, int] = {}
-    for name in sorted(set(classes)):
-        try:
-            known[name] = emotion_index(name)
-        except KeyError:
-            raise DataError(
-                f"{folder} has a class folder {name!r}; allowed are {', '.join(EMOTIONS)}: "
-                "rename or move it"
-            ) from None
-    return np.array([known[name] for name in classes], np.int64)
 
 
 def _shares(votes: Float32) -> Float32:

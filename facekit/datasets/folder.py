@@ -14,13 +14,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from facekit.arrays import Str
+from facekit.arrays import Int64, Str
 from facekit.datasets.table import Issues, Table
 from facekit.errors import DataError
+from facekit.labels import EMOTIONS, emotion_index
 from facekit.system.files import PICTURE_SUFFIXES
 
 
@@ -57,17 +58,10 @@ def read_folder(
         known = people_from_names(listed.ids)
     else:
         known, missing = read_people(people, listed.ids)
-    return Table(
-        name="folder",
-        ids=np.array(listed.ids, np.str_),
-        images=listed.paths,
-        labels=np.array([place[name] for name in listed.classes], np.int64),
-        label_names=names,
-        split=np.array(listed.splits, "<U5"),
-        person=_persons(listed.ids, known),
-        aligned=aligned,
-        issues=Issues(missing=missing, unlisted=listed.others),
-    )
+    labels = np.array([place[name] for name in listed.classes], np.int64)
+    issues = Issues(missing=missing, unlisted=listed.others)
+    person = _persons(listed.ids, known)
+    return listed.table("folder", labels, names, person=person, aligned=aligned, issues=issues)
 
 
 def _classes(folder: Path, listed: ClassFiles) -> tuple[str, ...]:
@@ -116,6 +110,32 @@ class ClassFiles:
     classes: list[str]
     splits: list[str]
     others: tuple[str, ...]
+
+    def table(
+        self, name: str, labels: Int64, label_names: tuple[str, ...], **changes: Any
+    ) -> Table:
+        """A table of these files, with what only some sources know as ``changes``."""
+        given = {"issues": Issues(unlisted=self.others), **changes}
+        ids, splits = np.array(self.ids, np.str_), np.array(self.splits, "<U5")
+        return Table(name, ids, self.paths, labels, label_names, splits, **given)
+
+    def emotions(self, folder: Path, also: frozenset[str] = frozenset()) -> Int64:
+        """Places of the classes among ``EMOTIONS``; -1 for what is allowed besides.
+
+        Raises:
+            DataError: A class is neither; ``folder`` is named.
+        """
+        known: dict[str, int] = {}
+        for name in sorted(set(self.classes)):
+            try:
+                known[name] = -1 if name.casefold() in also else emotion_index(name)
+            except KeyError:
+                more = " and contempt" if also else ""
+                raise DataError(
+                    f"{folder} has a class folder {name!r}; allowed are "
+                    f"{', '.join(EMOTIONS)}{more}: rename or move it"
+                ) from None
+        return np.array([known[name] for name in self.classes], np.int64)
 
 
 def split_folders(folder: Path) -> list[tuple[Path, str]]:

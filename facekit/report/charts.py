@@ -372,49 +372,33 @@ def confusion_chart(
     Returns:
         An SVG element.
     """
-    k = len(names)
+    k, longest = len(names), max(len(name) for name in names)
+    steep = small or k > _NUMBERED
     if small:
-        return _small_chart(title, names, confusion)
-    cell = min(74.0, 640.0 / k)
-    left = 24 + 6.4 * max(len(name) for name in names)
-    top = 46.0 if k <= _NUMBERED else 34 + 4.8 * max(len(name) for name in names)
-    totals = confusion.sum(1)
-    body = [text(left, 14, "answered", "label")]
-    for j, name in enumerate(names):
-        body.append(_column_name(left + cell * (j + 0.5), top - 9, name, k > _NUMBERED))
-        y = top + cell * (j + 0.5) + 4
-        body.append(text(left - 9, y, name, "name", "end"))
-        body.append(text(left + cell * k + 9, y, f"{totals[j]:,}", "note"))
-    body.append(text(left - 9, top - 9, "label", "label", "end"))
-    body.append(text(left + cell * k + 9, top - 9, "images", "label"))
-    for (i, j), count in np.ndenumerate(confusion):
-        share = float(count / totals[i]) if totals[i] else 0.0
-        tip = f"{names[i]} answered as {names[j]}: {count:,} of {totals[i]:,}"
-        body.append(_cell(left + cell * j, top + cell * i, cell, share, tip))
-        if k <= _NUMBERED and totals[i]:
-            body.append(_share(left + cell * (j + 0.5), top + cell * (i + 0.5), share, int(count)))
-    return drawing(left + cell * k + 62, top + cell * k + 8, title, body)
-
-
-def _small_chart(title: str, names: Sequence[str], confusion: Int64) -> str:
-    k, cell = len(names), 40.0 if len(names) <= _NUMBERED else 400.0 / len(names)
-    longest = max(len(name) for name in names)
-    left, top = 14 + 6.4 * longest, 18 + 4.8 * longest
-    totals = confusion.sum(1)
-    body = []
+        cell, left, top, gap = 40.0 if k <= _NUMBERED else 400.0 / k, 14 + 6.4 * longest, 18.0, 6
+    else:
+        cell, left, top, gap = min(74.0, 640.0 / k), 24 + 6.4 * longest, 34.0, 9
+    top = top + 4.8 * longest if steep else 46.0
+    totals, body = confusion.sum(1), []
     for j, name in enumerate(names):
         middle = cell * (j + 0.5)
-        body.append(_column_name(left + middle - 6, top - 6, name, True))
-        body.append(text(left - 8, top + middle + 4, name, "name", "end"))
+        body.append(_column_name(left + middle - gap * small, top - gap, name, steep))
+        body.append(text(left - 9 + small, top + middle + 4, name, "name", "end"))
+        if not small:
+            body.append(text(left + cell * k + 9, top + middle + 4, f"{totals[j]:,}", "note"))
+    if not small:
+        body.append(text(left, 14, "answered", "label"))
+        body.append(text(left - 9, top - 9, "label", "label", "end"))
+        body.append(text(left + cell * k + 9, top - 9, "images", "label"))
     for (i, j), count in np.ndenumerate(confusion):
         share = float(count / totals[i]) if totals[i] else 0.0
         tip = f"{names[i]} answered as {names[j]}: {count:,} of {totals[i]:,}"
         body.append(_cell(left + cell * j, top + cell * i, cell, share, tip))
-        if k <= _NUMBERED and count:
-            x, y = left + cell * (j + 0.5), top + cell * (i + 0.5) + 4
-            tone = " on" if share > _DARK else ""
-            body.append(text(x, y, f"{100 * share:.0f}", f"number{tone}", "middle"))
-    return drawing(left + cell * k + 4.8 * len(names[-1]), top + cell * k + 6, title, body)
+        if k <= _NUMBERED and (count if small else totals[i]):
+            place = left + cell * (j + 0.5), top + cell * (i + 0.5)
+            body.append(_share(*place, share, int(count), small))
+    right = 4.8 * len(names[-1]) if small else 62
+    return drawing(left + cell * k + right, top + cell * k + (6 if small else 8), title, body)
 
 
 def greatest_confusions(names: Sequence[str], confusion: Int64, most: int = 5) -> list[str]:
@@ -459,9 +443,10 @@ def _cell(x: float, y: float, side: float, share: float, tip: str) -> str:
     )
 
 
-def _share(x: float, y: float, share: float, count: int) -> str:
+def _share(x: float, y: float, share: float, count: int, small: bool) -> str:
     tone = " on" if share > _DARK else ""
-    shown = f"{100 * share:.0f} %" if count else "0"
-    return text(x, y - 1, shown, f"number{tone}", "middle") + text(
-        x, y + 14, f"{count:,}" if count else "", f"number{tone}", "middle"
-    )
+    if small:
+        return text(x, y + 4, f"{100 * share:.0f}", f"number{tone}", "middle")
+    shown, counted = (f"{100 * share:.0f} %", f"{count:,}") if count else ("0", "")
+    above = text(x, y - 1, shown, f"number{tone}", "middle")
+    return above + text(x, y + 14, counted, f"number{tone}", "middle")
