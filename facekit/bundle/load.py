@@ -6,7 +6,6 @@ in ``<home>/models``) or by the path of its folder.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from facekit.bundle.bundle import Bundle
-from facekit.bundle.manifest import MANIFEST, Manifest, read_manifest
+from facekit.bundle.manifest import MANIFEST, Manifest, read_checked, read_manifest
 from facekit.bundle.session import OnnxBackbone
 from facekit.errors import BundleError
 from facekit.heads.head import Head
@@ -175,7 +174,9 @@ def _extend(base: Bundle, folder: Path) -> Bundle:
 
 
 def _read_files(folder: Path, manifest: Manifest) -> dict[str, bytes]:
-    return {entry.file: _checked(folder / entry.file, entry.sha256) for entry in manifest.files()}
+    return {
+        entry.file: read_checked(folder / entry.file, entry.sha256) for entry in manifest.files()
+    }
 
 
 def _heads(folder: Path, manifest: Manifest, contents: dict[str, bytes]) -> dict[str, Head]:
@@ -188,14 +189,3 @@ def _heads(folder: Path, manifest: Manifest, contents: dict[str, bytes]) -> dict
         if missing or head.width(manifest.parts) != head.sizes[0]:
             raise BundleError(f"head {name!r} of {folder} reads parts that its backbone lacks")
     return heads
-
-
-def _checked(path: Path, sha256: str) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise BundleError(f"{path} cannot be read ({reason}): install the model again") from error
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise BundleError(f"{path} has been altered since it was made: install the model again")
-    return data

@@ -210,3 +210,19 @@ def unseal(data: bytes) -> tuple[dict[str, Any], bool]:
         raise ValueError("no JSON object") from error
     blank = _BLANK.join(plain.rsplit(str(digest), 1)) if digest else plain
     return record, hashlib.sha256(blank.encode()).hexdigest() == digest
+
+
+def read_checked(path: Path, sha256: str) -> bytes:
+    """All bytes of a file that a manifest lists.
+
+    Raises:
+        BundleError: It cannot be read, or has been altered.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise BundleError(f"{path} cannot be read ({reason}): install the model again") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise BundleError(f"{path} has been altered since it was made: install the model again")
+    return data

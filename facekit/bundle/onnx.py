@@ -74,7 +74,8 @@ def read_weights(path: str, model: keras.Model) -> None:
         for variable in layer.weights:
             name = _variable_name(layer, variable)
             value = stored.get(name)
-            if value is None or value.shape != _onnx_shape(layer, variable):
+            shape = _to_onnx_layout(layer, np.zeros(variable.shape)).shape
+            if value is None or value.shape != shape:
                 raise BundleError(
                     f"{path} holds no weights of shape {tuple(variable.shape)} for {name}: "
                     "it was made from another backbone; use the bundle's own recipe"
@@ -89,19 +90,10 @@ def _variable_name(layer: keras.layers.Layer, variable: Any) -> str:
 def _to_onnx_layout(layer: Any, value: Float32) -> Float32:
     kind = type(layer).__name__
     if value.ndim == 4:  # (h, w, in, out) to (out, in, h, w); depthwise: (in * k, 1, h, w)
-        value = (
-            value.transpose(2, 3, 0, 1)
-            if kind == "DepthwiseConv2D"
-            else value.transpose(3, 2, 0, 1)
-        )
+        value = value.transpose((2, 3, 0, 1) if kind == "DepthwiseConv2D" else (3, 2, 0, 1))
         if kind == "DepthwiseConv2D":
             value = value.reshape(-1, 1, *value.shape[2:])
     return np.ascontiguousarray(value)
-
-
-def _onnx_shape(layer: Any, variable: Any) -> tuple[int, ...]:
-    """Shape that a variable has in the file."""
-    return _to_onnx_layout(layer, np.zeros(variable.shape, np.float32)).shape
 
 
 def _to_keras(layer: Any, variable: Any, value: Float32) -> Float32:

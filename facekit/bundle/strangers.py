@@ -7,7 +7,6 @@ half, other people, set its threshold.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -16,7 +15,7 @@ import numpy as np
 
 from facekit.arrays import AnyArray, Bool, Float32, UInt8
 from facekit.bundle.bundle import IDENTITY, Bundle
-from facekit.bundle.manifest import read_manifest
+from facekit.bundle.manifest import read_checked, read_manifest
 from facekit.errors import BundleError
 from facekit.heads.arrays import pack, unpack
 from facekit.labels import ATTRIBUTES
@@ -140,9 +139,7 @@ def read_strangers(bundle: Bundle, part: str = IDENTITY) -> Strangers:
             f"the model {bundle.name} brings no strangers to compare with in the part {part!r}: "
             f"make them with {again}"
         )
-    data = _read(path)
-    if hashlib.sha256(data).hexdigest() != listed[path.name]:
-        raise BundleError(f"{path} has been altered since it was made: install the model again")
+    data = read_checked(path, listed[path.name])
     strangers = _parse(data, path)
     if strangers.key != bundle.key:
         raise BundleError(
@@ -152,14 +149,6 @@ def read_strangers(bundle: Bundle, part: str = IDENTITY) -> Strangers:
     if strangers.part != part:
         raise BundleError(f"{path} holds the part {strangers.part!r}: make it again with {again}")
     return strangers
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise BundleError(f"{path} cannot be read ({reason}): install the model again") from error
 
 
 def _parse(data: bytes, path: Path) -> Strangers:

@@ -408,17 +408,14 @@ class FeatureSet:
             chosen = crops[mask]
             shelf, found = self._shelves[view], self._found[view][part]
             hashes = self.crops.hashes[chosen]
-            values, good = shelf.file(part).read(_pick(found, chosen), hashes)
+            here = Found(found.places[chosen], found.checks[chosen])
+            values, good = shelf.file(part).read(here, hashes)
             if not good.all():
                 bad = chosen[~good]
                 mended = shelf.mend(self.crops.pick(bad), part)
                 found.places[bad], found.checks[bad] = mended
                 values[~good] = shelf.file(part).read(mended, hashes[~good])[0]
             out[mask] = values
-
-
-def _pick(found: Found, index: Int64) -> Found:
-    return Found(found.places[index], found.checks[index])
 
 
 # What a feature store holds, for people; and how to empty it.

@@ -17,16 +17,9 @@ def draw_skin(pen: Pen, person: Person, look: Look) -> None:
         if look.blush:
             pen.soft(arc((side * 0.70, 0.53), (0.23, 0.18)), (232, 70, 88), 0.62, 0.07)
         if person.eye_bags:
-            low = person.eye_h * 0.8 + 0.05
-            bag = curve(
-                [
-                    (0.5 - 0.9 * person.eye_w, low - 0.02),
-                    (0.5, low + 0.13),
-                    (0.5 + 0.9 * person.eye_w, low - 0.02),
-                    (0.5, low + 0.05),
-                ],
-                closed=True,
-            )
+            low, w = person.eye_h * 0.8 + 0.05, 0.9 * person.eye_w
+            rim = [(0.5 - w, low - 0.02), (0.5, low + 0.13), (0.5 + w, low - 0.02)]
+            bag = curve([*rim, (0.5, low + 0.05)], closed=True)
             pen.soft(bag * (side, 1), mix(shade(skin, 0.55), (86, 60, 96), 0.35), 0.75, 0.02)
             fold = curve([(0.5 - person.eye_w, low), (0.5, low + 0.14), (0.5 + person.eye_w, low)])
             pen.line(fold * (side, 1), shade(skin, 0.58), 0.026)

@@ -17,15 +17,9 @@ def points(person: Person, look: Look) -> Float64:
     face = look.expression
     y = person.mouth_y + face.mouth_y + face.corner
     half = person.mouth_w * face.mouth_w
-    return np.array(
-        [
-            (-0.5, 0.0),
-            (0.5, 0.0),
-            (0.0, person.nose_y - 0.03 * face.wrinkle),
-            (-half, y - 0.5 * face.skew),
-            (half, y + 0.5 * face.skew),
-        ]
-    )
+    tip = (0.0, person.nose_y - 0.03 * face.wrinkle)
+    corners = (-half, y - 0.5 * face.skew), (half, y + 0.5 * face.skew)
+    return np.array([(-0.5, 0.0), (0.5, 0.0), tip, *corners])
 
 
 def eye_shape(person: Person, look: Look, side: int) -> tuple[Float64, Float64]:

@@ -11,8 +11,6 @@ import numpy as np
 
 from facekit.arrays import Float64, UInt8
 from facekit.cartoon import extras, face
-from facekit.cartoon import face as hair
-from facekit.cartoon import face as head
 from facekit.cartoon.face import FLAT, brow_height, high_cheeks, outline
 from facekit.cartoon.pen import Pen
 from facekit.cartoon.person import Light, Look, Person, make_light, make_look
@@ -21,6 +19,12 @@ from facekit.frame import ALIGNED_EYES
 from facekit.labels import ATTRIBUTES, EMOTIONS
 
 FINE: Final = 2  #: drawn at twice the size, then averaged down
+#: What a person may wear, and where his look has it.
+_WORN: Final = {
+    "Eyeglasses": "glasses", "Heavy_Makeup": "makeup", "Wearing_Earrings": "earrings",
+    "Wearing_Hat": "hat", "Wearing_Lipstick": "lipstick", "Wearing_Necklace": "necklace",
+    "Wearing_Necktie": "tie",
+}  # fmt: skip
 _NOISE: Final = 2.0  # standard deviation, of 255
 
 
@@ -92,9 +96,9 @@ def paint_person(canvas: UInt8, person: Person, look: Look, eyes: Float64) -> Fl
         The five points as float64 array of shape (5, 2) in canvas pixels.
     """
     pen = Pen(canvas, eyes, look.pose)
-    hair.draw_back_hair(pen, person, look)
-    head.draw_body(pen, person, look)
-    head.draw_skull(pen, person, look)
+    face.draw_back_hair(pen, person, look)
+    face.draw_body(pen, person, look)
+    face.draw_skull(pen, person, look)
     extras.draw_skin(pen, person, look)
     face.draw_lines(pen, person, look)
     extras.draw_beard(pen, person, look)
@@ -105,7 +109,7 @@ def paint_person(canvas: UInt8, person: Person, look: Look, eyes: Float64) -> Fl
     face.draw_brows(pen, person, look)
     if person.sideburns:
         extras.draw_sideburns(pen, person)
-    hair.draw_front_hair(pen, person, look)
+    face.draw_front_hair(pen, person, look)
     extras.draw_earrings(pen, person, look)
     extras.draw_glasses(pen, person, look)
     extras.draw_hat(pen, person, look)
@@ -320,10 +324,9 @@ def attributes(person: Person, look: Look) -> dict[str, bool]:
     Returns:
         All names of ``ATTRIBUTES``, in their order.
     """
-    seen = _hair(person, look) | _face(person, look) | _worn(person, look)
-    seen["Blurry"] = look.blur > 0
-    seen["Male"] = person.male
-    seen["Young"] = person.young
+    seen = _hair(person, look) | _face(person, look)
+    seen |= {"Blurry": look.blur > 0, "Male": person.male, "Young": person.young}
+    seen |= {name: getattr(look, one) is not None for name, one in _WORN.items()}
     spoilt = ("Chubby", "Double_Chin", "Bags_Under_Eyes", "Big_Nose", "Bald", "Blurry")
     seen["Attractive"] = person.young and not any(seen[name] for name in spoilt)
     return {name: bool(seen[name]) for name in ATTRIBUTES}
@@ -371,16 +374,4 @@ def _face(person: Person, look: Look) -> dict[str, bool]:
         "Rosy_Cheeks": look.blush,
         "Smiling": face.corner < -0.07,
         "Mouth_Slightly_Open": face.gap > 0.02,
-    }
-
-
-def _worn(person: Person, look: Look) -> dict[str, bool]:
-    return {
-        "Eyeglasses": look.glasses is not None,
-        "Heavy_Makeup": look.makeup is not None,
-        "Wearing_Earrings": look.earrings is not None,
-        "Wearing_Hat": look.hat is not None,
-        "Wearing_Lipstick": look.lipstick is not None,
-        "Wearing_Necklace": look.necklace is not None,
-        "Wearing_Necktie": look.tie is not None,
     }

@@ -279,10 +279,6 @@ class ExpectedSpec(Spec):
         return self
 
 
-def _attributes_alone() -> dict[TargetName, TargetSpec]:
-    return {"attributes": TargetSpec()}
-
-
 class PretrainRecipe(Spec):
     """A whole pretraining recipe."""
 
@@ -292,7 +288,7 @@ class PretrainRecipe(Spec):
     data: DataSpec = DataSpec()
     frame: FrameSpec = FrameSpec()
     backbone: BackboneSpec = BackboneSpec()
-    targets: dict[TargetName, TargetSpec] = Field(default_factory=_attributes_alone)
+    targets: dict[TargetName, TargetSpec] = {"attributes": TargetSpec()}
     augment: AugmentSpec = AugmentSpec()
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ScheduleSpec()

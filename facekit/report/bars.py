@@ -74,7 +74,7 @@ def range_mark(value: float, low: float, high: float, baseline: float) -> str:
 
 def _gain_row(frame: Frame, row: GainRow, y: float) -> str:
     parts = [text(154, y + 4, row.name.replace("_", " "), "name", "end")]
-    if not _drawable(row):
+    if not (math.isfinite(row.value) and math.isfinite(row.baseline)):
         return parts[0] + text(frame.x.start + 6, y + 4, "no known label", "note")
     base, value = frame.x(row.baseline), frame.x(row.value)
     gain = round(100 * (row.value - row.baseline), 1) + 0.0  # no "-0.0"
@@ -103,10 +103,6 @@ def _gain_legend(baseline: str) -> list[str]:
         dot(491, 15, 4, "dot a"),
         text(518, 19, "measured, 95 % interval", "note"),
     ]
-
-
-def _drawable(row: GainRow) -> bool:
-    return math.isfinite(row.value) and math.isfinite(row.baseline)
 
 
 # Precision and recall of every class, side by side.

@@ -92,6 +92,7 @@ def model_card(manifest: Mapping[str, Any], results: Sequence[Measurement]) -> s
     Returns:
         Markdown ending with a line break.
     """
+    sources = " ".join(manifest["data_licences"]).lower()
     template = files("facekit.report").joinpath("card.md").read_text(encoding="utf-8")
     text = template.format(
         manifest=manifest,
@@ -101,7 +102,7 @@ def model_card(manifest: Mapping[str, Any], results: Sequence[Measurement]) -> s
         measured=_measured(results),
         training=_rows(("what", "value"), _training(manifest)),
         heads=_rows(("head", "kind", "reads", "sha256"), _heads(manifest)),
-        limits=_CELEBA if _saw_celeba(manifest) else "",
+        limits=_CELEBA if _research_only(manifest) and "celeba" in sources else "",
     )
     return re.sub(r"\n{3,}", "\n\n", text)  # an empty block leaves no hole
 
@@ -158,12 +159,6 @@ def _plain(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(_plain, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _saw_celeba(manifest: Mapping[str, Any]) -> bool:
-    return _research_only(manifest) and any(
-        "celeba" in name.lower() for name in manifest["data_licences"]
-    )
 
 
 def _rows(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -258,19 +259,19 @@ def _ranges(runs: Sequence[ComparedRun]) -> str:
 
 def _published(runs: Sequence[ComparedRun]) -> list[Section]:
     rows = published_rows(runs)
-    if not rows:
-        return []
     lead = (
         "Reported is what the authors of a system published, on their split and after their "
         "epochs; measured is this run, after the epochs it had."
     )
-    return [Section("Beside what was published", lead, table(PUBLISHED_COLUMNS, rows))]
+    title = "Beside what was published"
+    return [Section(title, lead, table(PUBLISHED_COLUMNS, rows))] if rows else []
 
 
 def _classes(runs: Sequence[ComparedRun]) -> list[Section]:
     """F1 of every class; runs of other classes stand apart."""
     charts = []
-    for classes, some in groupby(sorted(filter(_knows_f1, runs), key=_classes_of), _classes_of):
+    known, names = [run for run in runs if run.class_f1], attrgetter("classes")
+    for classes, some in groupby(sorted(known, key=names), names):
         rows = [(run.name, run.class_f1) for run in some]
         charts.append(figure(class_panels("F1 of every class", classes, rows), wide=True))
     lead = "F1 of every class; the best one is coloured."
@@ -282,7 +283,8 @@ def _matrices(runs: Sequence[ComparedRun]) -> list[Section]:
         figure(
             confusion_chart(run.name, run.classes, np.array(run.confusion), small=True), run.name
         )
-        for run in _with_matrix(runs)
+        for run in runs
+        if run.confusion and len(run.classes) <= LARGEST
     ]
     lead = "Rows are labels, columns answers; percent of the label's images."
     body = f'<div class="figures">{"".join(charts)}</div>'
@@ -293,18 +295,6 @@ def _elsewhere(runs: Sequence[ComparedRun]) -> list[Section]:
     rows = elsewhere_rows(runs)
     lead = "Data that no run has learned or chosen anything from."
     return [Section("On other data", lead, table(ELSEWHERE_COLUMNS, rows))] if rows else []
-
-
-def _with_matrix(runs: Sequence[ComparedRun]) -> list[ComparedRun]:
-    return [run for run in runs if run.confusion and len(run.classes) <= LARGEST]
-
-
-def _knows_f1(run: ComparedRun) -> bool:
-    return bool(run.class_f1)
-
-
-def _classes_of(run: ComparedRun) -> tuple[str, ...]:
-    return run.classes
 
 
 # Pretrained trunks side by side: as rows of text, as Markdown and as a page.

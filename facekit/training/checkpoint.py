@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,17 +55,12 @@ def load_checkpoint(path: Path, model: keras.Model) -> dict[str, Any]:
         InterruptedRunError: The file does not fit the model or cannot be read.
     """
     model.optimizer.build(model.trainable_variables)
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            _assign(stored, "model", model.variables)
-            _assign(stored, "optimizer", model.optimizer.variables)
-            note: dict[str, Any] = json.loads(str(stored["note"]))
-            count = sum(name.startswith("averaged/") for name in stored.files)
-            note["averaged"] = [stored[f"averaged/{i}"] for i in range(count)]
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise InterruptedRunError(
-            f"{path} cannot be resumed ({error}): start a new run with another --out"
-        ) from error
+    with _stored(path, "resumed") as stored:
+        _assign(stored, "model", model.variables)
+        _assign(stored, "optimizer", model.optimizer.variables)
+        note: dict[str, Any] = json.loads(str(stored["note"]))
+        count = sum(name.startswith("averaged/") for name in stored.files)
+        note["averaged"] = [stored[f"averaged/{i}"] for i in range(count)]
     return note
 
 
@@ -79,12 +75,19 @@ def load_weights(path: Path) -> list[AnyArray]:
     Raises:
         InterruptedRunError: The file cannot be read.
     """
+    with _stored(path, "read") as stored:
+        return [stored[f"model/{i}"] for i in range(len(stored.files))]
+
+
+@contextmanager
+def _stored(path: Path, verb: str) -> Iterator[Any]:
+    """The arrays of a file; whatever is wrong with them is one line."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return [stored[f"model/{i}"] for i in range(len(stored.files))]
+            yield stored
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InterruptedRunError(
-            f"{path} cannot be read ({error}): start a new run with another --out"
+            f"{path} cannot be {verb} ({error}): start a new run with another --out"
         ) from error
 
 

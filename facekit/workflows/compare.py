@@ -52,17 +52,12 @@ class _Measured(_Part):
     intervals: _Intervals = _Intervals()
 
 
-class _Report(_Part):
+class _Report(_Measured):
     """What is read of a ``report.json``; the rest is not looked at."""
 
     kind: Literal["transfer"]
     name: str
-    dataset: str
-    split: str
-    n: Annotated[int, Field(ge=1)]
     rung: str
-    metrics: _Metrics
-    intervals: _Intervals = _Intervals()
     parameters: Annotated[int, Field(ge=0)]
     trainable: Annotated[int, Field(ge=0)]
     seconds: float | None = None
@@ -96,14 +91,11 @@ def read_runs(paths: Sequence[Path]) -> list[ComparedRun]:
         raise UsageError(f"{twice[0]} is given twice: name every run once")
     reports = [_read(path, file) for path, file in zip(paths, files, strict=True)]
     names = Counter(report.name for report in reports)
-    return [
-        _row(
-            report,
-            report.name if names[report.name] == 1 else _long_name(report.name, file),
-            file.parent / "recipe.toml",
-        )
-        for report, file in zip(reports, files, strict=True)
-    ]
+    rows = []
+    for report, file in zip(reports, files, strict=True):
+        longer = f" ({file.resolve().parent.name})" if names[report.name] > 1 else ""
+        rows.append(_row(report, report.name + longer, file.parent / "recipe.toml"))
+    return rows
 
 
 def compare_notes(runs: Sequence[ComparedRun]) -> list[str]:
@@ -206,7 +198,3 @@ def _reported(recipe: Path) -> dict[str, float]:
     return {
         one.metric.partition("_")[2]: one.reported for one in expected if one.reported is not None
     }
-
-
-def _long_name(name: str, file: Path) -> str:
-    return f"{name} ({file.resolve().parent.name})"

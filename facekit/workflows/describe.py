@@ -92,7 +92,15 @@ def _pretrained(recipe: PretrainRecipe) -> Any:
 def _described(recipe: Recipe, model: Any, outputs: int, colour: str) -> dict[str, Any]:
     from facekit.training.keras import count_parameters, count_trainable
 
-    rows = _rows(model)
+    rows = [
+        {
+            "name": layer.name,
+            "kind": type(layer).__name__,
+            "shape": list(layer.output.shape[1:]),
+            "parameters": int(layer.count_params()),
+        }
+        for layer in model.layers
+    ]
     height, width, channels = model.inputs[0].shape[1:]
     return {
         "name": recipe.name,
@@ -104,18 +112,6 @@ def _described(recipe: Recipe, model: Any, outputs: int, colour: str) -> dict[st
         "outputs": outputs,
         "summary": rows,
     }
-
-
-def _rows(model: Any) -> list[Row]:
-    return [
-        {
-            "name": layer.name,
-            "kind": type(layer).__name__,
-            "shape": list(layer.output.shape[1:]),
-            "parameters": int(layer.count_params()),
-        }
-        for layer in model.layers
-    ]
 
 
 def _frozen(recipe: TransferRecipe, classes: int) -> dict[str, Any]:

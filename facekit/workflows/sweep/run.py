@@ -111,16 +111,16 @@ class SweepInputs:
     teacher_table: Path | None = None
     allow_missing: bool = False
 
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Those that are given, by their options."""
+        given = (self.data, self.exclude, self.people, self.cross, self.teacher_table)
+        options = ("--data", "--exclude", "--people", "--cross", "--teacher-table")
+        return {name: path for name, path in zip(options, given, strict=True) if path is not None}
+
     def arguments(self) -> list[str]:
-        """The same as options of the command line."""
-        named = {
-            "--data": self.data,
-            "--exclude": self.exclude,
-            "--people": self.people,
-            "--cross": self.cross,
-            "--teacher-table": self.teacher_table,
-        }
-        words = [word for name, path in named.items() if path for word in (name, str(path))]
+        """The same as words of a command."""
+        words = [word for name, path in self.paths.items() for word in (name, str(path))]
         return [*words, *(["--allow-missing"] if self.allow_missing else [])]
 
 
@@ -203,10 +203,8 @@ def open_sweep(
     streams = any(run.recipe.data.source == "tfds" for run in plan.runs)
     if inputs.data is None and not streams:
         raise UsageError("--data is missing: name the folder or file of the data set")
-    given = {"--data": inputs.data, "--exclude": inputs.exclude, "--people": inputs.people}
-    given |= {"--cross": inputs.cross, "--teacher-table": inputs.teacher_table}
-    for name, path in given.items():
-        if path is not None and not path.exists():
+    for name, path in inputs.paths.items():
+        if not path.exists():
             raise UsageError(f"{name} {path} does not exist: check the path")
     foreign = {"pretrain": ("--people", "--cross"), "transfer": ("--teacher-table",)}[plan.kind]
     tried = [run.recipe.data.cross for run in plan.runs if isinstance(run.recipe, TransferRecipe)]
@@ -215,7 +213,7 @@ def open_sweep(
     if inputs.cross is not None and tried and not all(tried):
         raise UsageError("--cross needs --set data.cross=ckplus (or fer): say what is in it")
     for name in foreign:
-        if given[name] is not None:
+        if name in inputs.paths:
             raise UsageError(f"{name} says nothing to `facekit {plan.kind}`: leave it out")
     return plan
 

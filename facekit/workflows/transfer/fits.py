@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -47,19 +47,13 @@ def fit_linear_head(inputs: HeadInputs, recipe: TransferRecipe, report: Report) 
     goal = np.tile(inputs.shares, (views, 1))
     best: tuple[float, LinearHead] | None = None
     sign = -1 if recipe.best == "loss" else 1
-    start = None
-    for trial, strength in enumerate(sorted(recipe.head.strengths, reverse=True), 1):
-        start = fit_logistic(
-            x,
-            goal,
-            softmax=True,
-            l2=strength * len(x),
-            sample_weight=weights,
-            start=start,
-            max_iter=_FEW_ITERATIONS if x.size > _LARGE else _ITERATIONS,
-            condition=len(x) > x.shape[1],
-        )
-        head = LinearHead(weight=start[0], bias=start[1], **inputs.frame)
+    strengths = sorted(recipe.head.strengths, reverse=True)
+    few = _FEW_ITERATIONS if x.size > _LARGE else _ITERATIONS
+    fits = _path(
+        x, goal, strengths, sample_weight=weights, max_iter=few, condition=len(x) > x.shape[1]
+    )
+    for trial, (strength, (weight, bias)) in enumerate(zip(strengths, fits, strict=True), 1):
+        head = LinearHead(weight=weight, bias=bias, **inputs.frame)
         measured = score(mean_logits(head, inputs.seen), inputs.answers)
         report({"epoch": trial, "strength": strength, **measured})
         value = sign * measured[f"val_{recipe.best}"]
@@ -67,6 +61,17 @@ def fit_linear_head(inputs: HeadInputs, recipe: TransferRecipe, report: Report) 
             best = value, head
     assert best is not None  # the schema wants at least one strength
     return best[1]
+
+
+def _path(
+    x: Float32, goal: Float32, strengths: Sequence[float], **options: Any
+) -> Iterator[tuple[Float32, Float32]]:
+    """A fit for each strength, every one begun from the one before; see ``fit_logistic``."""
+    start = None
+    for strength in strengths:
+        l2 = strength * len(x)
+        start = fit_logistic(x, goal, softmax=True, l2=l2, start=start, **options)
+        yield start
 
 
 def fit_mlp_head(inputs: HeadInputs, recipe: TransferRecipe, report: Report) -> Head:
@@ -234,21 +239,15 @@ class _Fits:
             x = self._x[:, rows]
             views, n, d = x.shape
             weights = self.weights(rows)
-            fitted: list[Fitted] = []
-            for strength in self.strengths:
-                fitted.append(
-                    fit_logistic(
-                        x.reshape(views * n, d),
-                        np.tile(self.inputs.shares[rows], (views, 1)),
-                        softmax=True,
-                        l2=strength * views * n,
-                        sample_weight=None if weights is None else np.tile(weights, views),
-                        start=fitted[-1] if fitted else None,
-                        max_iter=_FOLD_ITERATIONS,
-                        tolerance=_TOLERANCE,
-                    )
-                )
-            self._made[key] = fitted
+            fits = _path(
+                x.reshape(views * n, d),
+                np.tile(self.inputs.shares[rows], (views, 1)),
+                self.strengths,
+                sample_weight=None if weights is None else np.tile(weights, views),
+                max_iter=_FOLD_ITERATIONS,
+                tolerance=_TOLERANCE,
+            )
+            self._made[key] = list(fits)
         return self._made[key]
 
     def logits(self, fitted: Fitted, fold: int) -> Float32:
