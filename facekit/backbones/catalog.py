@@ -25,7 +25,8 @@ class Family:
     Attributes:
         name: What recipes call it.
         build: A function of crops (a Keras tensor) and the spec to named parts, at
-            least ``grid``; or "module:function" that names one.
+            least ``grid``; or "module:function" in `facekit.backbones` that
+            names one.
         keys: Keys of ``backbone`` that it reads beside ``_ALWAYS``.
         last_stage: How the names of the layers begin that belong to the last stage;
             ``{stages}`` stands for the number of stages.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -39,6 +40,9 @@ class OnnxBackbone:
         Raises:
             BundleError: The graph cannot be read or takes other input.
         """
+        # From 1.29 on it looks up a host and leaves a device id in the home folder;
+        # this alone prevents it, and only before the first import of the process.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime as ort  # late: a tenth of a second
 
         ort.set_default_logger_severity(_FATAL)

@@ -28,7 +28,7 @@ class Source:
     Attributes:
         name: What recipes and the command line call it.
         reader: A function of the folder, and of the options in ``takes``, to a Table;
-            or "module:function" that names one.
+            or "module:function" in `facekit.datasets` that names one.
         layout: What its folder holds, for people.
         kind: "attributes" (yes or no each) or "classes" (exclude each other).
         takes: Options of ``open_classes`` or ``open_attributes`` that the reader has.

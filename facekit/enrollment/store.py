@@ -241,7 +241,7 @@ def collect_facts(
         "photos": [{"file", "used", "code", "reason", "session", "box",
         "eye_distance"}], ...}``; "claim" says the false match rate and against
         whom, a rate that is not known is None. With ``claim.leaky``: "splits" with
-        "fmr", "leaky" and "honest", see ``enrollment.splits.Measured``.
+        "fmr", "leaky" and "honest", see ``enrollment.split_comparison.Measured``.
     """
     rows = [dict(row) for row in (*earlier, *map(_photo_fact, photos))]
     used = [row for row in rows if row["used"]]
