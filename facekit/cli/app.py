@@ -7,9 +7,10 @@ stopped by the user.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -31,7 +32,7 @@ from facekit.cli import (
 )
 from facekit.cli import enroll as enrolled
 from facekit.errors import FacekitError
-from facekit.system.terminal import show_messages, tell
+from facekit.system.terminal import open_streams, show_messages, tell
 
 # Plain help and plain errors: rich would double the time that --help takes.
 app = typer.Typer(
@@ -78,9 +79,16 @@ def _root(
     """Hold the options that every verb shares."""
 
 
+def _stop(number: int, _: object) -> NoReturn:
+    """Leave by the usual way: drafts and locks are cleared away."""
+    sys.exit(128 + number)  # as shells have it
+
+
 def main(command: Callable[[], object] | None = None) -> None:
     """Run a command line; what the user can mend becomes one line and exit code 2."""
+    open_streams()
     show_messages()
+    signal.signal(signal.SIGTERM, _stop)
     try:
         (command or app)()
     except FacekitError as error:

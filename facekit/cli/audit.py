@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from facekit.cli.arguments import Json, Model, People
+from facekit.cli.output import say
 
 _EXCLUDE = "duplicates,conflicts,broken"
 _PROBED = ("accuracy", "unseen")
@@ -63,9 +64,9 @@ def audit(
         print_json(done.record)
         return
     _show(done.record)
-    typer.echo(f"\npage  {done.folder / 'audit.html'}\nlist  {done.folder / 'findings.csv'}")
+    say(f"\npage  {done.folder / 'audit.html'}\nlist  {done.folder / 'findings.csv'}")
     if exclude_out is not None:
-        typer.echo(f"{len(done.excluded):,} ids to leave out  {exclude_out}")
+        say(f"{len(done.excluded):,} ids to leave out  {exclude_out}")
 
 
 def _show(record: Mapping[str, Any]) -> None:
@@ -85,11 +86,11 @@ def _show(record: Mapping[str, Any]) -> None:
         if one["n"]
     ]
     if probe:
-        typer.echo()
+        say()
         head = "what copies are worth: a linear head fitted on train, or on train without copies"
         print_table(("split", "pictures", "n", "on train", "without"), probe, head)
     wrong = [one for one in record["counts"] if one["agrees"] is False]
     if wrong:
-        typer.echo()
+        say()
         columns = [(o["what"], o["found"], " or ".join(map(str, o["expected"]))) for o in wrong]
         print_table(("count", "found", "dataset card"), columns)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from facekit.cli.arguments import Json
+from facekit.cli.output import say
 from facekit.errors import UsageError
 from facekit.system.terminal import tell
 
@@ -39,7 +40,7 @@ def compare(
         print_json({"runs": [asdict(run) for run in found], "notes": notes})
         return
     if markdown:
-        typer.echo(markdown_table(found), nl=False)
+        say(markdown_table(found).rstrip("\n"))
     else:
         print_table(SHORT_COLUMNS, short_rows(found))
     for note in notes:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from facekit.cli.arguments import Json, group, require_choice
+from facekit.cli.output import say
 
 app = group("Show dataset cards and kept features; write TFRecords.")
 
@@ -30,7 +31,7 @@ def show(name: Annotated[str, typer.Argument(help="Name of the data set.")]) -> 
 
     files = card_files()
     require_choice("data set", name, files)
-    typer.echo(files[name].read_text(encoding="utf-8").rstrip("\n"))
+    say(files[name].read_text(encoding="utf-8").rstrip("\n"))
 
 
 @app.command("features")
@@ -46,7 +47,7 @@ def features(
     root = cache_folder() / "features"
     if clear:
         freed = clear_sets(root, tuple(keys) if keys else None)
-        typer.echo(f"{freed / 1e6:,.1f} MB freed in {root}")
+        say(f"{freed / 1e6:,.1f} MB freed in {root}")
         return
     rows = [
         (one.key, one.model, f"{one.rows:,}", one.views, f"{one.size / 1e6:,.1f}")

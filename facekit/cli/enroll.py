@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facekit.cli.arguments import Detector, Failure, Json, Model, Overrides, Recipe, expand
+from facekit.cli.output import say
 from facekit.errors import UsageError
 from facekit.system.terminal import tell
 
@@ -121,10 +122,8 @@ def _may_write(name: str, add: bool, yes: bool) -> None:
 
 def _ask(path: Path, faces: list[Face]) -> int | None:
     """Let the user pick a face of an ambiguous photo; None skips the photo."""
-    from facekit.cli.output import printable
-
     order = sorted(range(len(faces)), key=lambda i: faces[i].box[0])
-    tell(f"{printable(path)}: which face is it, from left to right?")
+    tell(f"{path}: which face is it, from left to right?")
     for number, i in enumerate(order, 1):
         x, y, width, height = faces[i].box
         tell(f"  {number}: {width} x {height} pixels at {x}, {y}")
@@ -141,10 +140,10 @@ def _show(done: Enrollment) -> None:
 
     record: dict[str, Any] = done.record()
     show_photos(record)
-    typer.echo()
+    say()
     show_words(record)
-    typer.echo(f"\npage     {done.folder / REPORT}")
-    typer.echo(f"kept in  {done.folder} (only you can read it; `facekit forget` removes it)")
+    say(f"\npage     {done.folder / REPORT}")
+    say(f"kept in  {done.folder} (only you can read it; `facekit forget` removes it)")
 
 
 # ``facekit enrolled`` and ``facekit forget``: who is known, and no longer.
@@ -173,7 +172,7 @@ def enrolled(
     if as_json:
         print_json(rows)
     elif not rows:
-        typer.echo("nobody is enrolled: `facekit enroll myphotos/` does it")
+        say("nobody is enrolled: `facekit enroll myphotos/` does it")
     else:
         _table(rows)
     if any(row["state"] != OK for row in rows):
@@ -201,9 +200,9 @@ def _show_one(name: str, as_json: bool) -> None:
         return
     shown = ("name", "created", "model", "folder", "state", "threshold", "reject")
     print_pairs({key: record[key] for key in shown})
-    typer.echo()
+    say()
     show_photos(record)
-    typer.echo()
+    say()
     show_words(record)
 
 
@@ -224,7 +223,7 @@ def show_photos(record: Mapping[str, Any]) -> None:
 def show_words(record: Mapping[str, Any]) -> None:
     """Print what is claimed and what cannot be, a sentence a line."""
     for line in record.get("words", ()):
-        typer.echo(line)
+        say(line)
 
 
 def forget(
@@ -246,7 +245,7 @@ def forget(
             typer.confirm(f"Forget {name!r}? This cannot be undone.", abort=True)
     done = run(name)
     for path in done.removed:
-        typer.echo(f"removed  {path}")
+        say(f"removed  {path}")
     for path in done.kept:
         tell(f"facekit: {path} was changed since, so it is still there")
     if done.kept:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from facekit.cli.arguments import AllowMissing, Exclude, Json, Model, People, require_choice
+from facekit.cli.output import say
 from facekit.errors import UsageError
 
 #: Column heads that let the table of attributes fit 80 characters.
@@ -108,7 +109,7 @@ def _show(record: Mapping[str, Any]) -> None:
         shown = f"{between[0]:.4f} to {between[1]:.4f}" if between else ""
         rows.append((name, _number(value), shown))
     print_table(("metric", "value", "95 % interval"), rows, title)
-    typer.echo()
+    say()
     what = "attribute" if "per_attribute" in record else "class"
     names = record[f"per_{what}"]
     columns = [_SHORT.get(name, name) for name in next(iter(names.values()), {})]
@@ -124,7 +125,7 @@ def _show_confusion(names: list[str], confusion: list[list[int]]) -> None:
 
     if len(names) > _MOST_COLUMNS:
         return
-    typer.echo()
+    say()
     rows = [(name, *row) for name, row in zip(names, confusion, strict=True)]
     print_table(("label, answered:", *names), rows)
 

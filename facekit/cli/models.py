@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from facekit.cli.arguments import Json, group
+from facekit.cli.output import say
 
 app = group("List, show, add and fetch models.")
 
@@ -45,7 +46,7 @@ def show(
 
     folder = load_bundle(model).folder
     text = (folder / ("card.md" if card else MANIFEST)).read_text(encoding="utf-8")
-    typer.echo(text.rstrip("\n"))
+    say(text.rstrip("\n"))
 
 
 @app.command("add")
@@ -55,7 +56,7 @@ def add(
     """Copy a bundle or a known detector file into facekit's models folder."""
     from facekit.workflows.models import add_model
 
-    typer.echo(add_model(source))
+    say(add_model(source))
 
 
 @app.command("fetch")
@@ -63,7 +64,7 @@ def fetch(name: Annotated[str, typer.Argument(help="yunet.")]) -> None:
     """Download a detector from its public home; its sha256 is pinned."""
     from facekit.workflows.models import fetch_model
 
-    typer.echo(fetch_model(name))
+    say(fetch_model(name))
 
 
 @app.command("strangers")
@@ -85,4 +86,4 @@ def strangers(
     made = make_strangers(load_bundle(folder), data, part=part, people_limit=people, seed=seed)
     add_strangers(folder, made)
     told = f"{len(made):,} people, {int(made.calibration.sum()):,} to calibrate"
-    typer.echo(f"{folder}: {told} (part {made.part})")
+    say(f"{folder}: {told} (part {made.part})")

@@ -5,28 +5,29 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import IO, Any, Final
 
 import typer
 
 from facekit.errors import UsageError
+from facekit.system.files import output_stream
+from facekit.system.terminal import printable
 
 #: Characters, more than any row has.
 _ANY_WIDTH: Final = 100_000
 
 
-def printable(value: object) -> str:
-    """Text that any terminal can show: control and undecodable characters escaped."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    text = str(value)
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+def say(text: object = "") -> None:
+    """Print lines that any terminal can show."""
+    typer.echo(printable(str(text)))
+
+
+def _cell(value: object) -> str:
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return printable(text).replace("\n", r"\n")
 
 
 def print_json(record: object) -> None:
@@ -50,12 +51,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
     from rich.text import Text
 
     if title:
-        typer.echo(title)
+        say(title)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for name in columns:
-        table.add_column(name, overflow="fold")
+        table.add_column(Text(_cell(name)), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+        table.add_row(*(Text(_cell(cell)) for cell in row))
     whole = not (sys.stdout.isatty() or os.environ.get("COLUMNS"))
     Console(highlight=False, width=_ANY_WIDTH if whole else None).print(table)
 
@@ -65,9 +66,9 @@ def print_pairs(pairs: Mapping[str, object], title: str = "") -> None:
     rows = list(_flat(pairs, ""))
     width = max((len(name) for name, _ in rows), default=0)
     if title:
-        typer.echo(title)
+        say(title)
     for name, value in rows:
-        typer.echo(f"{name:<{width}}  {printable(value)}")
+        say(f"{name:<{width}}  {_cell(value)}")
 
 
 def _flat(pairs: Mapping[str, object], prefix: str) -> Iterable[tuple[str, object]]:
@@ -86,7 +87,7 @@ Record = Mapping[str, Any]
 class JsonList:
     """One JSON list on standard output, a record a line, never held in memory."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream or sys.stdout
         self._before = "[\n"
 
@@ -102,15 +103,15 @@ class JsonList:
 
 
 class JsonLines:
-    """A JSON Lines file that appears under its name when it is whole."""
+    """A JSON Lines file: one record a line."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
     @classmethod
     @contextmanager
     def open(cls, path: Path) -> Iterator[JsonLines]:
-        """Open the file; an error in the block leaves what was there before.
+        """Open the file, see ``output_stream``; an error leaves what was there before.
 
         Args:
             path: The file; its folder must exist.
@@ -120,18 +121,12 @@ class JsonLines:
         """
         if path.is_dir():
             raise UsageError(f"--jsonl {path} is a folder: give a file name")
-        try:
-            number, part = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".jsonl.part")
-        except OSError as error:
-            raise UsageError(f"cannot write --jsonl {path}: {error.strerror}") from None
-        try:
-            with open(number, "w", encoding="utf-8") as stream:
-                yield cls(stream)
-            os.chmod(part, 0o666 & ~_umask())
-            os.replace(part, path)
-        except BaseException:
-            Path(part).unlink(missing_ok=True)
-            raise
+        with ExitStack() as stack:
+            try:
+                stream = stack.enter_context(output_stream(path))
+            except OSError as error:
+                raise UsageError(f"cannot write --jsonl {path}: {error.strerror}") from None
+            yield cls(stream)
 
     def write(self, record: Record) -> None:
         """Add one record."""
@@ -167,9 +162,3 @@ class PeopleTable:
             columns = columns[:3] + columns[4:]
             self._rows = [row[:3] + row[4:] for row in self._rows]
         print_table(columns, self._rows)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

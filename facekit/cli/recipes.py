@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from facekit.cli.arguments import Json, Overrides, group
+from facekit.cli.output import say
 from facekit.system.terminal import tell
 
 app = group("List, show and check recipes.")
@@ -42,7 +43,7 @@ def show(
     if source and (params or as_json):
         raise UsageError("--file prints the file as it is: leave --params and --json out")
     if source:
-        typer.echo(find_recipe(recipe).read_text(encoding="utf-8").rstrip("\n"))
+        say(find_recipe(recipe).read_text(encoding="utf-8").rstrip("\n"))
         return
     resolved = load_recipe(recipe, overrides or ())
     if params:
@@ -55,8 +56,8 @@ def show(
         bases = base_recipes(recipe)
         if bases:
             names = " extends ".join(path.stem for path in (find_recipe(recipe), *bases))
-            typer.echo(f"# {names}")
-        typer.echo(to_toml(resolved).rstrip("\n"))
+            say(f"# {names}")
+        say(to_toml(resolved).rstrip("\n"))
 
 
 def _print_network(told: dict[str, Any], as_json: bool) -> None:
@@ -99,6 +100,6 @@ def check(
             faulty += 1
             tell(f"{name}: {error}")
         else:
-            typer.echo(f"{name}: ok")
+            say(f"{name}: ok")
     if faulty:
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +12,7 @@ import numpy as np
 
 from facekit.arrays import UInt8
 from facekit.errors import UsageError
-from facekit.system.files import write_atomically
+from facekit.system.files import write_new
 
 #: Box colours (RGB), one a face in turn: Okabe and Ito's palette, which people
 #: with colour-blindness can tell apart.
@@ -20,6 +21,8 @@ _COLOURS: Final = ((0, 158, 115), (230, 159, 0), (86, 180, 233), (204, 121, 167)
 _IDENTITIES: Final = "identities"
 #: How far probabilities that were rounded for a record may be from 1 together.
 _ROUNDING: Final = 1e-3
+#: Bytes of a stem: file systems take names of 255, and ``.faces-N.jpg`` follows.
+_LONGEST: Final = 230
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -115,7 +118,8 @@ def save_beside(image: UInt8, folder: Path, name: str) -> Path:
         image: uint8 RGB array of shape (height, width, 3).
         folder: Where to; made when it does not exist.
         name: File name of the photo; ``.faces.jpg`` takes the place of its ending,
-            with a number where that name is taken.
+            with a number where that name is taken; the end of
+            a very long one is cut off.
 
     Returns:
         The file written.
@@ -127,22 +131,14 @@ def save_beside(image: UInt8, folder: Path, name: str) -> Path:
     if not done:
         raise UsageError(f"{name}: the picture with its boxes cannot be encoded as JPEG")
     stem = Path(name).stem
+    while len(os.fsencode(stem)) > _LONGEST:
+        stem = stem[:-1]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path, number = folder / f"{stem}.faces.jpg", 1
-        while not _reserve(path):
+        while os.path.lexists(path) or not write_new(path, data.tobytes()):
             number += 1
             path = folder / f"{stem}.faces-{number}.jpg"
-        write_atomically(path, data.tobytes())
     except OSError as error:
         raise UsageError(f"cannot write into {folder}: {error.strerror}") from None
     return path
-
-
-def _reserve(path: Path) -> bool:
-    """Claim a file name; False when somebody has it."""
-    try:
-        path.touch(exist_ok=False)
-    except FileExistsError:
-        return False
-    return True

@@ -6,11 +6,12 @@ import errno
 import os
 import shutil
 import stat
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from facekit.errors import DataError
 from facekit.system.terminal import tell
@@ -34,13 +35,83 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         content: Text (written as UTF-8) or bytes.
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
+    with _part(path) as part:
         with part.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+
+
+def write_new(path: Path, data: bytes) -> bool:
+    """Write a file whole and under a name that nothing has.
+
+    Args:
+        path: Target; its folder exists.
+        data: All of it.
+
+    Returns:
+        False where something has that name; it is left as it is.
+    """
+    with _part(path) as part:
+        part.write_bytes(data)
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links
+            if os.path.lexists(path):
+                return False
+            os.replace(part, path)
+    return True
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write what the user asked for where he asked for it; see ``output_stream``."""
+    with output_stream(path) as stream:
+        stream.write(text)
+
+
+@contextmanager
+def output_stream(path: Path) -> Iterator[IO[str]]:
+    """Open a text file (UTF-8) that the user named for an answer.
+
+    A regular file appears under its name when the block has ended without an error,
+    until then the older one stays. Behind a link it is the file that the link names.
+    A pipe or a device is written as it is, and ``-`` is standard output.
+
+    Args:
+        path: The file; its folder exists.
+
+    Yields:
+        The stream.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    if str(path) == "-":
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        with path.open("w", encoding="utf-8", newline="\n") as stream:
+            yield stream
+        return
+    with _part(target) as part:
+        with part.open("w", encoding="utf-8", newline="\n") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(part, target)
+
+
+@contextmanager
+def _part(path: Path) -> Iterator[Path]:
+    """A name in the same folder that nothing has, gone afterwards; as long as any name."""
+    part = path.with_name(f".{uuid.uuid4().hex[:12]}.part")
+    try:
+        yield part
     finally:
         part.unlink(missing_ok=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -25,11 +26,46 @@ def tell(text: str) -> None:
     _LOGGER.warning("%s", text)
 
 
+def printable(text: str) -> str:
+    r"""Text that any terminal can show.
+
+    Control characters (but line breaks and tabs), marks that turn the direction of
+    writing, and bytes of a file name that are no text are escaped.
+
+    Example:
+        >>> printable("red: \x1b[31m")
+        'red: \\x1b[31m'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
+
+
 class _Plain(logging.Handler):
     """Messages as they are, on whatever standard error is at that moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        sys.stderr.write(f"{record.getMessage()}\n")
+        sys.stderr.write(f"{printable(record.getMessage())}\n")
+
+
+def open_streams() -> None:
+    """Make the standard streams of a command fit for any text, and for none at all.
+
+    What a stream's encoding lacks (cp1252 of a Windows pipe, the C locale) is written
+    as an escape. A closed stream is opened on the null device: nobody reads it, and no
+    file of ours may get its number, because libraries write there.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):  # tests put others in their place
+            stream.reconfigure(errors="backslashreplace")
 
 
 def show_messages() -> None:
@@ -62,7 +98,13 @@ def progress_bar(
     from rich.progress import TimeRemainingColumn as TimeLeft
 
     rate = TextColumn("{task.fields[rate]}")
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), rate, TimeLeft())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        rate,
+        TimeLeft(),
+    )
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=total, completed=done, rate="")

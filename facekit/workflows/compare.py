@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from facekit.errors import DataError, FacekitError, UsageError
 from facekit.recipe.load import load_recipe
 from facekit.report.compare import ComparedRun, Elsewhere, comparison_page
-from facekit.report.page import write_page
+from facekit.system.files import write_output
 
 _REPORT: Final = "report.json"
 
@@ -120,7 +120,7 @@ def write_comparison(path: Path, runs: Sequence[ComparedRun]) -> None:
     """
     if path.is_dir() or not path.parent.is_dir():
         raise UsageError(f"--html {path} cannot be written: name a file in a folder that exists")
-    write_page(path, comparison_page(runs, compare_notes(runs)))
+    write_output(path, comparison_page(runs, compare_notes(runs)))
 
 
 def _read(path: Path, file: Path) -> _Report:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facekit.cli.output import print_table, printable
+from facekit.cli.output import print_pairs, print_table
 
 NAME = "a-run-with-a-name-that-is-longer-than-forty-characters"
 
@@ -34,5 +34,11 @@ def test_a_narrow_terminal_folds_and_loses_nothing(
     assert NAME in "".join(line.split("  ")[0] for line in lines)
 
 
-def test_control_characters_are_escaped() -> None:
-    assert printable("a\x1b[31m\nb") == "a\\x1b[31m\\nb"
+@pytest.mark.parametrize("name", ["a\x1b[31m\nb", "[/x]", "[bold]b", "{task}", "\u202ename"])
+def test_a_name_is_shown_and_never_obeyed(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    print_table((name, "n"), [(name, 1.0)])
+    print_pairs({"a": name})
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines] == [shown, shown, "a"]
+    assert lines[2] == f"a  {shown}"

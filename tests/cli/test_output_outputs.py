@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from facekit.cli.output import JsonLines, JsonList, printable
+from facekit.cli.output import JsonLines, JsonList
 from facekit.errors import UsageError
 
 RECORD = {"path": "Gesicht ü \udcff.jpg", "error": None, "width": 1, "height": 1, "faces": []}
@@ -49,9 +49,3 @@ def test_json_lines_into_nowhere_are_refused(tmp_path: Path) -> None:
         pass
     with pytest.raises(UsageError, match="cannot write"), JsonLines.open(tmp_path / "no" / "x"):
         pass
-
-
-def test_printable_escapes_what_a_terminal_would_obey() -> None:
-    assert printable("Gesicht ü 脸.jpg") == "Gesicht ü 脸.jpg"
-    assert printable("a\x1b[31mb\udcff\n") == "a\\x1b[31mb\\udcff\\n"
-    assert printable(0.123456) == "0.1235"

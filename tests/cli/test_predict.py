@@ -116,7 +116,7 @@ def test_a_picture_that_is_not_annotated_stops_nobody(
         raise OSError(28, "No space left on device")
 
     place = (decode, "read_picture", gone)
-    monkeypatch.setattr(*(place if "photo" in trouble else (annotate, "write_atomically", full)))
+    monkeypatch.setattr(*(place if "photo" in trouble else (annotate, "write_new", full)))
     good = photos / "a red.png", photos / "b blau ü.png"
     answer = run("predict", *good, *whole, "--json", "--annotate", tmp_path / "out")
     assert answer.code == 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import Final
@@ -15,6 +13,7 @@ from facekit.datasets.table import Table
 from facekit.evaluation.mistakes import Suspect
 from facekit.photos.copies import ORDER, Copies, conflicts, copied, overlaps
 from facekit.photos.quality import TINY, CropMeasures
+from facekit.system.sheet import csv_text
 
 #: Every kind of finding.
 FINDINGS: Final = {
@@ -65,11 +64,8 @@ class Finding:
 
 def findings_csv(found: Iterable[Finding]) -> str:
     """The findings as csv with the columns id, split, label, finding, detail, group."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([field.name for field in fields(Finding)])
-    writer.writerows((*cells, group or "") for *cells, group in map(astuple, found))
-    return text.getvalue()
+    rows = ((*cells, group or "") for *cells, group in map(astuple, found))
+    return csv_text([field.name for field in fields(Finding)], rows)
 
 
 def excluded_ids(found: Iterable[Finding], choices: Sequence[str], table: Table) -> list[str]:

@@ -22,7 +22,8 @@ from facekit.evaluation.mistakes import Suspect, likely_wrong, likely_wrong_attr
 from facekit.photos.copies import ORDER, Copies, exact_groups, near_copies
 from facekit.photos.quality import CropMeasures, measure_crops
 from facekit.report.record import write_json
-from facekit.system.files import write_atomically
+from facekit.system.files import write_atomically, write_output
+from facekit.system.sheet import csv_text
 from facekit.system.terminal import progress_bar
 from facekit.workflows.audit.findings import (
     EXCLUDABLE,
@@ -147,7 +148,7 @@ def audit(
     write_json(folder / "audit.json", record)
     write_audit_page(folder / "audit.html", record, findings, seen.source, bundle)
     if exclude_out is not None:
-        write_atomically(exclude_out, "\n".join(["id", *excluded]) + "\n")
+        write_output(exclude_out, csv_text(["id"], ([name] for name in excluded)))
     return Audit(record, findings, tuple(excluded), folder)
 
 

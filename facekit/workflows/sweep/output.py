@@ -27,7 +27,7 @@ from facekit.report.compare import (
 )
 from facekit.report.page import write_page
 from facekit.report.record import read_history
-from facekit.system.files import write_atomically
+from facekit.system.files import write_atomically, write_output
 from facekit.workflows.compare import compare_notes, read_runs
 from facekit.workflows.sweep.plan import SweepPlan, SweepRun
 
@@ -175,9 +175,9 @@ def write_script(plan: SweepPlan, arguments: Sequence[str], file: Path) -> None:
     """
     if file.is_dir() or not file.parent.is_dir():
         raise UsageError(f"--slurm {file} cannot be written: name a file in a folder that exists")
-    if file.exists() and _MARK not in file.read_text(encoding="utf-8", errors="replace"):
+    if file.is_file() and _MARK not in file.read_text(encoding="utf-8", errors="replace"):
         raise UsageError(f"--slurm {file} is there already and no script of a sweep: name another")
-    write_atomically(file, slurm_script(plan, arguments, file))
+    write_output(file, slurm_script(plan, arguments, file))
 
 
 def _one_line(text: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import platform
 import time
 from collections.abc import Mapping
@@ -29,6 +27,7 @@ from facekit.report.page import Thumbnail, write_page
 from facekit.report.record import Measured, Origin, read_history, report_record, strict, write_json
 from facekit.report.run import RunReport, run_page
 from facekit.system.files import write_atomically
+from facekit.system.sheet import csv_text
 from facekit.workflows.evaluate.answers import (
     CLASS_HEADS,
     Answers,
@@ -213,15 +212,12 @@ def _answers(bundle: Bundle, learned: Learned, data: ClassData, split: str, rows
 
 def _write_predictions(path: Path, answers: Answers, rows: Int64, data: ClassData) -> None:
     """Probabilities with all digits that count: what is decided on them is decided exactly."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow((*PREDICTION_COLUMNS, *answers.names))
     told = data.source.cache.ids[rows], answers.labels, data.groups[rows], answers.probabilities
+    lines = []
     for one, label, group, chances in zip(*told, strict=True):
         said = answers.names[int(chances.argmax())]
-        row = one, answers.names[label], said, group
-        writer.writerow((*row, *map(str, chances)))
-    write_atomically(path, buffer.getvalue())
+        lines.append((str(one), answers.names[label], said, str(group), *map(str, chances)))
+    write_atomically(path, csv_text((*PREDICTION_COLUMNS, *answers.names), lines))
 
 
 #: Crops timed one by one for the latency.
