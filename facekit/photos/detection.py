@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -119,6 +120,27 @@ class View:
         middle = np.array(box[:2]) + np.array(box[2:]) / 2
         size = np.array([width - 2 * x, height - 2 * y]) / self.scale
         return bool(((middle >= 0) & (middle <= size)).all())
+
+
+#: Overlap above which two boxes are one face; OpenCV's default.
+OVERLAP: Final = 0.3
+
+
+def shown(box: Box, faces: Sequence[Detection]) -> bool:
+    """Whether a box is one of these faces, or a part of one."""
+    x, y, width, height = box
+    for left, top, wide, high in (face.box for face in faces):
+        across = min(x + width, left + wide) - max(x, left)
+        down = min(y + height, top + high) - max(y, top)
+        shared = max(across, 0.0) * max(down, 0.0)
+        if shared > OVERLAP * (width * height + wide * high - shared):
+            return True
+        if (
+            abs(x + width / 2 - left - wide / 2) < wide / 2
+            and abs(y + height / 2 - top - high / 2) < high / 2
+        ):
+            return True
+    return False
 
 
 def biggest_first(found: list[Detection]) -> list[Detection]:

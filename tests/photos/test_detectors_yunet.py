@@ -54,9 +54,12 @@ def yunet(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], tuple[YuNet, Ne
 
 
 def test_boxes_and_points_are_in_pixels_of_the_picture(yunet) -> None:
-    detector, network = yunet(lambda size: face(10, 20, 30, 40, 0.75))
+    def answer(size: tuple[int, int]) -> Rows | None:
+        return face(10, 20, 30, 40, 0.75) if size == (640, 480) else None
+
+    detector, network = yunet(answer)
     (found,) = detector.detect(np.zeros((960, 1280, 3), np.uint8))
-    assert network.sizes == [(640, 480)]
+    assert network.sizes == [(640, 480), (220, 180), (1280, 960)]  # 160 x 120, 30 px around
     assert found.box == pytest.approx((20, 40, 60, 80))
     assert found.score == pytest.approx(0.75)
     assert isinstance(found.score, float)
@@ -67,12 +70,34 @@ def test_boxes_and_points_are_in_pixels_of_the_picture(yunet) -> None:
 
 def test_a_face_that_fills_the_picture_is_found_with_a_margin(yunet) -> None:
     def answer(size: tuple[int, int]) -> Rows | None:
-        return face(60, 60, 240, 240) if size == (415, 415) else None
+        return face(30, 30, 120, 120) if size == (209, 209) else None
 
     detector, network = yunet(answer)
     (found,) = detector.detect(np.zeros((554, 554, 3), np.uint8))
-    assert network.sizes == [(554, 554), (415, 415)]  # 277 px and a quarter on each side
-    assert found.box == pytest.approx([-18, -18, 480, 480])
+    assert network.sizes == [(554, 554), (209, 209)]  # 139 px and a quarter on each side
+    scale = 554 / 139
+    assert found.box == pytest.approx([-5 * scale, -5 * scale, 120 * scale, 120 * scale])
+
+
+def test_every_look_counts_and_a_face_counts_once(yunet) -> None:
+    """A big face in front hides no small ones, and more pixels never find fewer."""
+    big, small, nose = face(100, 100, 200, 200), face(1000, 300, 20, 20), face(480, 480, 50, 50)
+    answers = {
+        (640, 480): big,
+        (1600, 1200): np.concatenate([face(250, 250, 500, 500), nose, small]),
+        (1280, 960): face(800, 240, 16, 16),
+    }
+    detector, _ = yunet(answers.get)
+    few = detector.detect(np.zeros((960, 1280, 3), np.uint8))
+    many = detector.detect(np.zeros((1200, 1600, 3), np.uint8))
+    assert [each.box for each in few] == [(200, 200, 400, 400), (800, 240, 16, 16)]
+    assert [each.box for each in many] == [(250, 250, 500, 500), (1000, 300, 20, 20)]
+
+
+def test_a_small_face_found_first_hides_no_big_one(yunet) -> None:
+    answers = {(640, 480): face(600, 10, 30, 30), (220, 180): face(40, 40, 100, 110)}
+    detector, _ = yunet(answers.get)
+    assert len(detector.detect(np.zeros((480, 640, 3), np.uint8))) == 2
 
 
 def test_small_faces_get_a_third_look_where_there_is_more_to_see(yunet) -> None:
@@ -85,9 +110,9 @@ def test_small_faces_get_a_third_look_where_there_is_more_to_see(yunet) -> None:
 
 
 def test_small_pictures_are_enlarged(yunet) -> None:
-    detector, network = yunet(lambda size: face(40, 40, 80, 80))
+    detector, network = yunet({(160, 160): face(40, 40, 80, 80)}.get)
     (found,) = detector.detect(np.zeros((48, 48, 3), np.uint8))
-    assert network.sizes == [(160, 160)]
+    assert network.sizes == [(160, 160), (240, 240)]
     assert found.box == pytest.approx((12, 12, 24, 24))
 
 
@@ -100,9 +125,10 @@ def test_what_cannot_be_a_face_is_left_out(yunet) -> None:
         face(-5000, -2000, 4, 4),
         face(0, -1e36, 10, 1e36),
     ]
-    detector, _ = yunet(lambda size: np.concatenate([*bad, good, face(10, 10, 90, 90)]))
+    rows = np.concatenate([*bad, good, face(10, 10, 60, 90)])
+    detector, _ = yunet({(640, 480): rows}.get)
     found = detector.detect(np.zeros((480, 640, 3), np.uint8))
-    assert [each.box for each in found] == [(10, 10, 90, 90), (100, 100, 50, 60)]
+    assert [each.box for each in found] == [(10, 10, 60, 90), (100, 100, 50, 60)]
 
 
 def test_no_face_in_a_picture_without_room(yunet) -> None:

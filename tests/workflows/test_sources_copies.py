@@ -17,7 +17,7 @@ FRAME = FaceFrame(side=40)
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Source:
+def source(tmp_path: Path, facekit_home: Path) -> Source:
     """Five pictures, one of them broken; pictures 0, 2 and 3 are one, which train has once."""
     places = [("train", "a", 1), ("train", "b", 2), ("val", "a", 1), ("val", "b", 1)]
     for i, (part, name, seed) in enumerate([*places, ("val", "b", 3)]):

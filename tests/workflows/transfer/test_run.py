@@ -250,7 +250,7 @@ def test_an_mlp_of_few_pictures_holds_some_out(fer: Path, train: Train) -> None:
 
 
 def test_the_second_run_embeds_nothing(
-    fer: Path, train: Train, monkeypatch: pytest.MonkeyPatch
+    fer: Path, train: Train, monkeypatch: pytest.MonkeyPatch, facekit_home: Path
 ) -> None:
     seen: list[int] = []
     embed = OnnxBackbone.embed
