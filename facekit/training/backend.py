@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from pathlib import Path
 
 from facekit.errors import MissingExtraError, UsageError
+from facekit.system.home import cache_folder
 from facekit.system.terminal import silent_stderr
 
 #: What ``KERAS_BACKEND`` may name here; TensorFlow is the default.
@@ -49,6 +51,10 @@ def start_keras(*, seed: int = 0, precision: str = "float32") -> str:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    # Keras and matplotlib (which it imports) would leave folders in the user's home.
+    os.environ.setdefault("MPLCONFIGDIR", str(cache_folder() / "matplotlib"))
+    if not (Path.home() / ".keras").exists():  # weights that are there already are used
+        os.environ.setdefault("KERAS_HOME", str(cache_folder() / "keras"))
     os.environ["KERAS_BACKEND"] = require_backend()
     with silent_stderr():
         import keras
