@@ -106,12 +106,14 @@ def fit_enrollment(
     taught = recipe.head.part == IDENTITY
     claim = claim_fmr(scores, cohorts, recipe.claim.fmr, recipe.claim.cohort, carries=taught)
     cross = _cross_validate(own, others, recipe, cohorts, name)
-    held = cross.margin[cross.tested] + claim.threshold
-    fnmr = measure_fnmr(cross.margin[cross.tested] < 0, own.session[cross.tested])
+    tested = cross.tested
+    held = cross.margin[tested] + claim.threshold
+    fnmr = measure_fnmr(cross.margin[tested] < 0, own.session[tested])
     asked = next(one.rows for one in cohorts if one.kind == recipe.claim.cohort)
     like = scores[asked] if asked.any() else scores
     passed = score(head, others.tests) >= claim.threshold
-    splits = both_splits(own, strangers, recipe, *cross.scores(), scores)
+    splits = both_splits(own, strangers, recipe, cross.raw[tested], cross.plain[tested], scores)
+    words = [*_say_fnmr(fnmr, len(own.session)), *_say_own_others(others, passed)]
     return Fitted(
         head=head,
         reject=lower_bound(held, like, claim),
@@ -122,7 +124,7 @@ def fit_enrollment(
         own_scores=held,
         stranger_scores=scores,
         slices=slice_false_matches(scores, claim.threshold, chances),
-        words=say_all(claim, fnmr, len(own.session), others, passed, splits),
+        words=[*claim.words, *words, *(splits.words() if splits else [])],
         splits=splits,
     )
 
@@ -158,10 +160,6 @@ class _Held:
     raw: Float64
     tested: Bool
 
-    def scores(self) -> tuple[Float64, Float64]:
-        """``raw`` and ``plain`` of the photos that were held out."""
-        return self.raw[self.tested], self.plain[self.tested]
-
 
 def _cross_validate(
     own: PhotoVectors,
@@ -186,29 +184,6 @@ def _cross_validate(
 
 
 # An enrolment's error rates in sentences, with what cannot be claimed.
-
-
-def say_all(
-    claim: Claim,
-    fnmr: Fnmr,
-    photos: int,
-    others: Impostors,
-    passed: Bool,
-    splits: Splits | None = None,
-) -> list[str]:
-    """Everything that is claimed, a sentence each.
-
-    Args:
-        claim: The false match rate.
-        fnmr: The false non-match rate.
-        photos: How many photos were used.
-        others: Who taught and who was kept out.
-        passed: bool array (t,): which kept-out pictures of the user's own others
-            reach the threshold.
-        splits: Two ways to test, where that was asked.
-    """
-    both = [] if splits is None else splits.words()
-    return [*claim.words, *_say_fnmr(fnmr, photos), *_say_own_others(others, passed), *both]
 
 
 def _say_fnmr(fnmr: Fnmr, photos: int) -> list[str]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
+from itertools import islice
 from typing import Final
 
 from facekit.arrays import UInt8
 from facekit.enrollment.fit import Fitted
 from facekit.enrollment.person import Enrollment
 from facekit.enrollment.photo import Photo
-from facekit.enrollment.split_comparison import Measured, Splits
+from facekit.enrollment.split_comparison import Measured, Splits, share_text
 from facekit.evaluation.claim import percent
 from facekit.evaluation.intervals import Interval
 from facekit.evaluation.verification import det
@@ -44,29 +46,23 @@ _NO: Final = "lower than the person's own photos are expected to score."
 
 
 @dataclass(frozen=True, eq=False)
-class PhotoRow:
+class _Row:
     """One photo.
 
     Attributes:
         file: Name of the file.
         used: Whether it was enrolled.
-        reason: Why it was refused; empty when used.
+        notes: Why it was refused, else its session and what it scored while held out.
         crop: uint8 RGB array of shape (side, side, 3), or None: no face, or no
             pictures wanted.
-        session: Number of the sitting it belongs to.
-        score: What it scored while held out, or None.
-        verdict: What that score would have been called.
-        measures: Quality figures as text, by name; all photos have the same names.
+        quality: Its measures, of a photo that was looked at now.
     """
 
     file: str
     used: bool
-    reason: str = ""
-    crop: UInt8 | None = None
-    session: int = 0
-    score: float | None = None
-    verdict: str = ""
-    measures: Mapping[str, str] = field(default_factory=dict)
+    notes: list[str]
+    crop: UInt8 | None
+    quality: FaceQuality | None
 
 
 def render_enrollment(
@@ -101,11 +97,11 @@ def render_enrollment(
         ("Photos refused", "Nothing was learned from them.", False),
     )
     for title, lead, used in parts:
-        sections += photo_sections(title, lead, [row for row in rows if row.used == used])
+        sections += _photo_sections(title, lead, [row for row in rows if row.used == used])
     if sheet is not None and pictures:
         lead = "What the neuron saw besides: each photo turned, zoomed, lit and blurred a little."
         sections.append(Section("Augmented samples", lead, picture(sheet, "samples")))
-    sections += quality_sections(rows)
+    sections += _quality_sections(rows)
     sections += origin_sections(command, {"backbone": enrollment.key}, recipe)
     footer = (
         f"Biometric data: keep this page to yourself. `facekit forget {enrollment.name}` removes "
@@ -136,46 +132,30 @@ def _others(fitted: Fitted) -> list[Section]:
 
 def _rows(
     enrollment: Enrollment, photos: Sequence[Photo], fitted: Fitted, pictures: bool
-) -> list[PhotoRow]:
+) -> list[_Row]:
     """Facts of all photos, with faces and measures of those looked at now."""
     facts = enrollment.facts["photos"]
     looked: list[Photo | None] = [*[None] * (len(facts) - len(photos)), *photos]
     scores = iter(fitted.own_scores.tolist())
     rows = []
     for fact, photo in zip(facts, looked, strict=True):
-        score = next(scores, None) if fact["used"] else None
-        rows.append(
-            PhotoRow(
-                file=fact["file"],
-                used=fact["used"],
-                reason=fact["reason"],
-                crop=photo.crop if photo and pictures else None,
-                session=fact["session"] or 0,
-                score=score,
-                verdict="" if score is None else enrollment.answer(score),
-                measures=_measures(photo.quality) if photo and photo.quality else {},
-            )
-        )
+        notes = [fact["reason"]]
+        if fact["used"]:
+            notes = [f"session {(fact['session'] or 0) + 1}"]
+            notes += [f"held out: {s:.2f}, {enrollment.answer(s)}" for s in islice(scores, 1)]
+        crop = photo.crop if photo and pictures else None
+        rows.append(_Row(fact["file"], fact["used"], notes, crop, photo.quality if photo else None))
     return rows
-
-
-def _measures(quality: FaceQuality) -> dict[str, str]:
-    return {
-        "eyes apart, px": f"{quality.eye_distance:.0f}",
-        "sharpness": f"{quality.sharpness:.2f}",
-        "brightness": f"{quality.brightness:.2f}",
-        "turned by, degrees": f"{quality.turn:.0f}",
-    }
 
 
 def _split_rows(splits: Splits) -> list[tuple[str, str, str]]:
     """What either split says, a row for each thing."""
     cells: dict[str, Callable[[Measured], str]] = {
-        "right at a probability of 0.5": lambda one: _rate(one.accuracy),
-        "own missed at 0.5 (FNMR)": lambda one: _rate(one.fnmr_at_half),
-        "strangers let through at 0.5 (FMR)": lambda one: _rate(one.fmr_at_half),
-        f"own missed at FMR {percent(splits.fmr)}": lambda one: _rate(one.fnmr),
-        "strangers let through there": lambda one: _rate(one.fmr),
+        "right at a probability of 0.5": lambda one: share_text(one.accuracy),
+        "own missed at 0.5 (FNMR)": lambda one: share_text(one.fnmr_at_half),
+        "strangers let through at 0.5 (FMR)": lambda one: share_text(one.fmr_at_half),
+        f"own missed at FMR {percent(splits.fmr)}": lambda one: share_text(one.fnmr),
+        "strangers let through there": lambda one: share_text(one.fmr),
         "AUC": lambda one: "unknown" if math.isnan(one.auc) else f"{one.auc:.3f}",
         "pictures of the person, tested": lambda one: f"{one.rows:,}",
         "photos they show": lambda one: f"{one.photos:,}",
@@ -185,12 +165,9 @@ def _split_rows(splits: Splits) -> list[tuple[str, str, str]]:
     return [(what, say(splits.leaky), say(splits.honest)) for what, say in cells.items()]
 
 
-def _rate(rate: float) -> str:
-    return "unknown" if math.isnan(rate) else f"{100 * rate:.1f} %"
-
-
-def _headlines(enrollment: Enrollment, fitted: Fitted, rows: Sequence[PhotoRow]) -> str:
-    counts, held_out = _verdict_counts(enrollment, fitted), fitted.own_scores.size
+def _headlines(enrollment: Enrollment, fitted: Fitted, rows: Sequence[_Row]) -> str:
+    counts = Counter(map(enrollment.answer, fitted.own_scores.tolist()))
+    held_out = fitted.own_scores.size
     claim, fnmr = fitted.claim, fitted.fnmr
     used, sessions = sum(row.used for row in rows), enrollment.facts["sessions"]
     judged = f"{counts['yes']} of {held_out}" if held_out else "none held out"
@@ -218,12 +195,6 @@ def _headlines(enrollment: Enrollment, fitted: Fitted, rows: Sequence[PhotoRow])
     )
 
 
-def _verdict_counts(enrollment: Enrollment, fitted: Fitted) -> dict[str, int]:
-    yes = fitted.own_scores >= enrollment.threshold
-    no = ~yes & (fitted.own_scores < enrollment.reject)
-    return {"yes": int(yes.sum()), "no": int(no.sum()), "unsure": int((~yes & ~no).sum())}
-
-
 def _meaning(enrollment: Enrollment) -> Section:
     claims = "".join(f"<li>{escape(line)}</li>" for line in enrollment.facts["words"])
     unsure = _UNSURE if enrollment.reject < enrollment.threshold else _NEVER
@@ -238,7 +209,6 @@ def _scores(enrollment: Enrollment, fitted: Fitted) -> list[Section]:
     threshold = enrollment.threshold
     if not own.size or not strangers.size:
         return []
-    title = "Scores"
     lead = (
         "Every photo was scored by a neuron that had not seen its session; the strangers, of any "
         "sex and age, are others than those it learned from. Nothing here is an augmented copy."
@@ -263,7 +233,7 @@ def _scores(enrollment: Enrollment, fitted: Fitted) -> list[Section]:
     )
     trade = figure(det_chart("Error trade-off", [("held-out photos", curve)], [here]))
     return [
-        Section(title, lead, figure(chart, wide=True)),
+        Section("Scores", lead, figure(chart, wide=True)),
         Section(
             "Which errors against which", "", f'<div class="side">{trade}<div>{words}</div></div>'
         ),
@@ -284,37 +254,36 @@ def _between(interval: Interval) -> str:
 # The photos of an enrolment on its page: used, refused, and how good they are.
 
 
-def photo_sections(title: str, lead: str, photos: Sequence[PhotoRow]) -> list[Section]:
+def _photo_sections(title: str, lead: str, photos: Sequence[_Row]) -> list[Section]:
     """Pictures where there are some, and a table of the rest."""
     if not photos:
         return []
     shown = [
-        Thumbnail(photo.crop, photo.file, _notes(photo))
-        for photo in photos
-        if photo.crop is not None
+        Thumbnail(photo.crop, photo.file, photo.notes) for photo in photos if photo.crop is not None
     ]
     rest = [photo for photo in photos if photo.crop is None]
     body = thumbnails(shown) if shown else ""
     if rest:
-        lines = (f"<li>{escape(one.file)}: {escape('; '.join(_notes(one)))}</li>" for one in rest)
+        lines = (f"<li>{escape(one.file)}: {escape('; '.join(one.notes))}</li>" for one in rest)
         body += f"<p></p><ul>{''.join(lines)}</ul>"
     return [Section(f"{title}: {len(photos)}", lead, body)]
 
 
-def _notes(photo: PhotoRow) -> list[str]:
-    if not photo.used:
-        return [photo.reason]
-    score = [] if photo.score is None else [f"held out: {photo.score:.2f}, {photo.verdict}"]
-    return [f"session {photo.session + 1}", *score]
-
-
-def quality_sections(photos: Sequence[PhotoRow]) -> list[Section]:
+def _quality_sections(photos: Sequence[_Row]) -> list[Section]:
     """A table of the quality figures; none where nothing was measured."""
-    measured = [photo for photo in photos if photo.measures]
-    if not measured:
-        return []
-    columns = ("photo", *measured[0].measures, "")
     rows = [
-        (one.file, *one.measures.values(), "used" if one.used else "refused") for one in measured
+        (
+            one.file,
+            f"{one.quality.eye_distance:.0f}",
+            f"{one.quality.sharpness:.2f}",
+            f"{one.quality.brightness:.2f}",
+            f"{one.quality.turn:.0f}",
+            "used" if one.used else "refused",
+        )
+        for one in photos
+        if one.quality
     ]
+    if not rows:
+        return []
+    columns = ("photo", "eyes apart, px", "sharpness", "brightness", "turned by, degrees", "")
     return [Section("Quality of the faces", "As measured in each photo.", table(columns, rows))]

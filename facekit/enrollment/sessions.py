@@ -13,7 +13,7 @@ pass as copies: one that is in LFW twice, and two frames of one moment.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -178,11 +178,7 @@ def read_known(arrays: Mapping[str, AnyArray]) -> KnownPhotos:
     Raises:
         DataError: An array is missing or has another shape.
     """
-    try:
-        found = {name: arrays[_PREFIX + name] for name in ("digests", "files", *_ARRAYS)}
-    except KeyError as error:
-        missing = f"the enrolment says nothing of its photos ({error}): enrol again"
-        raise DataError(missing) from None
+    found = stored_arrays(arrays, _PREFIX, ("digests", "files", *_ARRAYS))
     n = len(found["digests"])
     fits = all(array.ndim >= 1 and len(array) == n for array in found.values())
     fits &= all(found[name].shape == (n, size) for name, size in _SIZES.items())
@@ -196,6 +192,21 @@ def read_known(arrays: Mapping[str, AnyArray]) -> KnownPhotos:
         taken=np.asarray(found["taken"], np.float64),
         **{name: np.asarray(found[name], np.float32) for name in ("vectors", *_SIZES, "looks")},
     )
+
+
+def stored_arrays(
+    arrays: Mapping[str, AnyArray], prefix: str, names: Iterable[str]
+) -> dict[str, AnyArray]:
+    """Arrays of an enrolment by their names without the prefix.
+
+    Raises:
+        DataError: One is missing.
+    """
+    try:
+        return {name: arrays[prefix + name] for name in names}
+    except KeyError as error:
+        missing = f"the enrolment says nothing of its photos ({error}): enrol again"
+        raise DataError(missing) from None
 
 
 def _both(one: Float32, other: Float32, bars: Sequence[float]) -> Bool:

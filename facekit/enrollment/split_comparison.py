@@ -9,21 +9,19 @@ points, to show the difference. Nothing is ever decided by it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from facekit.arrays import Bool, Float64, Int64
 from facekit.bundle.strangers import Strangers
+from facekit.enrollment.vectors import PhotoVectors
 from facekit.evaluation.claim import percent
 from facekit.evaluation.verification import auc, threshold_at_fmr
 from facekit.heads.one_person import fit_scorer, score
 from facekit.recipe.enroll import EnrollRecipe
-
-if TYPE_CHECKING:
-    from facekit.enrollment.vectors import PhotoVectors
-
 
 #: The share that teaches, and with the share that validates; the rest tests. Nothing
 #: is chosen here, so that validation is not looked at.
@@ -64,8 +62,8 @@ class Measured:
 
     def __str__(self) -> str:
         return (
-            f"{_share(self.accuracy)} right at 0.5 (FNMR {_share(self.fnmr_at_half)}, "
-            f"FMR {_share(self.fmr_at_half)}), AUC {self.auc:.3f}"
+            f"{share_text(self.accuracy)} right at 0.5 (FNMR {share_text(self.fnmr_at_half)}, "
+            f"FMR {share_text(self.fmr_at_half)}), AUC {self.auc:.3f}"
         )
 
 
@@ -91,14 +89,14 @@ class Splits:
         """A sentence for each."""
         leaky, honest, at = self.leaky, self.honest, f"at FMR {percent(self.fmr)}"
         claimed = (
-            f"a shuffled split would claim: {leaky}, FNMR {_share(leaky.fnmr)} {at}; it tests "
+            f"a shuffled split would claim: {leaky}, FNMR {share_text(leaky.fnmr)} {at}; it tests "
             f"{leaky.rows:,} copies, and other copies of {leaky.taught} of their {leaky.photos} "
             "photos taught"
         )
         if not honest.rows:
             return [claimed, "held out by session: nothing is known, because none can be"]
         known = (
-            f"held out by session instead: {honest}, FNMR {_share(honest.fnmr)} {at} "
+            f"held out by session instead: {honest}, FNMR {share_text(honest.fnmr)} {at} "
             f"({honest.rows} photos, {honest.strangers:,} strangers who taught nothing)"
         )
         return [claimed, known]
@@ -212,5 +210,6 @@ def _mean(rows: Bool) -> float:
     return float(rows.mean()) if len(rows) else float("nan")
 
 
-def _share(rate: float) -> str:
-    return f"{100 * rate:.1f} %"
+def share_text(rate: float) -> str:
+    """A rate in percent; NaN is not known."""
+    return "unknown" if math.isnan(rate) else f"{100 * rate:.1f} %"

@@ -88,8 +88,6 @@ def write_enrollment(
 def _describe(
     enrollment: Enrollment, contents: Mapping[str, bytes], copies: Sequence[Path]
 ) -> EnrollmentManifest:
-    from facekit.report.record import strict
-
     known = {copy.path: copy for copy in copies_in(enrollment.folder)}  # of the one replaced
     for path in map(Path.resolve, copies):
         known[str(path)] = Copy(path=str(path), sha256=_hash(path.read_bytes()))
@@ -201,7 +199,7 @@ def _remove_copies(copies: list[Copy]) -> tuple[list[Path], list[Path]]:
         if not os.path.lexists(path):
             continue
         try:
-            same = hashlib.sha256(read_private(path)).hexdigest() == copy.sha256
+            same = _hash(read_private(path)) == copy.sha256
         except DataError:
             same = False
         if same:

@@ -12,6 +12,7 @@ from facekit.arrays import AnyArray, Bool, Float32, Float64, Int64, UInt8
 from facekit.augment.photos import augment_photos
 from facekit.bundle.bundle import IDENTITY, Bundle, identity_vectors, join_views
 from facekit.enrollment.photo import Photo
+from facekit.enrollment.sessions import stored_arrays
 from facekit.errors import DataError
 from facekit.recipe.enroll import PhotoAugmentSpec
 
@@ -183,12 +184,7 @@ def read_views(arrays: Mapping[str, AnyArray]) -> PhotoViews:
     Raises:
         DataError: An array is missing or has another shape.
     """
-    names = PhotoViews.__dataclass_fields__
-    try:
-        views = PhotoViews(*(arrays[_PREFIX + name] for name in names))
-    except KeyError as error:
-        missing = f"the enrolment says nothing of its photos ({error}): enrol again"
-        raise DataError(missing) from None
+    views = PhotoViews(**stored_arrays(arrays, _PREFIX, PhotoViews.__dataclass_fields__))
     n, d = views.plain.shape if views.plain.ndim == 2 else (-1, -1)
     shapes = (views.copies.shape[1:], views.photo.shape, views.attributes.shape)
     fits = shapes == ((d,), views.copies.shape[:1], (n, _ATTRIBUTES))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ import numpy as np
 
 from facekit.arrays import UInt8
 from facekit.errors import UsageError
-from facekit.report.page import Section, document, figure, pairs, preformatted, table
+from facekit.report.page import Section, document, figure, pairs, preformatted, table, write_page
+from facekit.system.files import write_atomically
 from facekit.system.home import caches_in
 from facekit.training.backend import require_backend
 
@@ -87,7 +89,9 @@ def demo(
     scenes = _draw_scenes(folder / "scenes", people)
     records, pictures = _predict(bundle, scenes, folder)
     seconds = round(time.perf_counter() - start, 1)
-    report = _report(folder, record, scenes, pictures, seconds)
+    named = [(path.stem, picture) for path, picture in zip(scenes, pictures, strict=True)]
+    report = folder / "report.html"
+    write_page(report, demo_page(record, named, seconds))
     metrics = record["metrics"]
     return DemoResult(folder, report, bundle, folder / "predicted", records, metrics, seconds)
 
@@ -127,10 +131,7 @@ def _measure(data: Path, bundle: Path, folder: Path) -> dict[str, Any]:
 
 def _draw_scenes(folder: Path, people: int) -> list[Path]:
     """Scenes of one to three people who are not in the drawn CelebA."""
-    import cv2
-
     from facekit.cartoon import draw_scene, make_person
-    from facekit.system.files import write_atomically
 
     folder.mkdir()
     paths = []
@@ -148,12 +149,9 @@ def _predict(
     bundle: Path, scenes: list[Path], folder: Path
 ) -> tuple[list[dict[str, Any]], list[UInt8]]:
     """Records of the scenes, and the scenes with boxes and labels; both are kept as files."""
-    import json
-
     from facekit.photos.image import decode
     from facekit.predict import load
     from facekit.report.annotate import draw_faces, save_beside
-    from facekit.system.files import write_atomically
 
     records = [
         analysis.record() for analysis in load(bundle, identities="none").analyze_many(scenes)
@@ -167,17 +165,6 @@ def _predict(
     for path, picture in zip(scenes, pictures, strict=True):
         save_beside(picture, folder / "predicted", path.name)
     return records, pictures
-
-
-def _report(
-    folder: Path, record: dict[str, Any], scenes: list[Path], pictures: list[UInt8], seconds: float
-) -> Path:
-    # MOVED
-    from facekit.report.page import write_page
-
-    named = [(path.stem, picture) for path, picture in zip(scenes, pictures, strict=True)]
-    write_page(folder / "report.html", demo_page(record, named, seconds))
-    return folder / "report.html"
 
 
 # The page that ``facekit demo`` leaves.
