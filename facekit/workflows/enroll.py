@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,8 +47,8 @@ class _Earlier:
     """What is known of the person before: nothing, or an enrolment to add to."""
 
     known: KnownPhotos
+    negatives: Negatives
     views: PhotoViews | None = None
-    negatives: Negatives | None = None
     photos: Sequence[Mapping[str, Any]] = ()
     crops: UInt8 | None = None
 
@@ -139,10 +140,11 @@ def enroll(
         "seconds": round(time.perf_counter() - start, 2),
     }
     enrollment = _enrollment(name, fitted, models.bundle, strict(facts))
-    made = Made(enrollment, looked, fitted, copies, resolved, began)
     kept = {**known.arrays(), **views.arrays(), **against.arrays()}
-    crops = _crops(used, earlier.crops) if keep_crops or earlier.crops is not None else None
-    write_files(made, kept, crops, out)
+    if keep_crops or earlier.crops is not None:
+        kept["crops"] = _crops(used, earlier.crops)
+    page = partial(render_enrollment, enrollment, looked, fitted, recipe=to_toml(resolved))
+    _write_files(enrollment, kept, page, _sheet(used, copies), began, out)
     return enrollment
 
 
@@ -164,14 +166,14 @@ def _files(given: Paths, what: str) -> list[Path]:
 
 
 def _earlier(name: str, before: Enrollment | None, models: EnrollModels) -> _Earlier:
-    if before is None:
-        return _Earlier(known_photos([]))
-    arrays = read_photos(name)
     size = models.bundle.parts[models.part][0]
+    if before is None:
+        return _Earlier(known_photos([]), no_negatives(size))
+    arrays = read_photos(name)
     return _Earlier(
         read_known(arrays),
-        read_views(arrays),
         stored_negatives(arrays, size),
+        read_views(arrays),
         before.facts["photos"],
         arrays.get("crops"),
     )
@@ -193,8 +195,7 @@ def _against(
 ) -> Negatives:
     """The user's own others: those named now, else those of before."""
     if files is None:
-        size = models.bundle.parts[models.part][0]
-        return earlier.negatives if earlier.negatives is not None else no_negatives(size)
+        return earlier.negatives
     return read_negatives(
         files,
         models.chooser,
@@ -234,83 +235,42 @@ SHEET: Final = "augmented.png"
 _SHEET_ROWS, _SHEET_COLUMNS = 12, 10
 
 
-@dataclass(frozen=True, eq=False)
-class Made:
-    """An enrolment that is finished and not yet written.
-
-    Attributes:
-        enrollment: What was learned, with its facts.
-        photos: All that were looked at now.
-        fitted: With scores for the page.
-        copies: uint8 RGB array of shape (used * copies, side, side, 3).
-        recipe: The resolved recipe.
-        began: ``state_of`` the name when the run began.
-    """
-
-    enrollment: Enrollment
-    photos: Sequence[Photo]
-    fitted: Fitted
-    copies: UInt8
-    recipe: EnrollRecipe
-    began: str
-
-
-def write_files(
-    made: Made, arrays: dict[str, AnyArray], crops: UInt8 | None, out: str | Path | None
-) -> None:
-    """Write the user's copies first, then the enrolment, which lists them.
-
-    Args:
-        made: What was learned.
-        arrays: What ``--add`` goes on from.
-        crops: Faces to keep, or None.
-        out: The user's folder, or None.
-
-    Raises:
-        UsageError: ``out`` is no folder.
-        OSError: Something cannot be written.
-    """
-    sheet = _sheet(made)
-    copies = [] if out is None else _write_out(Path(out), made, sheet)
-    page = _page(made, sheet, pictures=crops is not None)
-    if crops is not None:
-        arrays = {**arrays, "crops": crops}
-    write_enrollment(
-        made.enrollment, arrays, {REPORT: page.encode()}, replaces=made.began, copies=copies
-    )
-
-
-def _sheet(made: Made) -> UInt8 | None:
+def _sheet(used: Sequence[Photo], copies: UInt8) -> UInt8 | None:
     """Photos as they are, with their first copies beside them."""
-    used = [photo.crop for photo in made.photos if photo.crop is not None and photo.used]
-    if not len(made.copies):
+    crops = [photo.crop for photo in used if photo.crop is not None]
+    if not len(copies):
         return None
-    each = made.copies.reshape(len(used), -1, *made.copies.shape[1:])[:, : _SHEET_COLUMNS - 1]
-    pairs = list(zip(used, each, strict=True))[:_SHEET_ROWS]
+    each = copies.reshape(len(crops), -1, *copies.shape[1:])[:, : _SHEET_COLUMNS - 1]
+    pairs = list(zip(crops, each, strict=True))[:_SHEET_ROWS]
     return contact_sheet([np.concatenate([crop[None], more]) for crop, more in pairs])
 
 
-def _page(made: Made, sheet: UInt8 | None, *, pictures: bool) -> str:
-    return render_enrollment(
-        made.enrollment,
-        made.photos,
-        made.fitted,
-        pictures=pictures,
-        sheet=sheet,
-        command=command_line(),
-        recipe=to_toml(made.recipe),
-    )
+def _write_files(
+    enrollment: Enrollment,
+    kept: Mapping[str, AnyArray],
+    page: Callable[..., str],
+    sheet: UInt8 | None,
+    began: str,
+    out: str | Path | None,
+) -> None:
+    """Write the user's copies first, then the enrolment, which lists them."""
+    page = partial(page, sheet=sheet, command=command_line())
+    name = enrollment.name
+    copies = [] if out is None else _write_out(Path(out), name, page(pictures=True), sheet)
+    files = {REPORT: page(pictures="crops" in kept).encode()}
+    write_enrollment(enrollment, kept, files, replaces=began, copies=copies)
 
 
-def _write_out(folder: Path, made: Made, sheet: UInt8 | None) -> list[Path]:
+def _write_out(folder: Path, name: str, html: str, sheet: UInt8 | None) -> list[Path]:
+    """The page and the contact sheet in the user's folder."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out {folder} is a file: name a folder")
     folder.mkdir(parents=True, exist_ok=True)
-    page = folder / f"{made.enrollment.name}.html"
-    write_atomically(page, _page(made, sheet, pictures=True))
+    page = folder / f"{name}.html"
+    write_atomically(page, html)
     if sheet is None:
         return [page]
-    picture = folder / f"{made.enrollment.name}-{SHEET}"
+    picture = folder / f"{name}-{SHEET}"
     write_atomically(picture, cv2.imencode(".png", sheet[:, :, ::-1])[1].tobytes())
     return [page, picture]
 
@@ -412,7 +372,7 @@ def enroll_recipe(
     if before is None:
         found = load_recipe(recipe or _DEFAULT, [*overrides, *options], EnrollRecipe)
         return found if model is None else found.model_copy(update={"model": str(model)})
-    if recipe is not None or overrides or augment is not None or fmr is not None:
+    if recipe is not None or overrides or options:
         raise UsageError(
             "an enrolment that photos are added to keeps its recipe: leave --recipe, --set, "
             "--fmr and --augment out, or enrol again without --add"
