@@ -255,24 +255,25 @@ def _write_files(
 ) -> None:
     """Write the user's copies first, then the enrolment, which lists them."""
     page = partial(page, sheet=sheet, command=command_line())
-    name = enrollment.name
-    copies = [] if out is None else _write_out(Path(out), name, page(pictures=True), sheet)
+    copies = [] if out is None else _write_out(Path(out), enrollment.name, page, sheet)
     files = {REPORT: page(pictures="crops" in kept).encode()}
     write_enrollment(enrollment, kept, files, replaces=began, copies=copies)
 
 
-def _write_out(folder: Path, name: str, html: str, sheet: UInt8 | None) -> list[Path]:
+def _write_out(
+    folder: Path, name: str, page: Callable[..., str], sheet: UInt8 | None
+) -> list[Path]:
     """The page and the contact sheet in the user's folder."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out {folder} is a file: name a folder")
     folder.mkdir(parents=True, exist_ok=True)
-    page = folder / f"{name}.html"
-    write_atomically(page, html)
+    file = folder / f"{name}.html"
+    write_atomically(file, page(pictures=True))
     if sheet is None:
-        return [page]
+        return [file]
     picture = folder / f"{name}-{SHEET}"
     write_atomically(picture, cv2.imencode(".png", sheet[:, :, ::-1])[1].tobytes())
-    return [page, picture]
+    return [file, picture]
 
 
 # The models of an enrolment: the one whose part is read, and the one that knows people.
