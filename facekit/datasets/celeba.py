@@ -16,7 +16,6 @@ them as ``.jpg`` still.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import warnings
@@ -29,6 +28,7 @@ import numpy as np
 
 from facekit.arrays import Int8, Str
 from facekit.datasets.folder import SPLIT_FOLDERS
+from facekit.datasets.lists import read_rows
 from facekit.datasets.table import Issues, Table, issues_line
 from facekit.errors import DataError, UsageError
 from facekit.labels import ATTRIBUTES
@@ -199,7 +199,7 @@ def _hashed(keys: list[str]) -> Str:
     cache: dict[str, str] = {}
     for key in keys:
         if key not in cache:
-            share = hashlib.sha256(key.encode()).digest()[0] / 256
+            share = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()[0] / 256
             cache[key] = "train" if share < 0.8 else "val" if share < 0.9 else "test"
     return np.array([cache[key] for key in keys], dtype="<U5")
 
@@ -348,30 +348,7 @@ def read_identities(path: Path) -> dict[str, str]:
 
 def _rows(path: Path) -> Iterator[list[str]]:
     """Non-empty rows, split at commas (csv) or white space (txt), or as the file shows."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            # The first line may be a number of rows alone.
-            between = _separator(file.readline() + file.readline(), path.suffix.lower())
-            file.seek(0)
-            if between:
-                for row in csv.reader(file, delimiter=between):
-                    if any(row):
-                        yield [cell.strip() for cell in row]
-            else:
-                for line in file:
-                    cells = line.split()
-                    if cells:
-                        yield cells
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read as a text list: {error}") from error
-
-
-def _separator(text: str, suffix: str) -> str | None:
-    """What stands between the cells: spreadsheets write semicolons; None is white space."""
-    if suffix != ".csv" and any(len(line.split()) > 1 for line in text.splitlines()):
-        return None
-    most = max(",;\t", key=text.count)
-    return most if most in text or suffix == ".csv" else None
+    return (cells for _, cells in read_rows(path, blanks=path.suffix.lower() != ".csv"))
 
 
 def _head(path: Path, rows: Iterator[list[str]]) -> tuple[int | None, list[str]]:

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from facekit.arrays import Int64, Str
+from facekit.datasets.lists import read_rows
 from facekit.datasets.table import Issues, Table
 from facekit.errors import DataError
 from facekit.labels import EMOTIONS, emotion_index
@@ -266,17 +266,14 @@ def read_people(path: Path, ids: Sequence[str]) -> tuple[dict[str, str], tuple[s
 
 def _rows(path: Path) -> list[tuple[str, str]]:
     """File and person of each row that has both."""
-    try:
-        with path.expanduser().open(encoding="utf-8-sig", newline="") as file:
-            lines = [[cell.strip() for cell in cells] for cells in csv.reader(file) if cells]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as a csv: {error}") from error
-    header = [name.casefold() for name in lines[0]] if lines else []
+    lines = read_rows(path.expanduser())
+    header = [name.casefold() for name in next(lines, (0, []))[1]]
     if "file" not in header or "person" not in header:
-        raise DataError(f"{path} has the columns {header[:6]}; wanted are file and person")
+        shown = [name[:40] for name in header[:6]]
+        raise DataError(f"{path} has the columns {shown}; wanted are file and person")
     columns = header.index("file"), header.index("person")
     rows = []
-    for cells in lines[1:]:
+    for _, cells in lines:
         name, person = (cells[i] if i < len(cells) else "" for i in columns)
         if name and person:
             rows.append((name.replace("\\", "/").removeprefix("./"), person))

@@ -31,9 +31,10 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
     Args:
         path: Target; its folder exists.
-        content: Text (written as UTF-8) or bytes.
+        content: Text (written as UTF-8; what cannot be, such as a file name that is
+            none, is escaped as in JSON) or bytes.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         with part.open("wb") as file:

@@ -134,8 +134,16 @@ def listed_ids(
     """
     ids = read_excluded(path)
     there = ids.intersection(table.ids.tolist())
-    if not there and ids.isdisjoint(elsewhere()):
+    unknown = ids - there
+    if unknown:
+        unknown = unknown.difference(elsewhere())
+    if unknown == ids and ids:
         leave_out(table, ids)  # raises: says what is wrong with the ids
+    if unknown:
+        tell(
+            f"{path}: {len(unknown):,} of its {len(ids):,} ids are no picture of {table.name}, "
+            f"such as {min(unknown)!r}: they leave nothing out"
+        )
     return there
 
 

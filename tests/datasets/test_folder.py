@@ -58,6 +58,14 @@ def test_a_csv_tells_the_people(tmp_path: Path) -> None:
     assert table.issues.missing == ("gone.jpg",)
 
 
+def test_a_spreadsheet_may_have_written_the_people(tmp_path: Path) -> None:
+    touch(tmp_path, "a/Smith, J, 1.jpg", "a/2.jpg", "b/3.jpg")
+    people = tmp_path / "people.csv"
+    people.write_text("\ufefffile;person\r\nSmith, J, 1.jpg;x\r\n;\r\na/2.jpg;y\r\n3.jpg;x\r\n")
+    table = read_folder(tmp_path, people=people)
+    assert table.person is not None and table.person.tolist() == ["y", "x", "x"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -15,6 +15,7 @@ from facekit.bundle.load import load_bundle
 from facekit.cache.crops import picture_sizes
 from facekit.datasets.cards import count_table
 from facekit.datasets.celeba import SPLITS
+from facekit.datasets.lists import write_ids
 from facekit.datasets.sources import open_attributes, open_classes
 from facekit.datasets.table import Table
 from facekit.errors import UsageError, nearest
@@ -143,11 +144,12 @@ def audit(
     record["exclude"] = {"findings": list(exclude), "keep": keep, "ids": len(excluded)}
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "findings.csv", findings_csv(findings))
+    rows = findings_csv(findings).encode("utf-8", "surrogateescape")  # names as on the disk
+    write_atomically(folder / "findings.csv", rows)
     write_json(folder / "audit.json", record)
     write_audit_page(folder / "audit.html", record, findings, seen.source, bundle)
     if exclude_out is not None:
-        write_atomically(exclude_out, "\n".join(["id", *excluded]) + "\n")
+        write_atomically(exclude_out, write_ids(excluded))
     return Audit(record, findings, tuple(excluded), folder)
 
 
