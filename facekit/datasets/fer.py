@@ -120,7 +120,7 @@ def _read_folders(folder: Path, splits: tuple[str, ...], voted: bool) -> Table:
             f"{folder} is no FER-2013: wanted is train/<emotion>/*.png or test/<emotion>/*.png, "
             f"or {_CSV[0]}; emotions are {', '.join(EMOTIONS)}"
         )
-    listed = list_classes(folder, [part for part in parts if part[1] in splits])
+    listed = list_classes(folder, parts, splits)
     table = listed.table("fer", listed.emotions(folder), EMOTIONS, aligned="fer")
     if not voted:
         return table
