@@ -246,6 +246,28 @@ def copy_groups(source: Source, *, held: bool = False) -> Int64:
     return _own(groups)[source.rows]
 
 
+def tell_conflicts(source: Source) -> None:
+    """Say on standard error which pictures are there under several labels.
+
+    Args:
+        source: With one label a row; rows without a label conflict with nothing.
+    """
+    from facekit.photos.copies import conflicts, exact_groups
+
+    known = np.flatnonzero(source.table.labels >= 0)
+    groups = exact_groups(source.cache.crops, rows=source.rows[known])
+    there = known[conflicts(groups, source.table.labels[known])]
+    if len(there):
+        same = known[groups == groups[known == there[0]]]
+        labels = source.table.labels[same]
+        one, other = same[0], same[labels != labels[0]][0]
+        tell(
+            f"{source.table.name}: {len(there):,} images show the same pixels under different "
+            f"labels, such as {source.table.ids[one]} and {source.table.ids[other]}: one label of "
+            "each is wrong; facekit audit --exclude-out lists them, --exclude leaves them out"
+        )
+
+
 def _own(groups: Int64) -> Int64:
     """Every row that has no group alone in one."""
     return np.where(groups < 0, np.arange(len(groups)), groups).astype(np.int64)
