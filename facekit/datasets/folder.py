@@ -233,7 +233,7 @@ def list_classes(
     if folder not in roots:
         loose += [path for path in _entries(folder) if path not in roots]
     others += [name for path in loose for name in _pictures_in(path, folder)]
-    if empty:
+    if empty and listed.ids:  # without any, the error says so
         tell(f"{folder}: no picture in {', '.join(empty[:3])}{', …' if len(empty) > 3 else ''}")
     return ClassFiles(listed.ids, listed.paths, listed.classes, listed.splits, tuple(others))
 
