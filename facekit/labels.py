@@ -6,6 +6,7 @@ never the order in which a folder or a file lists its classes.
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Final
 
 #: The 40 CelebA attributes, in the order of ``list_attr_celeba.txt``
@@ -78,7 +79,7 @@ def emotion_index(name: str) -> int:
 
 
 def plain_class(name: str) -> str:
-    """A class name to compare: an emotion by its own name, any other without case.
+    """A class name to compare: an emotion by its own name, any other composed, without case.
 
     Args:
         name: Of anybody's own, such as "Glasses", or an emotion in a usual spelling.
@@ -86,4 +87,4 @@ def plain_class(name: str) -> str:
     try:
         return EMOTIONS[emotion_index(name)]
     except KeyError:
-        return name.strip().casefold()
+        return unicodedata.normalize("NFC", name).strip().casefold()

@@ -9,11 +9,13 @@ Kaggle::
 
     img_align_celeba/img_align_celeba/000001.jpg …   list_attr_celeba.csv
     list_eval_partition.csv (optional)
+
+The images may be those of the PNG download (``img_align_celeba_png``): the lists name
+them as ``.jpg`` still.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import warnings
@@ -24,7 +26,9 @@ from typing import Final
 
 import numpy as np
 
-from facekit.arrays import Bool, Int8, Str
+from facekit.arrays import Int8, Str
+from facekit.datasets.folder import SPLIT_FOLDERS
+from facekit.datasets.lists import read_rows
 from facekit.datasets.table import Issues, Table, issues_line
 from facekit.errors import DataError, UsageError
 from facekit.labels import ATTRIBUTES
@@ -35,6 +39,8 @@ CARTOON_NOTE: Final = "cartoon.json"
 #: Names of the three partitions.
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 
+#: Characters of a cell that a message shows, and digits of a number of images.
+_SHOWN, _DIGITS = 40, 12
 _PLACES = ("", "Anno", "Eval", "Img")
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 #: First bytes of JPEG, PNG, RIFF (WebP), BMP, GIF and TIFF files.
@@ -80,19 +86,19 @@ def read_celeba(
             f"{folder}: none of its {len(listed):,} listed images is in "
             f"{' or '.join(splits)}; ask for a split that it has"
         )
-    issues, good = _check(images, names[rows], listed)
+    issues, found = _check(images, names[rows].tolist(), listed)
     if issues.blocking and not allow_missing:
         raise DataError(
             f"{folder}: {issues_line(issues, len(rows))}; complete the download, "
             "or pass --allow-missing to go on without them"
         )
-    rows = rows[good]
+    rows = rows[[name is not None for name in found]]
     if len(rows) == 0:
         raise DataError(f"{images}: no usable image of {', '.join(splits)}")
     return Table(
         name="cartoon" if (folder / CARTOON_NOTE).is_file() else "celeba",
         ids=names[rows],
-        images=[images / name for name in names[rows].tolist()],
+        images=[images / name for name in found if name is not None],
         labels=labels[rows],
         label_names=ATTRIBUTES,
         split=split[rows],
@@ -146,7 +152,8 @@ def _find_attributes(folder: Path) -> Path:
 def _find_images(folder: Path) -> Path:
     for place in _PLACES:
         outer = folder / place / "img_align_celeba"
-        for path in (outer / "img_align_celeba", outer):
+        png = outer.with_name("img_align_celeba_png")
+        for path in (outer / "img_align_celeba", outer, png / "img_align_celeba_png", png):
             if path.is_dir():
                 return path
     packed = any((folder / place / "img_align_celeba.zip").is_file() for place in _PLACES)
@@ -159,6 +166,14 @@ def _persons(folder: Path, names: list[str]) -> Str | None:
     if path is None:
         return None
     known = read_identities(path)
+    alone = sum(name not in known for name in names)
+    if alone == len(names):
+        raise DataError(
+            f"{path} names none of the {len(names):,} listed images, such as {names[0]!r}: "
+            "fetch it again, or take it out of the folder to go on without people"
+        )
+    if alone:
+        tell(f"{path} does not name {alone:,} images: each counts as a person of its own")
     return np.array([known.get(name, f"of {name}") for name in names], dtype=np.str_)
 
 
@@ -184,28 +199,41 @@ def _hashed(keys: list[str]) -> Str:
     cache: dict[str, str] = {}
     for key in keys:
         if key not in cache:
-            share = hashlib.sha256(key.encode()).digest()[0] / 256
+            share = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()[0] / 256
             cache[key] = "train" if share < 0.8 else "val" if share < 0.9 else "test"
     return np.array([cache[key] for key in keys], dtype="<U5")
 
 
-def _check(images: Path, wanted: Str, listed: Iterable[str]) -> tuple[Issues, Bool]:
-    """One directory listing, then the first bytes of the wanted images."""
+def _check(
+    images: Path, wanted: Sequence[str], listed: Iterable[str]
+) -> tuple[Issues, list[str | None]]:
+    """One directory listing, then the first bytes of the wanted images.
+
+    Returns:
+        What is wrong, and the file of each image: by its name, else with another
+        suffix; None where it cannot be used.
+    """
     with os.scandir(images) as entries:
         present = {entry.name for entry in entries}
-    missing, unreadable = [], []
-    good = np.ones(len(wanted), dtype=bool)
-    for i, name in enumerate(wanted.tolist()):
-        if name not in present:
+    extra = sorted(name for name in present.difference(listed) if name.lower().endswith(_SUFFIXES))
+    others = {name.rpartition(".")[0]: name for name in extra}
+    missing, unreadable, elsewhere = [], [], []
+    found: list[str | None] = []
+    for name in wanted:
+        file = name if name in present else others.get(name.rpartition(".")[0])
+        if file is None:
             missing.append(name)
-        elif not _looks_like_picture(images / name):
+        elif not _looks_like_picture(images / file):
             unreadable.append(name)
-        else:
-            continue
-        good[i] = False
-    extra = present.difference(listed)
-    unlisted = sorted(name for name in extra if name.lower().endswith(_SUFFIXES))
-    return Issues(tuple(missing), tuple(unreadable), tuple(unlisted)), good
+            file = None
+        elif file != name:
+            elsewhere.append(f"{file} for {name}")
+        found.append(file)
+    if elsewhere:
+        tell(f"{images}: {len(elsewhere):,} images have another suffix, such as {elsewhere[0]}")
+    stems = {name.rpartition(".")[0] for name in listed if name not in present}
+    unlisted = tuple(name for name in extra if name.rpartition(".")[0] not in stems)
+    return Issues(tuple(missing), tuple(unreadable), unlisted), found
 
 
 def _looks_like_picture(path: Path) -> bool:
@@ -223,7 +251,10 @@ def _looks_like_picture(path: Path) -> bool:
 
 # The text and csv lists that come with CelebA, parsed and checked.
 
-_PARTS = {"0": "train", "1": "val", "2": "test"}
+_PARTS: Final = {
+    **{f"{i}{end}": split for i, split in enumerate(SPLITS) for end in ("", ".0")},
+    **SPLIT_FOLDERS,
+}
 
 
 def read_attributes(path: Path, *, allow_short: bool = False) -> tuple[list[str], Int8]:
@@ -252,7 +283,7 @@ def read_attributes(path: Path, *, allow_short: bool = False) -> tuple[list[str]
     for row in rows:
         if len(row) != len(header) + 1:
             raise DataError(
-                f"{path}: image {row[0]!r} has {len(row) - 1} values, its header names "
+                f"{path}: image {row[0][:_SHOWN]!r} has {len(row) - 1} values, its header names "
                 f"{len(header)}; the list is damaged, fetch it again"
             )
         names.append(row[0])
@@ -277,13 +308,18 @@ def read_partitions(path: Path) -> dict[str, str]:
         File name to "train", "val" or "test".
 
     Raises:
-        DataError: A value is not 0, 1 or 2.
+        DataError: A value is neither 0, 1 or 2 nor the name of a split, or an image
+            is listed twice.
     """
-    pairs = _pairs(path)
-    odd = sorted(set(pairs.values()) - set(_PARTS))
-    if odd:
-        raise DataError(f"{path}: partition {odd[0]!r} is not 0 (train), 1 (val) or 2 (test)")
-    return {name: _PARTS[value] for name, value in pairs.items()}
+    pairs = _pairs(path, "partition")
+    parts = {name: _PARTS.get(value.casefold(), "") for name, value in pairs.items()}
+    odd = next((name for name, part in parts.items() if not part), None)
+    if odd is not None:
+        raise DataError(
+            f"{path}: partition {pairs[odd][:_SHOWN]!r} is not 0 (train), 1 (val) or 2 (test), "
+            f"as it should be for {odd[:_SHOWN]!r}"
+        )
+    return parts
 
 
 def read_identities(path: Path) -> dict[str, str]:
@@ -293,29 +329,26 @@ def read_identities(path: Path) -> dict[str, str]:
         path: The list; its suffix tells the layout.
 
     Returns:
-        File name to the person's number, as text.
+        File name to the person's number or name, as text.
 
     Raises:
-        DataError: A row does not have two fields.
+        DataError: A row does not have two fields, some people are numbers and some
+            are not, or an image is listed twice.
     """
-    return _pairs(path)
+    pairs = _pairs(path, "person")
+    numbered = [value.isdecimal() for value in pairs.values()]
+    if any(numbered) and not all(numbered):
+        odd = list(pairs)[numbered.index(False)]
+        raise DataError(
+            f"{path}: {odd[:_SHOWN]!r} has {pairs[odd][:_SHOWN]!r} where other images have a "
+            "number: write all people as numbers, or none"
+        )
+    return pairs
 
 
 def _rows(path: Path) -> Iterator[list[str]]:
-    """Non-empty rows, split at commas (csv) or white space (txt)."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix.lower() == ".csv":
-                for row in csv.reader(file):
-                    if row:
-                        yield [cell.strip() for cell in row]
-            else:
-                for line in file:
-                    cells = line.split()
-                    if cells:
-                        yield cells
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read as a text list: {error}") from error
+    """Non-empty rows, split at commas (csv) or white space (txt), or as the file shows."""
+    return (cells for _, cells in read_rows(path, blanks=path.suffix.lower() != ".csv"))
 
 
 def _head(path: Path, rows: Iterator[list[str]]) -> tuple[int | None, list[str]]:
@@ -323,6 +356,11 @@ def _head(path: Path, rows: Iterator[list[str]]) -> tuple[int | None, list[str]]
     first = next(rows, [])
     count = None
     if len(first) == 1 and first[0].isdecimal():
+        if len(first[0]) > _DIGITS:
+            raise DataError(
+                f"{path}: its first line says {first[0][:_SHOWN]}… images ({len(first[0]):,} "
+                "digits); the list is damaged, fetch it again"
+            )
         count, first = int(first[0]), next(rows, [])
     if path.suffix.lower() == ".csv" and first:
         first = first[1:]  # a csv names the column of file names too
@@ -347,13 +385,13 @@ def _numbers(path: Path, names: list[str], cells: list[str]) -> Int8:
     try:
         with warnings.catch_warnings():  # text that is no number only warns
             warnings.simplefilter("error", DeprecationWarning)
-            raw = np.fromstring(" ".join(cells), dtype=np.int16, sep=" ").reshape(shape)
+            raw = np.fromstring(" ".join(cells), dtype=np.int64, sep=" ").reshape(shape)
     except (ValueError, DeprecationWarning):
-        raw = np.full(shape, 9, np.int16)
+        raw = np.full(shape, 9, np.int64)
     if not np.isin(raw, (-1, 0, 1)).all():
         allowed = {"-1", "0", "1", "+1"}
         row = next((i for i, cell in enumerate(cells) if not set(cell.split()) <= allowed), 0)
-        raise DataError(f"{path}: the values of {names[row]!r} are not all 1, -1 or 0")
+        raise DataError(f"{path}: the values of {names[row][:_SHOWN]!r} are not all 1, -1 or 0")
     if (raw == -1).any():
         return np.where(raw == 1, 1, np.where(raw == -1, 0, -1)).astype(np.int8)
     return raw.astype(np.int8)
@@ -364,17 +402,19 @@ def _refuse_twice(path: Path, names: list[str]) -> None:
         return
     seen: set[str] = set()
     twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-    raise DataError(f"{path}: {twice!r} is listed twice; the list is damaged, fetch it again")
+    raise DataError(
+        f"{path}: {twice[:_SHOWN]!r} is listed twice; the list is damaged, fetch it again"
+    )
 
 
-def _pairs(path: Path) -> dict[str, str]:
-    """File name to value, whatever the header says."""
-    pairs: dict[str, str] = {}
-    for row in _rows(path):
-        if len(row) != 2:
-            raise DataError(f"{path}: expected a file name and a number, found {row[:4]}")
-        if row[1].isdecimal():
-            pairs[row[0]] = row[1]
-        elif pairs:
-            raise DataError(f"{path}: {row[0]!r} has {row[1]!r} where a number belongs")
-    return pairs
+def _pairs(path: Path, what: str) -> dict[str, str]:
+    """File name to value; the first row may be a header, which names no picture."""
+    rows = list(_rows(path))
+    wrong = next((row for row in rows if len(row) != 2 or not all(row)), None)
+    if wrong is not None:
+        shown = [cell[:_SHOWN] for cell in wrong[:4]]
+        raise DataError(f"{path}: expected a file name and a {what} in each line, found {shown}")
+    if rows and not rows[0][0].lower().endswith(_SUFFIXES) and not rows[0][1].isdecimal():
+        del rows[0]
+    _refuse_twice(path, [name for name, _ in rows])
+    return dict(rows)

@@ -13,7 +13,6 @@ The original::
 
 from __future__ import annotations
 
-import csv
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ import numpy as np
 from facekit.arrays import Float32, Int64, Str, UInt8
 from facekit.datasets.celeba import SPLITS, require_splits
 from facekit.datasets.folder import list_classes, split_folders
+from facekit.datasets.lists import read_rows
 from facekit.datasets.table import Issues, Table
 from facekit.errors import DataError, UsageError
 from facekit.labels import EMOTIONS, emotion_index
@@ -35,6 +35,8 @@ LABELS: Final[tuple[str, ...]] = ("fer", "ferplus")
 _CSV: Final = ("fer2013.csv", "icml_face_data.csv")  # the second is Kaggle's later name
 _VOTES_BY_FILE: Final = "ferplus_votes.csv"
 _VOTES_BY_ROW: Final = "fer2013new.csv"
+#: Digits of a number of votes; ten people voted.
+_DIGITS: Final = 6
 
 
 def read_fer(
@@ -118,7 +120,7 @@ def _read_folders(folder: Path, splits: tuple[str, ...], voted: bool) -> Table:
             f"{folder} is no FER-2013: wanted is train/<emotion>/*.png or test/<emotion>/*.png, "
             f"or {_CSV[0]}; emotions are {', '.join(EMOTIONS)}"
         )
-    listed = list_classes(folder, [part for part in parts if part[1] in splits])
+    listed = list_classes(folder, parts, splits)
     table = listed.table("fer", listed.emotions(folder), EMOTIONS, aligned="fer")
     if not voted:
         return table
@@ -198,15 +200,15 @@ def read_pixel_csv(path: Path, splits: tuple[str, ...]) -> PixelRows:
     """
     pixels, labels, kept, usages = bytearray(), [], [], []
     bad: dict[str, list[str]] = {"pixels": [], "label": []}
-    for row, (emotion, text, usage) in enumerate(_rows(path)):
+    for row, (line, emotion, text, usage) in enumerate(_rows(path)):
         usages.append(usage)
         split, label = USAGES.get(usage), _LABELS.get(emotion)
         if split is None or label is None:
-            bad["label"].append(f"line {row + 2}")
+            bad["label"].append(f"line {line}")
         elif split in splits:
             values = _values(text)
             if values is None:
-                bad["pixels"].append(f"line {row + 2}")
+                bad["pixels"].append(f"line {line}")
                 continue
             pixels += values.tobytes()
             labels.append(label)
@@ -224,24 +226,20 @@ def read_pixel_csv(path: Path, splits: tuple[str, ...]) -> PixelRows:
     )
 
 
-def _rows(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Emotion, pixels and Usage of each row; missing cells are empty."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = [cell.strip().casefold() for cell in next(reader, [])]
-            missing = [name for name in _COLUMNS if name.casefold() not in header]
-            if missing:
-                raise DataError(
-                    f"{path} has no column {', '.join(missing)}; wanted are {', '.join(_COLUMNS)}, "
-                    "as in the original fer2013.csv"
-                )
-            emotion, pixels, usage = (header.index(name.casefold()) for name in _COLUMNS)
-            for cells in reader:
-                cells += [""] * (len(header) - len(cells))
-                yield cells[emotion].strip(), cells[pixels], cells[usage].strip()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as a csv: {error}") from error
+def _rows(path: Path) -> Iterator[tuple[int, str, str, str]]:
+    """Line, emotion, pixels and Usage of each row; missing cells are empty."""
+    rows = read_rows(path)
+    header = [cell.casefold() for cell in next(rows, (0, []))[1]]
+    missing = [name for name in _COLUMNS if name.casefold() not in header]
+    if missing:
+        raise DataError(
+            f"{path} has no column {', '.join(missing)}; wanted are {', '.join(_COLUMNS)}, "
+            "as in the original fer2013.csv"
+        )
+    emotion, pixels, usage = (header.index(name.casefold()) for name in _COLUMNS)
+    for line, cells in rows:
+        cells += [""] * (len(header) - len(cells))
+        yield line, cells[emotion], cells[pixels], cells[usage]
 
 
 def _values(text: str) -> UInt8 | None:
@@ -249,7 +247,7 @@ def _values(text: str) -> UInt8 | None:
     try:
         with warnings.catch_warnings():  # text that is no number only warns
             warnings.simplefilter("error", DeprecationWarning)
-            values = np.fromstring(text, dtype=np.int32, sep=" ")
+            values = np.fromstring(text, dtype=np.int64, sep=" ")  # larger ones saturate
     except (ValueError, DeprecationWarning):
         return None
     if len(values) != SIDE * SIDE or values.min() < 0 or values.max() > 255:
@@ -290,16 +288,18 @@ def read_votes_by_file(path: Path, ids: Sequence[str]) -> Float32:
     header, rows = _read(path)
     if "file" not in header:
         raise DataError(f"{path} has no column file, with names such as train/angry/x.png")
-    names = {
-        str(PurePosixPath(cells[header.index("file")]).with_suffix("")): cells for cells in rows
-    }
+    names: dict[str, list[str]] = {}
+    for cells in rows:
+        file = PurePosixPath(cells[header.index("file")])
+        if names.setdefault(str(file.with_suffix("") if file.name else file), cells) is not cells:
+            raise DataError(f"{path}: {str(file)[:80]!r} is listed twice; keep one row for it")
     votes = np.zeros((len(ids), len(EMOTIONS)), np.float32)
     listed = 0
     pick = _columns(path, header)
     for i, name in enumerate(ids):
-        cells = names.get(str(PurePosixPath(name).with_suffix("")))
-        if cells is not None:
-            votes[i] = _numbers(path, cells, pick)
+        voted = names.get(str(PurePosixPath(name).with_suffix("")))
+        if voted is not None:
+            votes[i] = _numbers(path, voted, pick)
             listed += 1
     if ids and not listed:
         raise DataError(f"{path} lists none of the {len(ids):,} pictures, such as {ids[0]}")
@@ -323,7 +323,7 @@ def read_votes_by_row(path: Path, usages: Sequence[str]) -> Float32:
     if "usage" not in header:
         raise DataError(f"{path} has no column Usage: take the official fer2013new.csv")
     place = header.index("usage")
-    if [cells[place].strip() for cells in rows] != list(usages):
+    if [cells[place] for cells in rows] != list(usages):
         raise DataError(
             f"{path} has {len(rows):,} rows that do not follow the {len(usages):,} of the pixel "
             "csv (their Usage differs): take both files as they were published"
@@ -337,18 +337,14 @@ def _read(path: Path) -> tuple[list[str], list[list[str]]]:
     """Names of the columns in lower case, and the rows."""
     if not path.is_file():
         raise DataError(f"{path} is missing: it holds the FER+ votes; or take --labels fer")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [cells for cells in csv.reader(file) if cells]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as a csv: {error}") from error
-    header = [cell.strip().casefold() for cell in lines[0]] if lines else []
-    short = next((i for i, cells in enumerate(lines) if len(cells) != len(header)), None)
-    if short is not None:
-        raise DataError(
-            f"{path}: line {short + 1} has {len(lines[short])} cells, the header {len(header)}"
-        )
-    return header, lines[1:]
+    rows = read_rows(path)
+    header = [cell.casefold() for cell in next(rows, (0, []))[1]]
+    lines = []
+    for line, cells in rows:
+        if len(cells) != len(header):
+            raise DataError(f"{path}: line {line} has {len(cells)} cells, the header {len(header)}")
+        lines.append(cells)
+    return header, lines
 
 
 def _columns(path: Path, header: Sequence[str]) -> list[int]:
@@ -366,7 +362,10 @@ def _columns(path: Path, header: Sequence[str]) -> list[int]:
 
 
 def _numbers(path: Path, cells: Sequence[str], pick: Sequence[int]) -> list[int]:
-    values = [cells[column].strip() or "0" for column in pick]  # blank: nobody voted
-    if not all(value.isdecimal() for value in values):
-        raise DataError(f"{path}: {','.join(cells)[:80]!r} has votes that are no whole numbers")
+    values = [cells[column] or "0" for column in pick]  # blank: nobody voted
+    if not all(value.isdecimal() and len(value) <= _DIGITS for value in values):
+        raise DataError(
+            f"{path}: {','.join(cells)[:80]!r} has votes that are no whole numbers of at most "
+            f"{_DIGITS} digits; take the file as it was published"
+        )
     return [int(value) for value in values]

@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
-from collections.abc import Sequence
+import stat
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -19,10 +20,12 @@ from typing import Any, Final
 import numpy as np
 
 from facekit.arrays import Int64, Str
+from facekit.datasets.lists import read_rows
 from facekit.datasets.table import Issues, Table
 from facekit.errors import DataError
 from facekit.labels import EMOTIONS, emotion_index
 from facekit.system.files import PICTURE_SUFFIXES
+from facekit.system.terminal import tell
 
 
 def read_folder(
@@ -35,7 +38,7 @@ def read_folder(
             them) with one folder a class inside.
         people: A csv with the columns ``file`` and ``person`` that says who is in
             each picture. Without it, names such as ``<person>__1.jpg`` or
-            ``person_<id>_1.jpg`` say it.
+            ``person_<id>_1.jpg`` say it, unless they say no more than the class.
         aligned: Key of ``frame.ALIGNED_EYES`` when the pictures are aligned crops;
             None to detect faces.
 
@@ -55,7 +58,7 @@ def read_folder(
     place = {name: i for i, name in enumerate(names)}
     missing: tuple[str, ...] = ()
     if people is None:
-        known = people_from_names(listed.ids)
+        known = _known_people(folder, listed)
     else:
         known, missing = read_people(people, listed.ids)
     labels = np.array([place[name] for name in listed.classes], np.int64)
@@ -68,6 +71,11 @@ def _classes(folder: Path, listed: ClassFiles) -> tuple[str, ...]:
     names = sorted(set(listed.classes))
     if len(names) < 2:
         found = f"one class ({names[0]})" if names else "no pictures in class folders"
+        elsewhere = [
+            name for name in listed.others if Path(name).suffix.lower() in PICTURE_SUFFIXES
+        ]
+        if elsewhere:
+            found += f" ({len(elsewhere):,} elsewhere, such as {elsewhere[0]})"
         raise DataError(
             f"{folder} has {found}; wanted are two classes or more, as <class>/*.jpg or "
             "train/<class>/*.jpg"
@@ -80,6 +88,29 @@ def _classes(folder: Path, listed: ClassFiles) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _known_people(folder: Path, listed: ClassFiles) -> dict[str, str]:
+    """The people that file names tell; standard error says whether they are taken."""
+    told = people_from_names(listed.ids)
+    classes = dict(zip(listed.ids, listed.classes, strict=True))
+    known = {name: one for name, one in told.items() if one.casefold() != classes[name].casefold()}
+    each: dict[str, set[str]] = {}
+    for name, group in classes.items():
+        each.setdefault(group, set()).add(known.get(name, f"of {name}"))
+    if all(len(people) == 1 for people in each.values()):
+        known = {}
+    for names, what in (
+        (known, f"tell {len(set(known.values())):,} people"),
+        ({name: one for name, one in told.items() if name not in known}, "tell no people"),
+    ):
+        if names:
+            name, one = next(iter(names.items()))
+            tell(
+                f"{folder}: the names of {len(names):,} files {what} ({one!r} in {name}); "
+                "a csv says it better: --people"
+            )
+    return known
+
+
 def _persons(ids: list[str], known: dict[str, str]) -> Str | None:
     persons = [known.get(name, f"of {name}") for name in ids]
     return np.array(persons, np.str_) if known and len(set(persons)) > 1 else None
@@ -89,7 +120,7 @@ def _persons(ids: list[str], known: dict[str, str]) -> Str | None:
 #: Folders that hold a split, in any case.
 SPLIT_FOLDERS: Final[dict[str, str]] = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
-    "test": "test", "testing": "test",
+    "test": "test", "testing": "test", "dev": "val", "publictest": "val", "privatetest": "test",
 }  # fmt: skip
 
 
@@ -102,7 +133,8 @@ class ClassFiles:
         paths: The files, in the same order.
         classes: Name of the class folder of each.
         splits: "train", "val" or "test" for each.
-        others: Files beside them that are no pictures by their names.
+        others: Files beside them that are no pictures by their names, and pictures
+            elsewhere: deeper, beside the class folders, or in folders of no split.
     """
 
     ids: list[str]
@@ -159,12 +191,18 @@ def split_folders(folder: Path) -> list[tuple[Path, str]]:
     return sorted(found, key=lambda pair: (order.index(pair[1]), pair[0].name))
 
 
-def list_classes(folder: Path, parts: list[tuple[Path, str]]) -> ClassFiles:
+def list_classes(
+    folder: Path, parts: list[tuple[Path, str]], splits: Sequence[str] | None = None
+) -> ClassFiles:
     """List ``<part>/<class>/<picture>``; hidden files and folders are passed over.
+
+    Standard error names class folders without pictures. Spellings of a class that look
+    the same (composed or not, as file systems differ) are one.
 
     Args:
         folder: What the ids are relative to.
         parts: Folders of class folders and the split of each.
+        splits: Which of them to list; None for all.
 
     Returns:
         Pictures sorted by part, class folder and file name.
@@ -174,18 +212,58 @@ def list_classes(folder: Path, parts: list[tuple[Path, str]]) -> ClassFiles:
     """
     listed = ClassFiles([], [], [], [], ())
     others: list[str] = []
+    empty: list[str] = []
+    read = [part for part, split in parts if splits is None or split in splits]
     for part, split in parts:
-        for group in _folders(part):
+        for group in _folders(part) if part in read else ():
+            before = len(listed.ids)
             for path in _entries(group):
                 name = path.relative_to(folder).as_posix()
-                if path.suffix.lower() not in PICTURE_SUFFIXES:
-                    others.append(name)
+                if not _is_picture(path):
+                    others += list(_pictures_in(path, folder)) or [name]
                     continue
                 listed.ids.append(name)
                 listed.paths.append(path)
-                listed.classes.append(group.name)
+                listed.classes.append(_class_name(group))
                 listed.splits.append(split)
+            if len(listed.ids) == before:
+                empty.append(group.relative_to(folder).as_posix())
+    roots = [path for path, _ in parts]
+    loose = [path for part in read for path in _entries(part) if not path.is_dir()]
+    if folder not in roots:
+        loose += [path for path in _entries(folder) if path not in roots]
+    others += [name for path in loose for name in _pictures_in(path, folder)]
+    if empty and listed.ids:  # without any, the error says so
+        tell(f"{folder}: no picture in {', '.join(empty[:3])}{', …' if len(empty) > 3 else ''}")
     return ClassFiles(listed.ids, listed.paths, listed.classes, listed.splits, tuple(others))
+
+
+def _class_name(group: Path) -> str:
+    """As it is shown and learned: composed, and what is no UTF-8 escaped."""
+    name = os.fsencode(group.name).decode("utf-8", "backslashreplace")
+    return unicodedata.normalize("NFC", name)
+
+
+def _is_picture(path: Path) -> bool:
+    """By its name, unless a folder, a pipe or a device has that name."""
+    if path.suffix.lower() not in PICTURE_SUFFIXES:
+        return False
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # a broken link, say: why is told where it is read
+        return True
+
+
+def _pictures_in(path: Path, folder: Path) -> Iterator[str]:
+    """Pictures at any depth, relative to a folder; the path itself where it is one."""
+    if not path.is_dir():
+        files = [path]
+    else:
+        files = []
+        for place, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            files += [Path(place, name) for name in sorted(names) if not name.startswith(".")]
+    yield from (file.relative_to(folder).as_posix() for file in files if _is_picture(file))
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -266,17 +344,14 @@ def read_people(path: Path, ids: Sequence[str]) -> tuple[dict[str, str], tuple[s
 
 def _rows(path: Path) -> list[tuple[str, str]]:
     """File and person of each row that has both."""
-    try:
-        with path.expanduser().open(encoding="utf-8-sig", newline="") as file:
-            lines = [[cell.strip() for cell in cells] for cells in csv.reader(file) if cells]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as a csv: {error}") from error
-    header = [name.casefold() for name in lines[0]] if lines else []
+    lines = read_rows(path.expanduser())
+    header = [name.casefold() for name in next(lines, (0, []))[1]]
     if "file" not in header or "person" not in header:
-        raise DataError(f"{path} has the columns {header[:6]}; wanted are file and person")
+        shown = [name[:40] for name in header[:6]]
+        raise DataError(f"{path} has the columns {shown}; wanted are file and person")
     columns = header.index("file"), header.index("person")
     rows = []
-    for cells in lines[1:]:
+    for _, cells in lines:
         name, person = (cells[i] if i < len(cells) else "" for i in columns)
         if name and person:
             rows.append((name.replace("\\", "/").removeprefix("./"), person))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import difflib
-from collections.abc import Hashable, Iterable, Sequence
+import io
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ import numpy as np
 from facekit.arrays import Bool, Float64, Int64
 from facekit.datasets.table import Table
 from facekit.errors import DataError
+from facekit.system.sheet import plain_cell
 
 #: More rows on the other side are worth it only if they bring the shares nearer.
 _EPSILON: Final = 1e-12
@@ -210,22 +212,41 @@ def read_excluded(path: Path | str) -> frozenset[str]:
     """
     path = Path(path).expanduser()
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_bytes().decode("utf-8-sig", "surrogateescape")
+        if "\0" in text:  # UTF-16, or no text at all
+            raise ValueError("it is no UTF-8 text")
+    except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as a list of pictures: {error}") from error
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    header = [cell.strip().casefold() for cell in next(csv.reader(lines[:1]), [])]
-    column = next((header.index(name) for name in _COLUMNS if name in header), None)
-    if column is not None:
-        rows = csv.reader(lines[1:])
-        found = frozenset(cells[column].strip() for cells in rows if len(cells) > column)
-        return found - {""}  # a csv without rows: an audit that found nothing
+    # Line breaks as Python's text files know them: names may hold others.
+    lines = list(io.StringIO(text, newline=""))
+    kept = list(_uncommented(lines))
+    separator = max(",;\t", key="".join(kept[:1]).count)
+    reader = csv.reader(kept, delimiter=separator, skipinitialspace=True)
+    try:
+        header = [cell.strip().casefold() for cell in next(reader, [])]
+        column = next((header.index(name) for name in _COLUMNS if name in header), None)
+        if column is not None:
+            cells = (row[column].rstrip() for row in reader if len(row) > column)
+            return frozenset(map(plain_cell, cells)) - {
+                ""
+            }  # a csv without rows: an audit that found nothing
+    except csv.Error as error:
+        raise DataError(f"{path} cannot be read as a list of pictures: {error}") from error
     if path.suffix.lower() == ".csv" and len(header) > 1:
         raise DataError(f"{path} has the columns {', '.join(header[:6])}; wanted is id or file")
-    found = frozenset(line.strip() for line in lines)
+    found = frozenset(line.strip() for line in lines if not line.startswith("#")) - {""}
     if not found:
         raise DataError(f"{path} names no picture; wanted is one id a line, or a csv with ids")
     return found
+
+
+def _uncommented(lines: Iterable[str]) -> Iterator[str]:
+    """Lines that are neither blank nor start with ``#``, and all inside a quoted cell."""
+    quoted = False
+    for line in lines:
+        if quoted or (line.strip() and not line.startswith("#")):
+            quoted ^= bool(line.count('"') % 2)
+            yield line
 
 
 def leave_out(table: Table, ids: Iterable[str]) -> Table:

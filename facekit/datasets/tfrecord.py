@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import uuid
@@ -32,7 +33,7 @@ class _Found:
 
     place: tuple[int, int]  # file, record
     record_id: str
-    value: Any  # the label as written
+    value: Any  # the label as written, or the number that a one-hot label stands for
     text: str  # its name as written
     pictured: bool
 
@@ -54,12 +55,13 @@ def read_tfrecord(
 
     Args:
         path: A file, several, or a folder of files such as
-            ``train-00000-of-00005.tfrecord`` (``.gz`` is unpacked).
+            ``train-00000-of-00005.tfrecord`` (gzip is unpacked).
         classes: Class names in the order of the labels; None takes the names in
             ``image/class/text``, and ``EMOTIONS`` where there are none. Where a record
             names its class, that counts and not the number.
         image_key: Feature with the encoded picture (JPEG, PNG, …).
-        label_key: Feature with the label: a whole number, or a class name.
+        label_key: Feature with the label: a whole number, a class name, or one number
+            a class, of which one is 1 and the others 0.
         first_label: Number of the first class: 0 or 1; where classes have no names.
         split: "train", "val" or "test" for all; None takes the word in each file's
             name, or "train" where it has none.
@@ -72,7 +74,8 @@ def read_tfrecord(
     Raises:
         MissingExtraError: TensorFlow is not installed.
         DataError: No file, a damaged one, no usable record, a number with two names,
-            or labels that start at 1 though ``first_label`` is 0.
+            labels of several values that are not one-hot, or labels that start at 1
+            though ``first_label`` is 0.
         UsageError: ``first_label`` or ``split`` is something else.
     """
     if first_label not in (0, 1):
@@ -80,9 +83,10 @@ def read_tfrecord(
     if split is not None:
         require_splits((split,))
     files = record_files(path)
-    found, keys = _find(files, image_key, label_key)
+    found, keys, widths = _find(files, image_key, label_key, first_label)
     values, texts = [one.value for one in found], [one.text for one in found]
     names, labels = name_labels(values, texts, classes, first_label)
+    _require_widths(widths, names, named=not classes and any(texts))
     pairs = list(zip(found, labels, strict=True))
     wrong = tuple(one.record_id for one, label in pairs if label is None)
     blank = tuple(one.record_id for one, n in pairs if n is not None and not one.pictured)
@@ -186,25 +190,56 @@ def _encoded(table: Table) -> Iterator[bytes]:
 
 
 def _find(
-    files: Sequence[tuple[str, Path]], image_key: str, label_key: str
-) -> tuple[list[_Found], set[str]]:
-    """What every record says, and all keys that occur."""
+    files: Sequence[tuple[str, Path]], image_key: str, label_key: str, first_label: int
+) -> tuple[list[_Found], set[str], dict[int, str]]:
+    """What every record says, all keys that occur, and a record of each one-hot width."""
     found: list[_Found] = []
     keys: set[str] = set()
+    widths: dict[int, str] = {}
     for i, (name, file) in enumerate(files):
         for number, features in enumerate(read_examples(file)):
+            record_id = f"{name}/{number:06d}"
+            label = feature_values(features, label_key)
+            if len(label) > 1:
+                widths.setdefault(len(label), record_id)
+                label = [_one_hot(label, label_key, record_id) + first_label]
             text = first_value(features, TEXT_KEY)
             found.append(
                 _Found(
                     (i, number),
-                    f"{name}/{number:06d}",
-                    first_value(features, label_key),
+                    record_id,
+                    next(iter(label), None),
                     text.decode("utf-8", "replace") if isinstance(text, bytes) else "",
-                    isinstance(first_value(features, image_key), bytes),
+                    [type(one) for one in feature_values(features, image_key)] == [bytes],
                 )
             )
             keys.update(features)
-    return found, keys
+    return found, keys, widths
+
+
+def _one_hot(values: Sequence[Any], label_key: str, record_id: str) -> int:
+    """Place of the only 1 among zeros."""
+    if any(one not in (0, 1) for one in values) or sum(values) != 1:
+        shown = ", ".join(str(one)[:20] for one in values[:8]) + (", …" if len(values) > 8 else "")
+        raise DataError(
+            f"{record_id}: {label_key} has {len(values):,} values ({shown}); allowed are one "
+            "label, or one number a class of which one is 1 and the others 0: name another "
+            "key, or write records with one label each"
+        )
+    return list(values).index(1)
+
+
+def _require_widths(widths: dict[int, str], names: Sequence[str], *, named: bool) -> None:
+    """Refuse one-hot labels of other classes; names in the records may lack some."""
+    wrong = {
+        n: one for n, one in widths.items() if n < len(names) or (n > len(names) and not named)
+    }
+    if wrong or len(widths) > 1:
+        told = " and ".join(f"{n:,} numbers ({one})" for n, one in list(widths.items())[:2])
+        raise DataError(
+            f"one-hot labels have {told}, and there are {len(names)} classes "
+            f"({', '.join(names[:8])}): name the classes in the order of the numbers"
+        )
 
 
 def _require_first(found: Sequence[_Found], classes: int, first_label: int) -> None:
@@ -234,6 +269,10 @@ def _unusable(
 
 #: Records taken from TensorFlow at a time: one by one, handing over costs most.
 _BLOCK: Final = 32
+#: Bytes around a record: its length (8) and a checksum before, a checksum behind.
+_HEAD, _FOOT = 12, 4
+#: Bytes of the longest record that protocol buffers allow.
+_LONGEST: Final = (1 << 31) - 1
 _FILE: Final = re.compile(r"\.(tfrecords?|tfrec|record)\b", re.IGNORECASE)
 
 
@@ -279,7 +318,7 @@ def read_examples(file: Path) -> Iterator[dict[str, Any]]:
     """Read the records of one file, in order.
 
     Args:
-        file: TFRecord file; one that ends in ``.gz`` is unpacked.
+        file: TFRecord file; one that is gzip inside, whatever its name, is unpacked.
 
     Yields:
         The features of each record by their keys.
@@ -289,25 +328,75 @@ def read_examples(file: Path) -> Iterator[dict[str, Any]]:
         DataError: The file is damaged.
     """
     tf = find_tensorflow()
-    packing = "GZIP" if file.suffix.lower() == ".gz" else ""
     try:
-        blocks = tf.data.TFRecordDataset(os.fspath(file), packing).batch(_BLOCK)
+        blocks = tf.data.TFRecordDataset(os.fspath(file), _packing(file)).batch(_BLOCK)
         for block in blocks.as_numpy_iterator():
             for record in block:
                 yield dict(tf.train.Example.FromString(record).features.feature)
     except Exception as error:  # TensorFlow's and protobuf's own
+        why = error if isinstance(error, EOFError) else type(error).__name__
         raise DataError(
-            f"{file} is damaged or no TFRecord of tf.train.Example ({type(error).__name__}): "
-            "write or fetch it again"
+            f"{file} is damaged or no TFRecord of tf.train.Example ({why}): write or fetch it again"
         ) from error
+
+
+def _packing(file: Path) -> str:
+    """How TensorFlow is to unpack a file, found by what is in it.
+
+    It takes memory for as many bytes as a record claims to have, so every claim is held
+    against the file first.
+
+    Raises:
+        EOFError: The records are not as long as they claim.
+    """
+    size = file.stat().st_size
+    with file.open("rb") as plain:
+        if _framed(plain, size):
+            return ""
+        plain.seek(0)
+        # A record may be so long that its file begins like gzip: looked at second.
+        if plain.read(2) == b"\x1f\x8b":
+            plain.seek(0)
+            with gzip.open(plain) as unpacked:
+                if _framed(unpacked, None):
+                    return "GZIP"
+    raise EOFError("a record is longer than the file, or its length is damaged")
+
+
+def _framed(file: Any, size: int | None) -> bool:
+    """Whether a file is records end to end; ``size`` in bytes, None where it is packed."""
+    end = 0
+    while head := file.read(_HEAD):
+        length = int.from_bytes(head[:8], "little")
+        if len(head) < _HEAD or length > _LONGEST or head[8:] != masked_crc(head[:8]):
+            return False
+        end += _HEAD + length + _FOOT
+        if (size is not None and end > size) or file.seek(end) != end:
+            return False
+    return True
+
+
+def masked_crc(data: bytes) -> bytes:
+    """TFRecord's checksum of a few bytes: CRC-32C, turned by 15 bits and moved."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    crc ^= 0xFFFFFFFF
+    return (((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF).to_bytes(4, "little")
+
+
+def feature_values(features: dict[str, Any], key: str) -> Sequence[Any]:
+    """All values of a feature: bytes, int or float; empty where there is none."""
+    feature = features.get(key)
+    kind = feature.WhichOneof("kind") if feature is not None else None
+    return getattr(feature, kind).value if kind else []
 
 
 def first_value(features: dict[str, Any], key: str) -> Any:
     """First value of a feature: bytes, int or float; None where there is none."""
-    feature = features.get(key)
-    kind = feature.WhichOneof("kind") if feature is not None else None
-    values = getattr(feature, kind).value if kind else []
-    return values[0] if values else None
+    return next(iter(feature_values(features, key)), None)
 
 
 def find_tensorflow() -> Any:

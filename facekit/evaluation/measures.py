@@ -431,6 +431,8 @@ class Evaluation:
             number of images of every class; empty for attributes.
         confusion: Of classes: counts; rows are labels and columns answers, both in
             the order of ``per_class``.
+        taught: How many of the images the head was fitted on, which says nothing of
+            new ones; about right for a head of more than 512, None where unknown.
     """
 
     task: str
@@ -443,6 +445,7 @@ class Evaluation:
     per_attribute: dict[str, dict[str, float | None]] = field(default_factory=dict)
     per_class: dict[str, dict[str, float | int | None]] = field(default_factory=dict)
     confusion: list[list[int]] = field(default_factory=list)
+    taught: int | None = None
 
     def record(self) -> dict[str, Any]:
         """The same in JSON's own types, as ``facekit evaluate --json`` prints it."""
@@ -450,6 +453,8 @@ class Evaluation:
         for key in ("per_attribute", "per_class", "confusion"):
             if not every[key]:
                 del every[key]
+        if self.taught is None:
+            del every["taught"]
         return every
 
 

@@ -142,7 +142,8 @@ def _measured(results: Sequence[Measurement]) -> str:
 
 
 def _training(manifest: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    told = [(key, _plain(value)) for key, value in manifest["training"].items()]
+    given = {k: v for k, v in manifest["training"].items() if k != "taught"}  # hashes
+    told = [(key, _plain(value)) for key, value in given.items()]
     return [*manifest["data_licences"].items(), *told]
 
 

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from facekit.errors import DataError
 from facekit.system.terminal import tell
@@ -32,9 +32,10 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
     Args:
         path: Target; its folder exists.
-        content: Text (written as UTF-8) or bytes.
+        content: Text (written as UTF-8; what cannot be, such as a file name that is
+            none, is escaped as in JSON) or bytes.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     with _part(path) as part:
         with part.open("wb") as file:
             file.write(data)
@@ -72,6 +73,10 @@ def write_output(path: Path, text: str) -> None:
         stream.write(text)
 
 
+#: Names of files that are no text keep their bytes.
+_AS_TEXT: Final[Any] = {"encoding": "utf-8", "errors": "surrogateescape", "newline": "\n"}
+
+
 @contextmanager
 def output_stream(path: Path) -> Iterator[IO[str]]:
     """Open a text file (UTF-8) that the user named for an answer.
@@ -95,11 +100,11 @@ def output_stream(path: Path) -> Iterator[IO[str]]:
         return
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
-        with path.open("w", encoding="utf-8", newline="\n") as stream:
+        with path.open("w", **_AS_TEXT) as stream:
             yield stream
         return
     with _part(target) as part:
-        with part.open("w", encoding="utf-8", newline="\n") as stream:
+        with part.open("w", **_AS_TEXT) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())

@@ -14,7 +14,9 @@ _RUN: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _TEXT: Final = "'"
 
 
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def csv_text(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, quoted: bool = False
+) -> str:
     r"""Write csv with a line break of ``\n`` after every row.
 
     Text that a spreadsheet would take for a formula gets a quote in front, which
@@ -23,6 +25,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     Args:
         columns: Names of the columns.
         rows: One sequence of cells a row.
+        quoted: Put every cell into quotes.
 
     Returns:
         The csv, its header included.
@@ -34,9 +37,18 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     lines = []
     for row in (columns, *rows):
         line = io.StringIO(newline="")  # with "\r\n" as its end the writer quotes both
-        csv.writer(line).writerow([_shown(cell) for cell in row])
-        lines.append(line.getvalue().removesuffix("\r\n") + "\n")
+        csv.writer(line, csv.unix_dialect if quoted else csv.excel).writerow(
+            [_shown(cell) for cell in row]
+        )
+        lines.append(line.getvalue().rstrip("\r\n") + "\n")
     return "".join(lines)
+
+
+def list_text(ids: Sequence[str]) -> str:
+    """A csv with the column ``id`` that ``splits.read_excluded`` reads, whatever the names."""
+    # Unquoted, a line that starts so would be a comment, or lose its blanks.
+    odd = any(name.startswith(("#", " ")) for name in ids)
+    return csv_text(["id"], ([name] for name in ids), quoted=odd)
 
 
 def plain_cell(cell: str) -> str:

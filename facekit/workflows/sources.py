@@ -134,8 +134,16 @@ def listed_ids(
     """
     ids = read_excluded(path)
     there = ids.intersection(table.ids.tolist())
-    if not there and ids.isdisjoint(elsewhere()):
+    unknown = ids - there
+    if unknown:
+        unknown = unknown.difference(elsewhere())
+    if unknown == ids and ids:
         leave_out(table, ids)  # raises: says what is wrong with the ids
+    if unknown:
+        tell(
+            f"{path}: {len(unknown):,} of its {len(ids):,} ids are no picture of {table.name}, "
+            f"such as {min(unknown)!r}: they leave nothing out"
+        )
     return there
 
 
@@ -236,6 +244,28 @@ def copy_groups(source: Source, *, held: bool = False) -> Int64:
     np.save(buffer, groups, allow_pickle=False)
     write_atomically(path, buffer.getvalue())
     return _own(groups)[source.rows]
+
+
+def tell_conflicts(source: Source) -> None:
+    """Say on standard error which pictures are there under several labels.
+
+    Args:
+        source: With one label a row; rows without a label conflict with nothing.
+    """
+    from facekit.photos.copies import conflicts, exact_groups
+
+    known = np.flatnonzero(source.table.labels >= 0)
+    groups = exact_groups(source.cache.crops, rows=source.rows[known])
+    there = known[conflicts(groups, source.table.labels[known])]
+    if len(there):
+        same = known[groups == groups[known == there[0]]]
+        labels = source.table.labels[same]
+        one, other = same[0], same[labels != labels[0]][0]
+        tell(
+            f"{source.table.name}: {len(there):,} images show the same pixels under different "
+            f"labels, such as {source.table.ids[one]} and {source.table.ids[other]}: one label of "
+            "each is wrong; facekit audit --exclude-out lists them, --exclude leaves them out"
+        )
 
 
 def _own(groups: Int64) -> Int64:

@@ -284,6 +284,31 @@ def test_a_folder_that_is_something_else(
         read_celeba(folder)
 
 
+@pytest.mark.parametrize(
+    ("images", "suffix"),
+    [("img_align_celeba", ".png"), ("img_align_celeba_png", ".png"), ("img_align_celeba", ".JPG")],
+)
+def test_images_of_another_suffix_than_the_lists_say(
+    folder: Path, capsys: pytest.CaptureFixture[str], images: str, suffix: str
+) -> None:
+    before = read_celeba(folder)
+    (folder / "img_align_celeba").rename(folder / images)
+    for path in (folder / images).iterdir():
+        path.rename(path.with_suffix(suffix))
+    (folder / images / "more.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    table = read_celeba(folder)
+    assert table.ids.tolist() == before.ids.tolist() and table.issues.unlisted == ("more.png",)
+    assert [path.suffix for path in table.images] == [suffix] * len(table)
+    assert "60 images have another suffix" in capsys.readouterr().err
+
+
+def test_identities_of_other_images_are_refused(folder: Path) -> None:
+    path = folder / "identity_CelebA.txt"
+    path.write_text(path.read_text().replace(".jpg", ""))
+    with pytest.raises(DataError, match=r"identity_CelebA\.txt names none of the 60"):
+        read_celeba(folder)
+
+
 def test_a_packed_download_is_recognised(folder: Path) -> None:
     shutil.rmtree(folder / "img_align_celeba")
     (folder / "img_align_celeba.zip").write_bytes(b"PK")

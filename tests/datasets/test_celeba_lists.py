@@ -50,7 +50,9 @@ def test_a_torn_list_is_refused_unless_allowed(path: Path) -> None:
     assert read_attributes(path, allow_short=True)[0] == ["a.jpg"]
 
 
-@pytest.mark.parametrize("value", ["x", "2", "1.5", "-2", "nan", "99999999999"])
+@pytest.mark.parametrize(
+    "value", ["x", "2", "1.5", "-2", "nan", "99999999999", "65537", "4294967297", "1" + "0" * 400]
+)
 @pytest.mark.parametrize("place", [0, 39])
 def test_values_that_are_none(path: Path, value: str, place: int) -> None:
     cells = ["-1"] * 40
@@ -58,6 +60,15 @@ def test_values_that_are_none(path: Path, value: str, place: int) -> None:
     write(path, {"good.jpg": ["1"] * 40, "bad.jpg": cells})
     with pytest.raises(DataError, match=r"values of 'bad\.jpg' are not all 1, -1 or 0"):
         read_attributes(path)
+
+
+@pytest.mark.parametrize("digits", [13, 400, 5000])
+def test_a_number_of_images_of_absurd_size(path: Path, digits: int) -> None:
+    write(path, {"a.jpg": ["1"] * 40})
+    path.write_text(path.read_text().replace("1\n", "9" * digits + "\n", 1))
+    with pytest.raises(DataError, match=f"{digits:,} digits") as caught:
+        read_attributes(path)
+    assert len(str(caught.value)) < 400
 
 
 def test_a_row_that_is_too_short(path: Path) -> None:
@@ -100,6 +111,11 @@ def test_partitions(tmp_path: Path) -> None:
     path = tmp_path / "list_eval_partition.csv"
     path.write_text("image_id,partition\na.jpg,0\nb.jpg,1\nc.jpg,2\n")
     assert read_partitions(path) == {"a.jpg": "train", "b.jpg": "val", "c.jpg": "test"}
+    for values in (("train", "val", "test"), ("0.0", "1.0", "2.0"), ("Training", "valid", "Test")):
+        lines = [f"{name}.jpg,{value}\n" for name, value in zip("abc", values, strict=True)]
+        for header in ("", "image_id,partition\n"):
+            path.write_text(header + "".join(lines))
+            assert list(read_partitions(path).values()) == ["train", "val", "test"]
     path.write_text("image_id,partition\na.jpg,3\n")
     with pytest.raises(DataError, match="partition '3' is not 0"):
         read_partitions(path)
@@ -111,3 +127,43 @@ def test_identities_that_are_none(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(DataError, match="identity_CelebA"):
         read_identities(path)
+
+
+@pytest.mark.parametrize("people", [["n7", "n12", "n7"], ["3", "4", "3"], ["anna", "ben", "anna"]])
+@pytest.mark.parametrize("header", ["", "image_id identity\n"])
+def test_people_are_numbers_or_names(tmp_path: Path, people: list[str], header: str) -> None:
+    path = tmp_path / "identity_CelebA.txt"
+    path.write_text(header + "".join(f"{i}.jpg {one}\n" for i, one in enumerate(people)))
+    assert list(read_identities(path).values()) == people
+
+
+@pytest.mark.parametrize("text", ["a.jpg 1\nb.jpg 2\na.jpg 1\n", "b.jpg 1\na.jpg 0\na.jpg 1\n"])
+def test_lists_with_repeats_name_the_image(tmp_path: Path, text: str) -> None:
+    for read in (read_identities, read_partitions):
+        (tmp_path / "list.txt").write_text(text)
+        with pytest.raises(DataError, match=r"'a\.jpg' is listed twice"):
+            read(tmp_path / "list.txt")
+
+
+@pytest.mark.parametrize("digits", ["1" * 5000, "x" * 100_000])
+def test_a_message_is_short_whatever_the_cell(tmp_path: Path, digits: str) -> None:
+    path = tmp_path / "list_eval_partition.txt"
+    for text in (f"a.jpg {digits}\n", f"a.jpg 1 {digits}\n", f"{digits}.jpg 7\n"):
+        path.write_text(text)
+        with pytest.raises(DataError) as caught:
+            read_partitions(path)
+        assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("between", [";", "\t", ","])
+@pytest.mark.parametrize("suffix", [".csv", ".txt"])
+def test_what_stands_between_the_cells_is_seen(tmp_path: Path, between: str, suffix: str) -> None:
+    path = tmp_path / f"list_attr_celeba{suffix}"
+    head = ["image_id"] * (suffix == ".csv") + list(ATTRIBUTES)
+    rows = [head, ["a.jpg", *["1", "-1"] * 20], ["b.jpg", *["-1"] * 40]]
+    path.write_text("\n".join(between.join(row) for row in rows))
+    names, values = read_attributes(path)
+    assert names == ["a.jpg", "b.jpg"] and values[:, 0].tolist() == [1, 0]
+    path = tmp_path / f"list_eval_partition{suffix}"
+    path.write_text(f"a.jpg{between}0\nb.jpg{between}2\n")
+    assert read_partitions(path) == {"a.jpg": "train", "b.jpg": "test"}

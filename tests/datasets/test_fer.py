@@ -115,6 +115,9 @@ def test_one_split_of_the_csv(tmp_path: Path) -> None:
         (1, "1 2 3", "unreadable"),
         (1, " ".join(["256"] * 2304), "unreadable"),
         (1, " ".join(["x"] * 2304), "unreadable"),
+        (1, " ".join(["4294967396"] * 2304), "unreadable"),
+        (1, " ".join(["9" * 40] * 2304), "unreadable"),
+        (0, "0" * 5000, "mislabelled"),
         (1, "", "unreadable"),
     ],
 )
@@ -127,6 +130,29 @@ def test_damaged_rows_are_named_not_fatal(
     assert len(table) == 8 and "val/happy/00004" not in table.ids
     assert getattr(table.issues, kind) == ("line 6",)
     assert table.ids[4] == "val/neutral/00005"
+
+
+@pytest.mark.parametrize("blank", [[], ["", "", ""], [" "]])
+@pytest.mark.parametrize("place", [9, 4, 0])
+def test_blank_lines_are_no_pictures(tmp_path: Path, blank: list[str], place: int) -> None:
+    pixels = pixel_rows()
+    rows = [[row[2], "", *votes(happiness=10)] for row in pixels]
+    write(tmp_path / "fer2013new.csv", ("Usage", "Image name", *VOTED), rows)
+    before = read_fer(write_pixels(tmp_path, pixels), labels="ferplus")
+    write_pixels(tmp_path, [*pixels[:place], blank, *pixels[place:]])
+    table = read_fer(tmp_path, labels="ferplus")
+    assert table.ids.tolist() == before.ids.tolist() and not table.issues.found
+    rows.insert(place, blank)
+    write(tmp_path / "fer2013new.csv", ("Usage", "Image name", *VOTED), rows)
+    assert len(read_fer(tmp_path, labels="ferplus")) == 9
+
+
+def test_votes_for_one_picture_twice_are_refused(tmp_path: Path) -> None:
+    draw(tmp_path)
+    rows = [[f"train/Anger/0.{end}", *votes(anger=i)] for i, end in enumerate(("jpg", "png"))]
+    write(tmp_path / "ferplus_votes.csv", ("file", *VOTED), rows)
+    with pytest.raises(DataError, match=r"'train/Anger/0\.png' is listed twice"):
+        read_fer(tmp_path, labels="ferplus")
 
 
 def test_a_csv_without_a_usable_row_is_refused(tmp_path: Path) -> None:
@@ -185,6 +211,8 @@ def test_votes_of_the_official_list(tmp_path: Path) -> None:
         (("name", *VOTED), ["train/Anger/0.png", *[1] * 10], "no column file"),
         (("file", *VOTED[1:]), ["train/Anger/0.png", *[1] * 9], "no column of votes for neutral"),
         (("file", *VOTED), ["train/Anger/0.png", "many", *[1] * 9], "no whole numbers"),
+        (("file", *VOTED), ["train/Anger/0.png", "9" * 39, *[1] * 9], "no whole numbers"),
+        (("file", *VOTED), ["train/Anger/0.png", "9" * 5000, *[1] * 9], "no whole numbers"),
         (("file", *VOTED), ["train/Anger/0.png", 1], "line 2 has 2 cells, the header 11"),
         (("file", *VOTED), ["other.png", *[1] * 10], "none of the 9 pictures"),
     ],

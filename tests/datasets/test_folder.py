@@ -48,6 +48,27 @@ def test_one_person_alone_tells_nothing(tmp_path: Path) -> None:
     assert read_folder(touch(tmp_path, "a/img__1.jpg", "b/img__2.jpg")).person is None
 
 
+@pytest.mark.parametrize(
+    ("names", "people"),
+    [
+        (("{c}__1", "{c}__2", "{c}__3"), None),
+        (("person_with_{c}_1", "person_with_{c}_2"), None),  # one each class, but both the same
+        (("person_{c}_1", "person_{c}_2"), None),
+        (("X{c}__1", "X{c}__2"), None),
+        (("{c}__1", "anna__2", "ben__3"), 4),
+        (("X{c}__1", "X{c}__2", "holiday"), 4),
+    ],
+)
+def test_names_that_tell_the_class_tell_no_people(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], names: tuple[str, ...], people: int | None
+) -> None:
+    touch(tmp_path, *(f"{c}/{name.format(c=c)}.jpg" for c in ("with", "without") for name in names))
+    person = read_folder(tmp_path).person
+    assert (None if person is None else len(set(person.tolist()))) == people
+    said = capsys.readouterr().err
+    assert "--people" in said and ("tell no people" in said or people is not None)
+
+
 def test_a_csv_tells_the_people(tmp_path: Path) -> None:
     touch(tmp_path, "a/1.jpg", "a/2.jpg", "b/1.jpg", "b/9.jpg", "b/anna__3.jpg")
     people = tmp_path / "people.csv"
@@ -56,6 +77,14 @@ def test_a_csv_tells_the_people(tmp_path: Path) -> None:
     assert table.person is not None
     assert table.person.tolist() == ["x", "of a/2.jpg", "y", "x", "of b/anna__3.jpg"]
     assert table.issues.missing == ("gone.jpg",)
+
+
+def test_a_spreadsheet_may_have_written_the_people(tmp_path: Path) -> None:
+    touch(tmp_path, "a/Smith, J, 1.jpg", "a/2.jpg", "b/3.jpg")
+    people = tmp_path / "people.csv"
+    people.write_text("\ufefffile;person\r\nSmith, J, 1.jpg;x\r\n;\r\na/2.jpg;y\r\n3.jpg;x\r\n")
+    table = read_folder(tmp_path, people=people)
+    assert table.person is not None and table.person.tolist() == ["y", "x", "x"]
 
 
 @pytest.mark.parametrize(
@@ -80,6 +109,8 @@ def test_a_bad_csv_is_refused(tmp_path: Path, text: str, message: str) -> None:
     ("names", "message"),
     [
         (("readme.txt",), "no pictures in class folders"),
+        (("a/anna/1.jpg", "b/ben/1.jpg"), r"\(2 elsewhere, such as a/anna/1\.jpg\)"),
+        (("1.jpg", "2.jpg"), r"\(2 elsewhere, such as 1\.jpg\)"),
         (("a/1.jpg", "b/notes.txt"), r"one class \(a\)"),
         (("train/cat/1.jpg", "train/dog/1.jpg", "test/Cat/1.jpg"), "'Cat' and 'cat'"),
     ],

@@ -10,6 +10,7 @@ import pytest
 from facekit.datasets.splits import leave_out, read_excluded
 from facekit.datasets.table import Table
 from facekit.errors import DataError
+from facekit.system.sheet import list_text
 
 TABLE = Table(
     name="fer",
@@ -36,6 +37,25 @@ def test_lists_are_read(tmp_path: Path, name: str, text: str) -> None:
     path.write_text(text.replace("\ufeff", ""), encoding="utf-8-sig")
     want = {"train/c.png"} if name == "list.csv" else {"train/a, b.png", "train/c.png"}
     assert read_excluded(path) == want
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["no/Smith, John.jpg", 'a/the "one".jpg', "a/two\n\n#lines.jpg", " a/1.jpg", "#a/1.jpg",
+     "a/\udcff.jpg", "a/x\u2028y\x85z.jpg", "a/1;2\t3.jpg", "a/=1+1.jpg", "id"],
+)  # fmt: skip
+def test_what_an_audit_lists_is_read_again(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_bytes(list_text(["a/plain.jpg", name, "a/#.jpg"]).encode("utf-8", "surrogateescape"))
+    assert read_excluded(path) == {"a/plain.jpg", name, "a/#.jpg"}
+    path.write_bytes(list_text([name]).encode("utf-8", "surrogateescape"))
+    assert read_excluded(path) == {name}
+
+
+def test_a_spreadsheet_may_have_written_the_list(tmp_path: Path) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text("\ufeffid;finding\r\na/1.jpg;copy\r\n#a comment\r\na/2, 3.jpg ; copy\r\n")
+    assert read_excluded(path) == {"a/1.jpg", "a/2, 3.jpg"}
 
 
 def test_an_audit_that_found_nothing_leaves_nothing_out(tmp_path: Path) -> None:

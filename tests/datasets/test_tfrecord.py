@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 
 from facekit.datasets.table import Table
-from facekit.datasets.tfrecord import read_tfrecord, record_files, split_of, write_tfrecord
+from facekit.datasets.tfrecord import (
+    masked_crc,
+    read_tfrecord,
+    record_files,
+    split_of,
+    write_tfrecord,
+)
 from facekit.errors import DataError, MissingExtraError, UsageError
 from facekit.labels import EMOTIONS, SIX_EMOTIONS
 
@@ -172,6 +178,79 @@ def test_a_damaged_file_is_named(tmp_path: Path, keep: int) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.tf
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("length", [1 << 40, 1 << 31, (1 << 64) - 1])
+def test_a_record_longer_than_its_file_is_refused(
+    tmp_path: Path, length: int, packed: bool
+) -> None:
+    """TensorFlow takes memory for what the length says: it ended the process."""
+    head = length.to_bytes(8, "little")
+    data = head + masked_crc(head) + bytes(100)
+    path = tmp_path / "test.tfrecord"
+    path.write_bytes(gzip.compress(data) if packed else data)
+    with pytest.raises(DataError, match="a record is longer than the file"):
+        read_tfrecord(path)
+
+
+@pytest.mark.tf
+def test_what_is_packed_is_told_by_its_bytes(tmp_path: Path) -> None:
+    """A name says nothing; a record of 0x8b1f bytes begins like gzip and is none."""
+    plain, packed = tmp_path / "a.tfrecord.gz", tmp_path / "b.tfrecord"
+    write_tfrecord(draw(tmp_path, [1, 2]), plain)
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert read_tfrecord(plain).labels.tolist() == read_tfrecord(packed).labels.tolist() == [1, 2]
+    packed.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(DataError, match=r"b\.tfrecord is damaged"):
+        read_tfrecord(packed)
+    record = example(x=b"", y=2)
+    record = example(x=bytes(0x8B1F - record.ByteSize() - 10), y=2)
+    assert record.ByteSize() == 0x8B1F
+    write_records(tmp_path / "c.tfrecord", [record])
+    assert (tmp_path / "c.tfrecord").read_bytes()[:2] == b"\x1f\x8b"
+    assert len(read_tfrecord(tmp_path / "c.tfrecord", image_key="x", label_key="y")) == 1
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("kind", [int, float])
+@pytest.mark.parametrize("first", [0, 1])
+def test_one_hot_labels_are_read(tmp_path: Path, kind: type, first: int) -> None:
+    rows = [[kind(i == j) for j in range(7)] for i in (4, 0, 6)]
+    write_records(tmp_path / "a.tfrecord", [example(x=b"x", y=row) for row in rows])
+    table = read_tfrecord(tmp_path, image_key="x", label_key="y", first_label=first)
+    assert table.labels.tolist() == [4, 0, 6]
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([[0, 1, 1, 0, 0, 0, 0]], r"a\.tfrecord/000000: y has 7 values \(0, 1, 1, 0, 0, 0, 0\)"),
+        ([[0, 0, 1, 0, 0, 0, 0], [0] * 7], "a.tfrecord/000001: y has 7 values"),
+        ([[0.1, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0]], "y has 7 values"),
+        ([[3, 5]], r"y has 2 values \(3, 5\)"),
+        ([[b"happy", b"sad"]], "y has 2 values"),
+        ([[0, 1, 0]], "3 numbers .* there are 7 classes"),
+        ([[0, 1, 0, 0, 0, 0, 0, 0]], "8 numbers .* there are 7 classes"),
+    ],
+)
+def test_labels_of_several_values_are_refused(
+    tmp_path: Path, rows: list[Any], message: str
+) -> None:
+    write_records(tmp_path / "a.tfrecord", [example(x=b"x", y=row) for row in rows])
+    with pytest.raises(DataError, match=message) as caught:
+        read_tfrecord(tmp_path, image_key="x", label_key="y")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.tf
+def test_a_record_of_several_pictures_is_counted(tmp_path: Path) -> None:
+    records = [example(x=[b"1", b"2"], y=1), example(x=b"3", y=2)]
+    write_records(tmp_path / "a.tfrecord", records)
+    table = read_tfrecord(tmp_path, image_key="x", label_key="y")
+    assert table.issues.unreadable == ("a.tfrecord/000000",) and pictures(table) == [b"3"]
+
+
 def test_bad_arguments_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="first_label 2"):
         read_tfrecord(tmp_path, first_label=2)
@@ -209,15 +288,18 @@ def test_without_tensorflow_the_extra_is_named(
         read_tfrecord(tmp_path)
 
 
-def example(**features: int | bytes | None) -> Any:
+def example(**features: Any) -> Any:
+    """An Example of features; a list has several values, None has none."""
     import tensorflow as tf
 
     made = {}
     for key, value in features.items():
-        if isinstance(value, bytes):
-            made[key] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+        values = [] if value is None else value if isinstance(value, list) else [value]
+        if values and isinstance(values[0], bytes):
+            made[key] = tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+        elif values and isinstance(values[0], float):
+            made[key] = tf.train.Feature(float_list=tf.train.FloatList(value=values))
         else:
-            values = [] if value is None else [value]
             made[key] = tf.train.Feature(int64_list=tf.train.Int64List(value=values))
     return tf.train.Example(features=tf.train.Features(feature=made))
 

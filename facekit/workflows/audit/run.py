@@ -23,7 +23,7 @@ from facekit.photos.copies import ORDER, Copies, exact_groups, near_copies
 from facekit.photos.quality import CropMeasures, measure_crops
 from facekit.report.record import write_json
 from facekit.system.files import write_atomically, write_output
-from facekit.system.sheet import csv_text
+from facekit.system.sheet import list_text
 from facekit.system.terminal import progress_bar
 from facekit.workflows.audit.findings import (
     EXCLUDABLE,
@@ -144,11 +144,12 @@ def audit(
     record["exclude"] = {"findings": list(exclude), "keep": keep, "ids": len(excluded)}
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "findings.csv", findings_csv(findings))
+    rows = findings_csv(findings).encode("utf-8", "surrogateescape")  # names as on the disk
+    write_atomically(folder / "findings.csv", rows)
     write_json(folder / "audit.json", record)
     write_audit_page(folder / "audit.html", record, findings, seen.source, bundle)
     if exclude_out is not None:
-        write_output(exclude_out, csv_text(["id"], ([name] for name in excluded)))
+        write_output(exclude_out, list_text(excluded))
     return Audit(record, findings, tuple(excluded), folder)
 
 

@@ -30,9 +30,11 @@ from facekit.workflows.sources import (
     crop_source,
     listed_attributes,
     listed_ids,
+    tell_conflicts,
     tell_left_out,
     without,
 )
+from facekit.workflows.taught import count_taught
 
 #: Bundles to take where none is named: the first that has the head.
 _DEFAULTS: Final = (DEFAULT, "fer-frozen", "fer-full")
@@ -69,6 +71,7 @@ def crop_classes(
     left = replace(left, table=known_classes(bundle, left.table))
     unlabelled = int((left.table.labels < 0).sum())
     tell_left_out(dataset, len(opened.table), len(opened.table) - len(left.table), unlabelled)
+    tell_conflicts(left)
     return left
 
 
@@ -91,7 +94,9 @@ def measure_classes(
     groups = joined_groups(source.table, copy_groups(source))
     answers = answer_classes(bundle, source.cache.crops, source.rows, source.table)
     answers = grouped(answers, groups[known], source.table.person)
-    return measure(answers, dataset=dataset, split=split, model=bundle.name).record
+    record = measure(answers, dataset=dataset, split=split, model=bundle.name).record
+    taught = count_taught(bundle.manifest.training, source.table.select(known), split)
+    return record if taught is None else {**record, "taught": taught}
 
 
 def _only(table: Table, split: str) -> Table:
@@ -199,4 +204,6 @@ def _celeba(
     left = without(opened, gone)
     tell_left_out("celeba", len(opened.table), len(opened.table) - len(left.table))
     answers = answer_attributes(bundle, left.cache.crops, left.places(split), left.table)
-    return measure(answers, dataset="celeba", split=split, model=bundle.name).record
+    record = measure(answers, dataset="celeba", split=split, model=bundle.name).record
+    taught = count_taught(bundle.manifest.training, left.table, split)
+    return record if taught is None else {**record, "taught": taught}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -205,6 +205,40 @@ def cross_fit(
     return LinearHead(weight=weight, bias=bias, **inputs.frame), out
 
 
+def cross_fit_mlp(
+    inputs: HeadInputs, recipe: TransferRecipe, report: Report
+) -> tuple[Head, Float32]:
+    """MLPs on every row, and answers of others that each row's group had no part in.
+
+    Args:
+        inputs: Features and labels of few rows.
+        recipe: As for ``fit_mlp_head``, which chooses nothing: no fold within a fold.
+        report: Called with a row a fold.
+
+    Returns:
+        The head, not calibrated, and float32 logits of shape (n, k).
+
+    Raises:
+        DataError: A class has a single group: nothing can be held out of it.
+    """
+    fold_of = _folds(inputs.labels, inputs.groups, inputs.frame["labels"], recipe.training.seed)
+    out = np.zeros_like(inputs.shares)
+    for trial, fold in enumerate(np.unique(fold_of), 1):
+        held = fold_of == fold
+        part = replace(
+            inputs,
+            views=[view[~held] for view in inputs.views],
+            shares=inputs.shares[~held],
+            labels=inputs.labels[~held],
+            groups=inputs.groups[~held],
+            seen=[view[held] for view in inputs.seen],
+            answers=inputs.labels[held],
+        )
+        out[held] = mean_logits(fit_mlp_head(part, recipe, lambda row: None), part.seen)
+        report({"epoch": trial, **score(out[held], part.answers)})
+    return fit_mlp_head(inputs, recipe, lambda row: None), out
+
+
 class _Fits:
     """Heads that have not seen some folds, each fitted once.
 
@@ -320,7 +354,7 @@ class HeadFit:
 HEAD_FITS: dict[str, HeadFit] = {
     "linear": HeadFit(fit_linear_head, cross_fit),
     "mlp": HeadFit(  # members stand side by side
-        fit_mlp_head, hidden=lambda spec: [width * spec.members for width in spec.widths]
+        fit_mlp_head, cross_fit_mlp, lambda spec: [width * spec.members for width in spec.widths]
     ),
 }
 

@@ -36,6 +36,7 @@ from facekit.workflows.evaluate.answers import (
     measure,
 )
 from facekit.workflows.run_folder import command_line
+from facekit.workflows.taught import sketch
 from facekit.workflows.transfer.data import ClassData
 
 #: Of predictions.csv, before the probability of every class. Rows of one group (a
@@ -158,7 +159,12 @@ def _contents(
     if learned.base and not base:  # a backbone out of some folder goes along
         heads = {**learned.bundle.heads, **heads}
     licences = find_source(recipe.data.source, "classes").licences
-    training = {**provenance_of(recipe, data, learned), "backbone": dict(manifest.training)}
+    place = np.searchsorted(data.source.rows, data.train)  # rows ascend
+    training = {
+        **provenance_of(recipe, data, learned),
+        "taught": sketch(data.source.table.select(place)),
+        "backbone": {k: v for k, v in manifest.training.items() if k != "taught"},
+    }
     return BundleContents(
         name=recipe.name,
         version="1",

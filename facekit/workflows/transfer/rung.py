@@ -179,8 +179,8 @@ def fit_frozen(
         The head, calibrated on rows that it has not learned from.
 
     Raises:
-        RecipeError: The backbone has none of the recipe's parts, or an MLP is
-            wanted of data that is cross-validated.
+        RecipeError: The backbone has none of the recipe's parts, or the kind of head
+            cannot be cross-validated and the data are.
     """
     begun = time.perf_counter()
     small = not len(data.val)

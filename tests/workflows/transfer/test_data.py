@@ -247,6 +247,46 @@ def test_what_is_listed_may_be_broken(faces: Path, opened: Open) -> None:
     assert sizes(data) == (20, 0, 0) and len(data.source.cache.ids) == 21
 
 
+@pytest.mark.parametrize("part", ["test", "val"])
+def test_a_class_that_is_only_measured_on_is_refused(faces: Path, opened: Open, part: str) -> None:
+    """Its bundle would answer a class that nobody has taught."""
+    split(faces)
+    paint(faces / part / "never" / "0.png", 900)
+    with pytest.raises(DataError, match=rf"'never' has 1 images .*{part}/never/0\.png.* none to"):
+        opened(faces)
+    if part == "val":  # learned from where a share is held out
+        paint(faces / part / "never" / "1.png", 901)
+        assert "never" in opened(faces, validation="holdout", holdout=0.2).names
+
+
+def test_an_emotion_that_nobody_taught_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for k, name in enumerate(("happy", "sad")):
+        for i in range(3):
+            paint(tmp_path / "train" / name / f"{i}.png", 10 * k + i)
+    crop_classes(open_classes("fer", tmp_path), FRAME, TransferDataSpec())
+    assert "no training image of angry, disgust, fear" in capsys.readouterr().err
+
+
+def test_pictures_under_two_labels_are_counted(
+    faces: Path, opened: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened(faces)
+    assert "different labels" not in capsys.readouterr().err
+    for i in (1, 4):
+        (faces / "with" / f"again{i}.png").write_bytes(
+            (faces / "without" / f"{i}.png").read_bytes()
+        )
+    (faces / "with" / "same.png").write_bytes((faces / "with" / "1.png").read_bytes())
+    opened(faces)
+    told = capsys.readouterr().err
+    assert "4 images show the same pixels under different labels" in told
+    assert "with/again1.png and without/1.png" in told
+    opened(faces, excluded=frozenset({"with/again1.png", "with/again4.png"}))
+    assert "different labels" not in capsys.readouterr().err
+
+
 def test_one_class_is_not_enough(faces: Path, opened: Open) -> None:
     split(faces)
     for path in (faces / "train" / "without").iterdir():

@@ -18,6 +18,7 @@ from facekit.heads.kinds import LinearHead, calibrate_head
 from facekit.recipe.load import load_recipe
 from facekit.recipe.transfer import TransferDataSpec, TransferRecipe
 from facekit.workflows.transfer.data import ClassData, crop_classes
+from facekit.workflows.transfer.fits import HEAD_FITS
 from facekit.workflows.transfer.rung import fit_frozen
 
 COLOURS = {"blue": (200, 60, 60), "red": (60, 60, 200)}
@@ -65,14 +66,36 @@ def test_answers_are_those_that_the_head_gives(
         assert (found.logits[split].argmax(1) == data.labels[part]).mean() > 0.85
 
 
-def test_small_data_are_cross_validated(bundle: Bundle, data: ClassData, tmp_path: Path) -> None:
+def test_small_data_are_cross_validated(
+    bundle: Bundle, data: ClassData, monkeypatch: pytest.MonkeyPatch
+) -> None:
     small = replace(data, val=data.val[:0])
     found = fit_frozen(bundle, small, recipe())
     assert set(found.logits) == {"cv", "test"} and found.logits["cv"].shape == (40, 2)
     nothing = fit_frozen(bundle, replace(small, test=data.test[:0]), recipe())
     assert set(nothing.logits) == {"cv"}
+    monkeypatch.setitem(HEAD_FITS, "linear", replace(HEAD_FITS["linear"], cross_fit=None))
     with pytest.raises(RecipeError, match=r"40 training images are cross-validated.*holdout"):
-        fit_frozen(bundle, small, recipe("head.kind=mlp"))
+        fit_frozen(bundle, small, recipe())
+
+
+@pytest.mark.parametrize("components", [0, 8])
+def test_small_data_are_cross_validated_by_an_mlp_too(
+    bundle: Bundle, data: ClassData, components: int
+) -> None:
+    """A tenth of twenty images is two, which say nothing."""
+    small, rows = replace(data, val=data.val[:0]), list[dict[str, Any]]()
+    given = recipe(f"features.components={components}", "head.epochs=5", name="fer-frozen-mlp")
+    found = fit_frozen(bundle, small, given, report=rows.append)
+    assert set(found.logits) == {"cv", "test"} and found.logits["cv"].shape == (40, 2)
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5]
+    assert (found.logits["cv"].argmax(1) == data.labels[data.train]).mean() > 0.8
+    wrong = replace(small, labels=data.labels.copy(), shares=data.shares.copy())
+    rng = np.random.default_rng(5)
+    wrong.labels[data.train] = rng.permutation(np.arange(40) % 2)
+    wrong.shares[data.train] = np.eye(2, dtype=np.float32)[wrong.labels[data.train]]
+    blind = fit_frozen(bundle, wrong, given).logits["cv"]
+    assert (blind.argmax(1) == wrong.labels[data.train]).mean() < 0.75  # nothing to learn
 
 
 def test_calibration_makes_a_cocky_head_modest() -> None:

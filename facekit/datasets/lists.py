@@ -1,0 +1,51 @@
+"""Lists of pictures as text: rows of cells, whatever stands between them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from facekit.errors import DataError
+
+#: What may stand between cells; the first where nothing shows it.
+_SEPARATORS: Final = (",", ";", "\t")
+
+
+def read_rows(path: Path, *, blanks: bool = False) -> Iterator[tuple[int, list[str]]]:
+    """Read the rows of a list; rows without anything in them are passed over.
+
+    Cells stand between commas, or between semicolons or tabs, as spreadsheets write
+    them: the first line shows which (the second, where the first is a number of rows
+    alone). File names that are no UTF-8 are read as Python reads them from a folder.
+
+    Args:
+        path: UTF-8 text, with or without a mark.
+        blanks: Cells stand between white space, unless the first two lines have none.
+
+    Yields:
+        Number of the line and its cells, without the blanks around them.
+
+    Raises:
+        DataError: The file cannot be read as text.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            head = [file.readline(), file.readline()]
+            file.seek(0)
+            if blanks and any(len(line.split()) > 1 for line in head):
+                rows: Iterator[tuple[int, list[str]]] = (
+                    (number, line.split()) for number, line in enumerate(file, 1)
+                )
+            else:
+                reader = csv.reader(file, delimiter=_separator(head))
+                rows = ((reader.line_num, [cell.strip() for cell in cells]) for cells in reader)
+            yield from ((number, cells) for number, cells in rows if any(cells))
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read as a list: {error}") from error
+
+
+def _separator(lines: Sequence[str]) -> str:
+    first = next((line for line in lines if any(one in line for one in _SEPARATORS)), "")
+    return max(_SEPARATORS, key=first.count)
