@@ -191,6 +191,8 @@ def _splits(folder: Path, names: list[str], person: Str | None, allow_missing: b
             f"{path}: {len(outside):,} of {len(names):,} listed images are in no partition "
             f"({', '.join(outside[:3])}); complete it, or pass --allow-missing to leave them out"
         )
+    if outside:
+        tell(f"{path}: {len(outside):,} listed images are in no partition: left out")
     return np.array([known.get(name, "") for name in names], dtype="<U5")
 
 
@@ -289,11 +291,13 @@ def read_attributes(path: Path, *, allow_short: bool = False) -> tuple[list[str]
         names.append(row[0])
         cells.append(" ".join(pick(row)))
     values = _numbers(path, names, cells)
-    if count is not None and count != len(names) and not allow_short:
-        raise DataError(
-            f"{path}: its first line says {count:,} images, it lists {len(names):,}; "
-            "fetch it again, or pass --allow-missing to use what is listed"
-        )
+    if count is not None and count != len(names):
+        line = f"{path}: its first line says {count:,} images, it lists {len(names):,}"
+        if not allow_short:
+            raise DataError(
+                f"{line}; fetch it again, or pass --allow-missing to use what is listed"
+            )
+        tell(line)
     _refuse_twice(path, names)
     return names, values
 

@@ -61,6 +61,9 @@ def read_folder(
         known = _known_people(folder, listed)
     else:
         known, missing = read_people(people, listed.ids)
+        if len(known) < len(listed.ids):
+            alone = len(listed.ids) - len(known)
+            tell(f"{people} does not name {alone:,} images: each counts as a person of its own")
     labels = np.array([place[name] for name in listed.classes], np.int64)
     issues = Issues(missing=missing, unlisted=listed.others)
     person = _persons(listed.ids, known)

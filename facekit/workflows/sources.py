@@ -246,25 +246,30 @@ def copy_groups(source: Source, *, held: bool = False) -> Int64:
     return _own(groups)[source.rows]
 
 
-def tell_conflicts(source: Source) -> None:
+def tell_conflicts(source: Source, copies: Int64 | None = None) -> None:
     """Say on standard error which pictures are there under several labels.
 
     Args:
         source: With one label a row; rows without a label conflict with nothing.
+        copies: From ``copy_groups``; None compares pixels alone, which is quick.
     """
     from facekit.photos.copies import conflicts, exact_groups
 
     known = np.flatnonzero(source.table.labels >= 0)
-    groups = exact_groups(source.cache.crops, rows=source.rows[known])
+    if copies is None:
+        groups = exact_groups(source.cache.crops, rows=source.rows[known])
+    else:
+        groups = copies[known]
     there = known[conflicts(groups, source.table.labels[known])]
     if len(there):
         same = known[groups == groups[known == there[0]]]
         labels = source.table.labels[same]
         one, other = same[0], same[labels != labels[0]][0]
         tell(
-            f"{source.table.name}: {len(there):,} images show the same pixels under different "
-            f"labels, such as {source.table.ids[one]} and {source.table.ids[other]}: one label of "
-            "each is wrong; facekit audit --exclude-out lists them, --exclude leaves them out"
+            f"{source.table.name}: {len(there):,} images show the same picture under different "
+            f"labels, such as {source.table.ids[one]} and {source.table.ids[other]}: facekit audit "
+            "--exclude conflicts,near-conflicts --exclude-out FILE lists them, --exclude FILE "
+            "leaves them out"
         )
 
 

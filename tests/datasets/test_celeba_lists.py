@@ -43,11 +43,14 @@ def test_the_line_with_the_count_may_be_absent(path: Path) -> None:
     assert read_attributes(path)[0] == ["a.jpg"]
 
 
-def test_a_torn_list_is_refused_unless_allowed(path: Path) -> None:
+def test_a_torn_list_is_refused_unless_allowed(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(path, {"a.jpg": ["-1"] * 40}, count=202_599)
     with pytest.raises(DataError, match=r"says 202,599 images, it lists 1"):
         read_attributes(path)
     assert read_attributes(path, allow_short=True)[0] == ["a.jpg"]
+    assert "says 202,599 images, it lists 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,6 @@ def crop_classes(
         labels = np.where(kept, source.table.labels, -1).astype(np.int64)
         source = replace(source, table=replace(source.table, labels=labels))
     _require_classes(table, source, spec)
-    tell_conflicts(source)
     table, groups = _split(source, spec, seed, cross_validated)
     source = replace(source, table=table)
     m, k = len(source.cache.ids), len(table.label_names)
@@ -170,6 +169,9 @@ def _split(
     """The table with a validation split, and what belongs together in it."""
     table = source.table
     known = table.labels >= 0
+    given = spec.validation == "auto" and (known & (table.split == "val")).any()
+    if spec.validation == "test" or given:
+        tell_conflicts(source)  # changed copies are looked for among the held rows alone
     if spec.validation == "test":
         if not (known & (table.split == "test")).any():
             raise DataError(f"data.validation is 'test', and {table.name} has no test images")
@@ -177,9 +179,10 @@ def _split(
         return replace(table, split=split), joined_groups(table, copy_groups(source, held=True))
     if spec.validation == "holdout":
         table = replace(table, split=np.where(table.split == "val", "train", table.split))
-    elif (known & (table.split == "val")).any():
+    elif given:
         return table, joined_groups(table, copy_groups(source, held=True))
     copies = copy_groups(source)
+    tell_conflicts(source, copies)
     groups = joined_groups(table, copies)
     few = (known & (table.split == "train")).sum() < SMALL
     if few and cross_validated and spec.validation == "auto":
