@@ -23,6 +23,7 @@ from PIL import Image
 from facekit._version import DISTRIBUTION
 from facekit.arrays import UInt8
 from facekit.errors import ImageError, UnreadError
+from facekit.system.files import open_regular, read_regular
 
 #: Pictures with more pixels are reduced while decoding (JPEG) or refused; a
 #: decoded picture takes about eight bytes a pixel at the peak.
@@ -175,18 +176,18 @@ def _read(path: Path) -> bytes:
         info = path.stat()
         if stat.S_ISDIR(info.st_mode):
             raise ImageError("is a folder, not a picture")
-        if not stat.S_ISREG(info.st_mode):  # reading a pipe or device may never end
+        if not stat.S_ISREG(info.st_mode):
             raise ImageError("is not a regular file")
         if info.st_size > MAX_BYTES:
             raise ImageError(f"has {info.st_size:,} bytes, more than any picture")
-        return path.read_bytes()
+        return read_regular(path)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UnreadError(f"cannot be read ({reason})") from error
 
 
 def _first(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(_MOST_FOR_TIME)
 
 
