@@ -94,7 +94,7 @@ def read_regular(path: Path, most: int = _MOST_BYTES, flags: int = 0) -> bytes:
         size = os.fstat(file.fileno()).st_size
         if size > most:
             raise OSError(errno.EFBIG, f"{size:,} bytes, {most:,} are allowed", str(path))
-        return file.read(most)
+        return file.read(size)
 
 
 @contextmanager
