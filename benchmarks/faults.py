@@ -91,7 +91,7 @@ def try_all(readers: Sequence[Reader], tries: int, seed: int) -> dict[str, Tally
     """
     here = [one for one in readers if importlib.util.find_spec(one.needs) is not None]
     each = -(-tries // len(here))
-    return {reader.name: _try(readers.index(reader), readers, each, seed) for reader in here}
+    return {reader.name: _try(reader, each, seed) for reader in here}
 
 
 def mutant(reader: Reader, whole: Sequence[bytes], number: int, seed: int) -> bytes:
@@ -101,14 +101,13 @@ def mutant(reader: Reader, whole: Sequence[bytes], number: int, seed: int) -> by
     return reader.mend(data) if random.random() < 0.7 else data
 
 
-def _try(place: int, readers: Sequence[Reader], tries: int, seed: int) -> Tally:
+def _try(reader: Reader, tries: int, seed: int) -> Tally:
     """Children read one file after another; one that dies or hangs is followed by a new one."""
-    kind = "pictures" if readers is PICTURES else "artifacts"
     tally, number = Tally(), 0
     context = multiprocessing.get_context("spawn")
     while number < tries:
         ours, theirs = context.Pipe(duplex=False)
-        child = context.Process(target=_child, args=(kind, place, number, tries, seed, theirs))
+        child = context.Process(target=_child, args=(reader, number, tries, seed, theirs))
         child.start()
         theirs.close()
         for state, seconds in _answers(ours, first=120.0):
@@ -140,11 +139,10 @@ def _answers(pipe: Connection, first: float) -> Iterator[tuple[str, float]]:
         wait = SECONDS
 
 
-def _child(kind: str, place: int, start: int, stop: int, seed: int, pipe: Connection) -> None:
+def _child(reader: Reader, start: int, stop: int, seed: int, pipe: Connection) -> None:
     """Read files and send what became of each; standard error is a file that stays empty."""
     import resource
 
-    reader = (PICTURES if kind == "pictures" else ARTIFACTS)[place]
     whole = reader.whole()
     with tempfile.TemporaryDirectory(prefix="facekit-faults-") as folder:
         path = Path(folder) / reader.name

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from facekit.arrays import Float32
+from facekit.arrays import AnyArray, Float32
 
 
 @dataclass(frozen=True)
@@ -154,19 +154,23 @@ def _read_manifest(path: Path) -> None:
         render(read_manifest(Path(folder)))
 
 
-def _arrays(**options: bool) -> Callable[[], list[bytes]]:
-    def make() -> list[bytes]:
-        rng, made = np.random.default_rng(0), []
-        for save in (np.savez, np.savez_compressed):
-            buffer = io.BytesIO()
-            names = np.array([f"{i}.jpg" for i in range(20)])
-            numbers = {f"model/{i}": rng.normal(size=(3, i + 1)) for i in range(3)}
-            table = {"names": names, "vectors": rng.normal(size=(20, 8)).astype(np.float32)}
-            save(buffer, **(numbers if options else table))
-            made.append(buffer.getvalue())
-        return made
+def _zipped(arrays: dict[str, AnyArray]) -> list[bytes]:
+    made = []
+    for save in (np.savez, np.savez_compressed):
+        buffer = io.BytesIO()
+        save(buffer, **arrays)  # type: ignore[arg-type]
+        made.append(buffer.getvalue())
+    return made
 
-    return make
+
+def _tables() -> list[bytes]:
+    vectors = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
+    return _zipped({"names": np.array([f"{i}.jpg" for i in range(20)]), "vectors": vectors})
+
+
+def _checkpoints() -> list[bytes]:
+    rng = np.random.default_rng(0)
+    return _zipped({f"model/{i}": rng.normal(size=(3, i + 1)) for i in range(3)})
 
 
 def _read_table(path: Path) -> None:
@@ -250,8 +254,8 @@ PICTURES: Final = (Reader("picture", _read_picture, _pictures),)
 ARTIFACTS: Final = (
     Reader("head.npz", _read_head, _heads),
     Reader("manifest.json", _read_manifest, _manifests, _reseal),
-    Reader("teacher.npz", _read_table, _arrays()),
-    Reader("checkpoint.npz", _read_checkpoint, _arrays(numbered=True), needs="keras"),
+    Reader("teacher.npz", _read_table, _tables),
+    Reader("checkpoint.npz", _read_checkpoint, _checkpoints, needs="keras"),
     Reader("recipe.toml", _read_recipe, _recipes),
     Reader("train.tfrecord", _read_records, _records, needs="tensorflow"),
     Reader("list.csv", _read_list, _lists),
