@@ -100,4 +100,9 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
         "run",
         "Seconds of enrolling 21 photos and of adding one; against the old way.",
     ),
+    "faults": Benchmark(
+        "benchmarks.faults",
+        "run",
+        "Broken pictures and artifacts: how many are read, refused, fail.",
+    ),
 }

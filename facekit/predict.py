@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +18,7 @@ from facekit.bundle.bundle import Bundle
 from facekit.bundle.load import load_bundle
 from facekit.enrollment.person import Gallery
 from facekit.enrollment.read import open_gallery
-from facekit.errors import FacekitError
+from facekit.errors import FacekitError, UsageError
 from facekit.faces import FoundFace, Image, checked_image, find_faces, open_image, read_faces
 from facekit.photos.detect import find_detector
 from facekit.photos.detection import Detector
@@ -102,7 +103,16 @@ class FaceModel:
         self.detector = detector
         self._threads = threads or cores()
         # Kept between calls: a detector reads its files once in every thread.
-        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="faces")
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> tuple[int, ThreadPoolExecutor]:
+        return os.getpid(), ThreadPoolExecutor(self._threads, thread_name_prefix="faces")
+
+    def _threads_of_this_process(self) -> ThreadPoolExecutor:
+        """The pool; threads stay behind when a process forks, and a child makes its own."""
+        if self._pool[0] != os.getpid():
+            self._pool = self._new_pool()
+        return self._pool[1]
 
     def analyze(self, image: Image) -> Analysis:
         """Find the faces of one photo and read every head.
@@ -128,13 +138,23 @@ class FaceModel:
         Args:
             images: As for ``analyze``; consumed as needed.
 
-        Yields:
+        Returns:
             One analysis for every image, in their order.
 
         Raises:
-            UsageError: An array has another type or shape.
+            UsageError: An array has another type or shape, or ``images`` is a single one.
         """
-        source = (self._pool.submit(self._find, checked_image(image)) for image in images)
+        stack = isinstance(images, np.ndarray) and images.ndim == 4
+        if isinstance(images, str | bytes | os.PathLike | np.ndarray) and not stack:
+            raise UsageError(
+                f"analyze_many takes several images, not one {type(images).__name__}: "
+                "give a list, or use analyze"
+            )
+        return self._analyze_many(images)
+
+    def _analyze_many(self, images: Iterable[Image]) -> Iterator[Analysis]:
+        pool = self._threads_of_this_process()
+        source = (pool.submit(self._find, checked_image(image)) for image in images)
         waiting: deque[Future[_Found]] = deque()
         batch: list[_Found] = []
         try:
@@ -161,6 +181,16 @@ class FaceModel:
         return _Found(path, None, picture.width, picture.height, faces)
 
     def _read(self, batch: list[_Found]) -> list[Analysis]:
+        """As ``_read_all``; where that fails, each photo alone has its answer or its error."""
+        try:
+            return self._read_all(batch)
+        except _PHOTO_ERRORS as error:
+            if len(batch) > 1:
+                return [analysis for found in batch for analysis in self._read([found])]
+            found = batch[0]
+            return [Analysis(found.path, _one_line(error), found.width, found.height, ())]
+
+    def _read_all(self, batch: list[_Found]) -> list[Analysis]:
         """Embed every face of a batch once; read every head and every enrolment."""
         every = [face for found in batch for face in found.faces]
         faces = iter(read_faces(every, self.bundle, self.gallery))

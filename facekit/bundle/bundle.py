@@ -134,6 +134,9 @@ class Bundle:
 
         Returns:
             Both embeddings and the scores.
+
+        Raises:
+            BundleError: The graph fails, or a number is not finite.
         """
         embedding = self.embed(crops)
         logits = {name: self.heads[name].logits(embedding) for name in heads}
@@ -143,6 +146,9 @@ class Bundle:
         for name in averaged:
             logits[name] = (logits[name] + self.heads[name].logits(other)) * np.float32(0.5)
         scores = {name: activate(v, self.heads[name].activation) for name, v in logits.items()}
+        for name, rows in scores.items():
+            if not np.isfinite(rows).all():
+                raise BundleError(f"the head {name!r} gives numbers that are not finite")
         return Reading(embedding, {name: other[name] for name in mirrored}, scores)
 
     def scores(self, crops: UInt8, heads: Sequence[str]) -> dict[str, Float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -12,9 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from facekit.errors import BundleError
 from facekit.frame import FaceFrame
+from facekit.system.files import read_regular
 
 #: The file's name inside a bundle.
 MANIFEST: Final = "manifest.json"
+#: Manifests have some 20 kB; JSON takes fifty times its length when it is read.
+_MOST_BYTES: Final = 1 << 22
 
 #: No separators and no leading dot: an entry cannot point out of its folder.
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
@@ -23,7 +27,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
 class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class FrameEntry(_Entry):
@@ -143,7 +147,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        data = path.read_bytes()
+        data = read_regular(path, _MOST_BYTES)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise BundleError(f"{folder} is no model: {MANIFEST} cannot be read ({reason})") from error
@@ -153,7 +157,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleError(_altered(path)) from error
     if record.get("format") != 1:
         raise BundleError(
-            f"{path} has format {record.get('format')!r}, this version reads format 1: "
+            f"{path} has format {repr(record.get('format'))[:80]}, this version reads format 1: "
             "upgrade facekit"
         )
     if not intact:
@@ -204,12 +208,20 @@ def unseal(data: bytes) -> tuple[dict[str, Any], bool]:
         ValueError: It is no JSON object.
     """
     try:
-        record, plain = json.loads(data), data.decode()
+        record = json.loads(data, parse_float=_finite, parse_constant=_finite)
+        plain = data.decode()
         digest = record.pop("sha256", "")
     except (AttributeError, TypeError, RecursionError) as error:
         raise ValueError("no JSON object") from error
     blank = _BLANK.join(plain.rsplit(str(digest), 1)) if digest else plain
     return record, hashlib.sha256(blank.encode()).hexdigest() == digest
+
+
+def _finite(text: str) -> float:
+    """NaN and infinity are no JSON, and could not be written again."""
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"{text[:20]} is no finite number")
+    return value
 
 
 def read_checked(path: Path, sha256: str) -> bytes:
@@ -219,7 +231,7 @@ def read_checked(path: Path, sha256: str) -> bytes:
         BundleError: It cannot be read, or has been altered.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise BundleError(f"{path} cannot be read ({reason}): install the model again") from error

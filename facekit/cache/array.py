@@ -31,7 +31,8 @@ from numpy.typing import DTypeLike
 
 from facekit.arrays import AnyArray, Bool, Int64, Str
 from facekit.errors import DataError, ImageError, UnreadError
-from facekit.system.files import locked, write_atomically
+from facekit.heads.arrays import open_array
+from facekit.system.files import locked, open_regular, read_regular, write_atomically
 from facekit.system.pool import cores, map_in_order, one_cv2_thread
 from facekit.system.terminal import progress_bar
 
@@ -116,13 +117,11 @@ def open_rows(job: Job, *, workers: int | None = None, progress: bool = True) ->
 
 def _read(job: Job, unread: dict[str, str]) -> Rows:
     try:
-        values, state = (
-            np.load(job.folder / name, mmap_mode="r", allow_pickle=False) for name in _FILES
-        )
-        note = {} if unread else json.loads((job.folder / "done.json").read_text("utf-8"))
+        values, state = (open_array(job.folder / name) for name in _FILES)
+        note = {} if unread else json.loads(read_regular(job.folder / "done.json"))
         if len(values) != len(job.ids) or len(state) != len(job.ids):
             raise ValueError("other rows")
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise DataError(f"{job.folder} is damaged: delete it and try again") from error
     errors = {**_errors(job.folder), **unread}
     return Rows(values, np.asarray(state) == DONE, errors, note.get("digest", ""))
@@ -175,8 +174,11 @@ def _fill(job: Job, workers: int, progress: bool) -> dict[str, str]:
 def _errors(folder: Path) -> dict[str, str]:
     path = folder / "errors.jsonl"
     found: dict[str, str] = {}
-    for line in path.read_text("utf-8").splitlines() if path.exists() else []:
-        with contextlib.suppress(ValueError):  # half a line of a killed run
+    text = read_regular(path).decode("utf-8", "replace") if path.exists() else ""
+    for line in text.splitlines():
+        with contextlib.suppress(
+            ValueError, TypeError, RecursionError
+        ):  # half a line of a killed run
             name, message = json.loads(line)
             found[name] = message
     return found
@@ -221,8 +223,10 @@ def _left_over(
 
     Maps that do not fit close when this returns: Windows deletes no mapped file.
     """
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(Exception):  # NumPy's parser raises whatever it stumbles over
         sizes = [path.stat().st_size for path in paths]  # opening fills up a short file
+        for path in paths:
+            open_regular(path).close()
         old = [np.lib.format.open_memmap(path, mode="r+") for path in paths]
         whole = [size == a.offset + a.nbytes for size, a in zip(sizes, old, strict=True)]
         if all(whole) and [(a.shape, a.dtype) for a in old] == [*zip(shapes, kinds, strict=True)]:

@@ -29,6 +29,7 @@ from facekit.photos.align import Refine, align
 from facekit.photos.detect import find_detector
 from facekit.photos.detection import Detector
 from facekit.photos.image import decode, picture_size
+from facekit.system.files import open_regular
 from facekit.system.pool import cores, map_in_order
 
 #: Part of every key: raise it when decoding or warping changes its output.
@@ -193,7 +194,7 @@ def picture_sizes(table: Table) -> Int64:
 def _size(source: Path | bytes) -> tuple[int, int]:
     if isinstance(source, bytes):
         return picture_size(source)
-    with source.open("rb") as file:
+    with open_regular(source) as file:
         first = file.read(_FIRST)
         try:
             return picture_size(first)
@@ -252,7 +253,7 @@ def _mark(path: Path, known: dict[Stamp, str], fresh: dict[Stamp, str]) -> str:
     if stamp in known:
         return known[stamp]
     begun = time.time_ns()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[: 2 * _BYTES]
         after = _stamp(os.fstat(file.fileno()))
     if after == stamp and begun - stamp[4] > _SETTLED:

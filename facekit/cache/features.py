@@ -21,7 +21,7 @@ from facekit.cache.crops import CropCache
 from facekit.cache.extract import PLAIN, Crops, View, positions
 from facekit.cache.rows import RECORD_BYTES, Found, HashedCrops, RowFile, hash_crops
 from facekit.errors import BundleError, DataError, UsageError
-from facekit.system.files import locked, write_atomically
+from facekit.system.files import locked, read_regular, write_atomically
 
 #: Crops between two writes: a killed run repeats at most twice as many.
 BLOCK: Final = 1024
@@ -485,8 +485,8 @@ def _folders(root: Path) -> list[Path]:
 
 def _read(folder: Path) -> StoredSet:
     try:
-        model = str(json.loads((folder / "set.json").read_text("utf-8"))["model"])
-    except (OSError, ValueError, KeyError, TypeError):
+        model = str(json.loads(read_regular(folder / "set.json"))["model"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         model = "unknown"
     files = [path for path in folder.rglob("*") if path.is_file()]
     indexes = [path for path in files if path.suffix == ".index"]

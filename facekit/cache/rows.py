@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.arrays import AnyArray, Bool, Float16, Floating, Int64, UInt8
+from facekit.system.files import open_regular, read_regular
 from facekit.system.pool import cores
 
 #: Bytes kept of a hash: two of a million crops agree with a chance of 1e-27.
@@ -103,7 +104,7 @@ class RowFile:
         Raises:
             OSError: The index is there but cannot be read.
         """
-        data = self.index.read_bytes() if self.index.exists() else b""
+        data = read_regular(self.index) if self.index.exists() else b""
         records = np.frombuffer(data, _RECORD, len(data) // RECORD_BYTES)
         if not len(records):
             return Found(np.full(len(hashes), -1), np.zeros(len(hashes), np.uint32))
@@ -133,7 +134,7 @@ class RowFile:
         if not self.data.exists():
             return rows.astype(np.float16, copy=False), good
         bytes_of_rows = rows.view(np.uint8)
-        with self.data.open("rb", buffering=0) as file:
+        with open_regular(self.data) as file:
             for start, stop in _runs(found.places, max(1, _RUN // self.row_bytes)):
                 file.seek(int(found.places[start]) * self.row_bytes)
                 wanted = bytes_of_rows[start:stop].reshape(-1)

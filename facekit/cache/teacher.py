@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -21,6 +20,8 @@ from facekit.cache.array import Job, open_rows
 from facekit.cache.crops import encoded, hash_table
 from facekit.datasets.table import Table
 from facekit.errors import DataError, FacekitError, MissingExtraError
+from facekit.heads.arrays import StoredArrays
+from facekit.system.files import open_regular
 
 #: Length of dlib's face descriptor.
 DLIB_SIZE: Final = 128
@@ -137,9 +138,13 @@ def read_teacher_table(path: Path, ids: Str) -> Float32:
         DataError: No such table, or none of the images is in it.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            names, vectors = stored["names"].astype(str), stored["vectors"]
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        with open_regular(path) as file:
+            stored = StoredArrays(file)
+            names, vectors = stored["names"], stored["vectors"]
+        names = names.astype(str)
+        if vectors.dtype.kind not in "biuf" or names.ndim != 1:
+            raise ValueError(f"{names.ndim} axes of names and {vectors.dtype} vectors")
+    except (OSError, KeyError, ValueError) as error:
         raise DataError(
             f"{path} is no teacher table ({error}): an .npz file with arrays "
             "`names` (m,) and `vectors` (m, d) is wanted"

@@ -11,7 +11,7 @@ from facekit.arrays import UInt8
 from facekit.errors import UsageError
 from facekit.photos.detection import Detection, Detector
 from facekit.photos.detectors import Haar, Look, YuNet, shipped_haar
-from facekit.system.files import write_atomically
+from facekit.system.files import read_regular, write_atomically
 from facekit.system.home import models_folder
 
 
@@ -62,7 +62,7 @@ def _from_file(path: Path) -> Detector:
             "or the path of a YuNet .onnx or a Haar cascade .xml"
         )
     try:
-        data = path.read_bytes()
+        data = read_regular(path, _MOST_DETECTOR)
     except OSError as error:
         raise UsageError(f"the detector {path} cannot be read: {error.strerror}") from error
     if kind == ".onnx":
@@ -81,6 +81,8 @@ YUNET_URLS: Final = (
 )
 #: The file has 233 kB; an answer that is longer is something else.
 _MOST_BYTES: Final = 4_000_000
+#: Of a detector of the user's own.
+_MOST_DETECTOR: Final = 1 << 28
 
 
 def yunet_path() -> Path:
@@ -96,7 +98,7 @@ def read_yunet() -> bytes:
     """
     path = yunet_path()
     try:
-        data = path.read_bytes()
+        data = read_regular(path, _MOST_BYTES)
     except FileNotFoundError as error:
         raise UsageError(
             "the YuNet model is not in facekit's model folder: run "
@@ -125,8 +127,7 @@ def add_detector(path: Path) -> Path:
         UsageError: The file cannot be read or copied, or is another one.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES)
+        data = read_regular(path, _MOST_BYTES)
     except OSError as error:
         raise UsageError(f"{path.name} cannot be read: {error.strerror}") from error
     if hashlib.sha256(data).hexdigest() != YUNET_SHA256:

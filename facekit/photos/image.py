@@ -7,10 +7,15 @@ Colour profiles are not applied: faces are learned from pixels as they are store
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import io
+import logging
+import math
 import re
 import stat
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -23,6 +28,8 @@ from PIL import Image
 from facekit._version import DISTRIBUTION
 from facekit.arrays import UInt8
 from facekit.errors import ImageError, UnreadError
+from facekit.photos.av1 import coded_pixels
+from facekit.system.files import open_regular, read_regular
 
 #: Pictures with more pixels are reduced while decoding (JPEG) or refused; a
 #: decoded picture takes about eight bytes a pixel at the peak.
@@ -46,19 +53,27 @@ _FORMATS: Final = tuple(
         (rb"P[1-6]\s", "PPM", "PIL.PpmImagePlugin"),
     )
 )
-#: Reads that opening and decoding may make: a plugin's loop over the pieces of a file
-#: makes one each, so that a hundred million tiny pieces end in a line.
-_MOST_READS: Final = 1_000_000
+#: How many times the memory of the others a decoder takes for a pixel.
+_COSTS: Final = {"WEBP": 2}
+#: Longer sides are no pictures; a row costs Pillow some bytes of its own.
+_LONGEST: Final = 1_000_000
+#: Reads that opening and decoding may make, and one more for so many bytes: a plugin's
+#: loop over the pieces of a file makes some each, so that millions of tiny ones end in a line.
+_MOST_READS, _BYTES_A_READ = 50_000, 500
 #: Markers of a JPEG; more have no use. Scans of a progressive one are decoded each for
 #: all its pixels, so that few are allowed in a large picture (cameras write ten).
 _MOST_MARKERS, _MOST_SCANS, _MOST_SCANNED = 20_000, 500, 2_000_000_000
+#: Frames whose blocks of 64 pixels take a bit at least: shorter files lack most of them.
+_HUFFMAN, _PIXELS_A_BYTE = (0xC0, 0xC1, 0xC2), 512
 #: The next JPEG marker in scan data: stuffed zeros, fill bytes and restarts are none.
 _NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 #: What an unfinished scan is filled up with: it shows wherever a bit is missing.
 _FILLINGS: Final = (b"", b"\x55" * 64, b"\xaa" * 64)
 
-#: Rows that are brought to RGB at once: they stay in the processor's cache.
-_STRIP: Final = 256
+#: Pixels that are brought to RGB at once: they stay in the processor's cache.
+_STRIP: Final = 1 << 18
+#: TIFF: sides of a tile, which is decoded whole however small the picture is.
+_TILE, _MOST_TILE = (322, 323), 1 << 24
 
 #: EXIF 2.3: the way up; the directory of the photo; when it was taken, or digitised.
 #: DateTime (306) is left out: programs write there when they saved.
@@ -175,18 +190,18 @@ def _read(path: Path) -> bytes:
         info = path.stat()
         if stat.S_ISDIR(info.st_mode):
             raise ImageError("is a folder, not a picture")
-        if not stat.S_ISREG(info.st_mode):  # reading a pipe or device may never end
+        if not stat.S_ISREG(info.st_mode):
             raise ImageError("is not a regular file")
         if info.st_size > MAX_BYTES:
             raise ImageError(f"has {info.st_size:,} bytes, more than any picture")
-        return path.read_bytes()
+        return read_regular(path)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UnreadError(f"cannot be read ({reason})") from error
 
 
 def _first(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(_MOST_FOR_TIME)
 
 
@@ -197,7 +212,7 @@ class _Counted(io.BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.reads += 1
-        if self.reads > _MOST_READS:
+        if self.reads > _MOST_READS + self.getbuffer().nbytes // _BYTES_A_READ:
             raise ImageError("the picture is in too many pieces: save it again")
         return super().read(size)
 
@@ -227,8 +242,17 @@ def _open(data: bytes) -> tuple[str, Any]:
         raise ImageError("the picture is cut short or damaged in its header") from error
 
 
+@functools.cache
+def _silence() -> None:
+    """Once a process: Pillow's own copy of libtiff prints what is wrong with a file."""
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # else it goes to standard error
+    with suppress(AttributeError, OSError):  # a build that has it inside, or has none
+        ctypes.CDLL(import_module("PIL._imaging").__file__).TIFFSetErrorHandler(None)
+
+
 def _hush() -> None:
     """Pillow warns of damaged extras; the filter is put back where something removed it."""
+    _silence()
     if not any(f[0] == "ignore" and f[3] and f[3].pattern == r"PIL\." for f in warnings.filters):
         warnings.filterwarnings("ignore", module=r"PIL\.")
 
@@ -236,7 +260,8 @@ def _hush() -> None:
 def _decode(data: bytes, max_pixels: int) -> Picture:
     name, image = _open(data)
     width, height = image.size
-    factor = _reduction(name, image, max_pixels)
+    _require_bounds(name, image, data)
+    factor = _reduction(name, image, max_pixels // _COSTS.get(name, 1))
     versions = [data]
     if name == "JPEG":
         versions = _whole_jpegs(data, width * height)
@@ -253,6 +278,20 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
     if (first.shape[1] > first.shape[0]) != (width > height):
         width, height = height, width
     return Picture(first, width, height)
+
+
+def _require_bounds(name: str, image: Any, data: bytes) -> None:
+    """Refuse what takes more memory than the size of the picture says."""
+    if max(image.size) > _LONGEST:
+        raise ImageError(f"has a side of {max(image.size):,} pixels: {_LONGEST:,} are allowed")
+    inside = 0
+    if name == "TIFF":
+        sides = [image.tag_v2.get(tag) for tag in _TILE]
+        inside = math.prod(sides) if all(isinstance(side, int) for side in sides) else 0
+    elif name == "AVIF":
+        inside = coded_pixels(data)
+    if inside > max(_MOST_TILE, 2 * image.width * image.height):
+        raise ImageError(f"the {name} holds {inside:,} pixels, more than its size: save it again")
 
 
 def _reduction(name: str, image: Any, max_pixels: int) -> int:
@@ -305,6 +344,8 @@ def _whole_jpegs(data: bytes, pixels: int) -> list[bytes]:
         if at + 2 + size > len(data) or (at + 4 > len(data)):
             raise ImageError("the JPEG is cut short")
         at += 2 if kind == 0x01 else 2 + max(2, size)
+        if kind in _HUFFMAN and pixels > _PIXELS_A_BYTE * len(data):
+            raise ImageError("the JPEG is cut short")
         if kind == 0xDA:
             scans, tail = scans + 1, -1
             if scans > _MOST_SCANS or (scans > 1 and scans * pixels > _MOST_SCANNED):
@@ -357,13 +398,16 @@ def _over_white(image: Any) -> UInt8:
     mode = "RGBA" if image.has_transparency_data else "RGB"
     width, height = image.size
     over = np.empty((height, width, 3), np.uint8)
-    for top in range(0, height, _STRIP):
-        part = image.crop((0, top, width, min(top + _STRIP, height)))
+    rows = max(1, _STRIP // width)
+    for top in range(0, height, rows):
+        part = image.crop((0, top, width, min(top + rows, height)))
         strip = np.asarray(part if part.mode == mode else part.convert(mode))
-        if mode == "RGBA":
+        if mode == "RGBA" and strip[..., 3].min() == 255:
+            strip = strip[..., :3]
+        elif mode == "RGBA":
             alpha = strip[..., 3:].astype(np.uint16)
             strip = (strip[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255
-        over[top : top + _STRIP] = strip
+        over[top : top + rows] = strip
     return over
 
 

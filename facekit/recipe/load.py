@@ -9,6 +9,7 @@ import copy
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args, overload
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from facekit.errors import RecipeError, nearest
 from facekit.recipe.enroll import EnrollRecipe
 from facekit.recipe.schema import PretrainRecipe
+from facekit.recipe.toml import parse_value, read_toml, shorten
 from facekit.recipe.transfer import TransferRecipe
 
 Recipe = PretrainRecipe | TransferRecipe | EnrollRecipe
@@ -69,7 +71,7 @@ def list_recipes() -> list[RecipeInfo]:
     found = []
     for kind in _KINDS:
         for path in sorted((recipes_folder() / kind).glob("*.toml")):
-            summary = str(_read(path).get("summary", ""))
+            summary = str(read_toml(path).get("summary", ""))
             found.append(RecipeInfo(path.stem, kind, summary, path))
     return found
 
@@ -98,7 +100,7 @@ def load_recipe(
             outside its range; the message has one line and names the nearest key.
     """
     path = find_recipe(name_or_path)
-    chain = read_chain(path, _read, find_recipe)
+    chain = read_chain(path, read_toml, find_recipe)
     content = merge_chain(chain)
     as_it_is = copy.deepcopy(content)
     for text in overrides:
@@ -109,7 +111,9 @@ def load_recipe(
         content["name"] = _name_of(path)
     kind = content.get("kind", "pretrain")
     if not isinstance(kind, str) or kind not in _KINDS:
-        raise RecipeError(f"recipe {path.name}: kind={kind!r} is not one of {', '.join(_KINDS)}")
+        raise RecipeError(
+            f"recipe {path.name}: kind={shorten(repr(kind))} is not one of {', '.join(_KINDS)}"
+        )
     found = _KINDS[kind]
     if schema is not None and schema is not found:
         raise RecipeError(f"recipe {path.name} is for `facekit {kind}`: use it there")
@@ -132,13 +136,16 @@ def find_recipe(name_or_path: str | Path) -> Path:
     """
     path = Path(name_or_path)
     if path.suffix == ".toml":
-        if path.is_file():
-            return path
-        raise RecipeError(f"recipe file {path} does not exist: check the path")
+        with suppress(OSError):  # a name may be too long
+            if path.is_file():
+                return path
+        raise RecipeError(f"recipe file {shorten(str(path), 300)} does not exist: check the path")
     files = {item.name: item.path for item in list_recipes()}
     if str(name_or_path) in files:
         return files[str(name_or_path)]
-    raise RecipeError(f"no recipe is called {str(name_or_path)!r}{nearest(name_or_path, files)}")
+    raise RecipeError(
+        f"no recipe is called {shorten(str(name_or_path))!r}{nearest(name_or_path, files)}"
+    )
 
 
 def base_recipes(name_or_path: str | Path) -> tuple[Path, ...]:
@@ -150,21 +157,14 @@ def base_recipes(name_or_path: str | Path) -> tuple[Path, ...]:
     Raises:
         RecipeError: It, or one of them, cannot be read.
     """
-    return tuple(path for path, _ in read_chain(find_recipe(name_or_path), _read, find_recipe)[1:])
+    return tuple(
+        path for path, _ in read_chain(find_recipe(name_or_path), read_toml, find_recipe)[1:]
+    )
 
 
 def to_toml(recipe: Recipe) -> str:
     """The whole recipe, defaults included, as TOML that ``load_recipe`` reads back."""
     return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"recipe {path} is not valid TOML: {error}") from None
-    except OSError as error:
-        raise RecipeError(f"recipe {path} cannot be read: {error.strerror}") from None
 
 
 def _name_of(path: Path) -> str:
@@ -182,9 +182,9 @@ def _override(content: dict[str, Any], text: str) -> None:
     """Put one ``key.key=value`` into the nested content."""
     dotted, equals, value = text.partition("=")
     keys = [key.strip() for key in dotted.split(".")]
-    if not equals or not all(keys):
+    if not equals or not all(keys) or len(keys) > _MOST_WORDS:
         raise RecipeError(
-            f"cannot read {text!r}: write key=value, such as optimizer.learning_rate=0.001"
+            f"cannot read {shorten(text)!r}: write key=value, such as optimizer.learning_rate=0.001"
         )
     if keys[0] == EXTENDS:
         raise RecipeError(f"{EXTENDS} cannot be set: write it into a recipe file")
@@ -195,22 +195,29 @@ def _override(content: dict[str, Any], text: str) -> None:
             parent = ".".join(keys[: depth + 1])
             raise RecipeError(f"cannot set {dotted.strip()}: {parent} is a value, not a table")
         place = inner
-    place[keys[-1]] = _value(value.strip())
+    try:
+        place[keys[-1]] = _value(value.strip())
+    except RecipeError as error:
+        raise RecipeError(f"{dotted.strip()}: {error}") from None
 
 
 def _value(text: str) -> object:
     """A TOML value, else the text itself, so that ``kind=cosine`` needs no quotes."""
     try:
-        parsed: Mapping[str, object] = tomllib.loads(f"value = {text}")
+        return parse_value(text)
     except tomllib.TOMLDecodeError:
         return text
-    return parsed["value"] if set(parsed) == {"value"} else text
+
+
+#: Words of a key of an override; recipes have four.
+_MOST_WORDS: Final = 8
 
 
 # A recipe that extends another: the base first, then the file's own keys on top.
 
 #: The key that names the base.
 EXTENDS: Final = "extends"
+_LONGEST: Final = 32
 
 #: What a file never takes over: a base's name, and what the base has reached.
 _OWN: Final = ("name", "summary", "expected")
@@ -243,6 +250,8 @@ def read_chain(
         chain.append((path, content))
         if base is None:
             break
+        if len(chain) > _LONGEST:
+            raise RecipeError(f"recipe {chain[0][0].name} extends more than {_LONGEST} others")
         path = _find_base(path, base, find)
         if any(path.resolve() == one.resolve() for one, _ in chain):
             ring = " extends ".join([*(one.name for one, _ in chain), path.name])
@@ -275,13 +284,13 @@ def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 def _find_base(path: Path, base: object, find: Callable[[str | Path], Path]) -> Path:
     if not isinstance(base, str) or not base.strip():
         raise RecipeError(
-            f"recipe {path.name}: {EXTENDS}={base!r} must be the name of a recipe or the path of "
-            "a TOML file"
+            f"recipe {path.name}: {EXTENDS}={shorten(repr(base))} must be the name of a recipe or "
+            "the path of a TOML file"
         )
     try:
         return find(path.parent / base if base.endswith(".toml") else base)
     except RecipeError as error:
-        raise RecipeError(f"recipe {path.name} extends {base!r}: {error}") from None
+        raise RecipeError(f"recipe {path.name} extends {shorten(base)!r}: {error}") from None
 
 
 def _require_one_kind(chain: Sequence[tuple[Path, dict[str, Any]]]) -> None:
@@ -321,21 +330,22 @@ def explain(error: ValidationError, schema: type[BaseModel]) -> str:
 
 def _one(fault: dict[str, Any], schema: type[BaseModel]) -> str:
     place = [str(part) for part in fault["loc"] if part != "[key]"]
-    key = ".".join(place)
+    key = shorten(".".join(place))
+    given = shorten(repr(fault["input"]))
     if fault["type"] == "extra_forbidden":
-        return f"unknown key {key}{nearest(place[-1], _names(schema, place[:-1]))}"
+        return f"unknown key {key}{nearest(place[-1][:80], _names(schema, place[:-1]))}"
     if fault["type"] == "literal_error":
         allowed = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
-        wrong = f"{key}={fault['input']!r} is not allowed"
+        wrong = f"{key}={given} is not allowed"
         if fault["loc"][-1] == "[key]":
             wrong = f"unknown key {key}"
         return wrong + nearest(fault["input"], allowed)
     if fault["type"] in {"model_type", "model_attributes_type", "dict_type"}:
-        return f"{key}={fault['input']!r}: must be a table; set the keys inside it"
+        return f"{key}={given}: must be a table; set the keys inside it"
     message = str(fault["msg"]).removeprefix("Value error, ")
     if fault["type"] in {"value_error", "missing"}:
         return f"{key}: {message}" if key else message
-    return f"{key}={fault['input']!r}: {message[:1].lower()}{message[1:]}"
+    return f"{key}={given}: {message[:1].lower()}{message[1:]}"
 
 
 def _names(schema: type[BaseModel], place: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
 import stat
@@ -121,6 +122,57 @@ def _part(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+# Files that are read: regular ones alone, and none without an end.
+
+#: Flags that not every system has: no links are followed, no pipe is waited for.
+_CLOSED: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
+_NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
+#: No file that is read whole is larger: ONNX ends at 2 GiB.
+_MOST_BYTES: Final = 1 << 31
+
+
+def open_regular(path: Path, flags: int = 0) -> io.BufferedReader:
+    """Open a file; reading a pipe or a device might never end, so they are refused.
+
+    Args:
+        path: The file, or a link to it.
+        flags: More of ``os.open``.
+
+    Returns:
+        The file, open for reading.
+
+    Raises:
+        OSError: It cannot be opened, or is no regular file.
+    """
+    number = os.open(path, os.O_RDONLY | _NO_WAIT | _CLOSED | flags)
+    mode = os.fstat(number).st_mode
+    if stat.S_ISREG(mode):
+        return open(number, "rb")
+    os.close(number)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "no regular file", str(path))
+
+
+def read_regular(path: Path, most: int = _MOST_BYTES, flags: int = 0) -> bytes:
+    """All bytes of a regular file.
+
+    Args:
+        path: The file, or a link to it.
+        most: Bytes that it may have, in [0, inf).
+        flags: More of ``os.open``.
+
+    Raises:
+        OSError: It cannot be read, is no regular file or larger.
+    """
+    with open_regular(path, flags) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise OSError(errno.EFBIG, f"{size:,} bytes, {most:,} are allowed", str(path))
+        return file.read(size)
+
+
 @contextmanager
 def draft_folder(folder: Path) -> Iterator[Path]:
     """Fill a folder under a temporary name beside it, then rename it.
@@ -155,10 +207,6 @@ def draft_folder(folder: Path) -> Iterator[Path]:
 
 _FOLDER: Final = 0o700
 _FILE: Final = 0o600
-#: Flags that not every system has: no links are followed, no pipe is waited for.
-_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
-_BINARY: Final = getattr(os, "O_BINARY", 0)
 
 
 def make_private_folder(path: Path) -> None:
@@ -204,7 +252,7 @@ def write_private(path: Path, data: bytes) -> None:
     Raises:
         OSError: It exists or cannot be written.
     """
-    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK | _BINARY, _FILE)
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK | _CLOSED, _FILE)
     with open(number, "wb") as file:
         os.chmod(path, _FILE)  # a umask can only have closed it further
         file.write(data)
@@ -221,11 +269,7 @@ def read_private(path: Path) -> bytes:
     try:
         if path.is_symlink():  # O_NOFOLLOW sees one that comes a moment later
             raise DataError(f"{path} cannot be read (it is a link): enrol again")
-        number = os.open(path, os.O_RDONLY | _NO_LINK | _NO_WAIT | _BINARY)
-        with open(number, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise DataError(f"{path} is no regular file: enrol again")
-            return file.read()
+        return read_regular(path, flags=_NO_LINK)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise DataError(f"{path} cannot be read ({reason}): enrol again") from error

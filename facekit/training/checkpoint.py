@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,8 @@ import numpy as np
 
 from facekit.arrays import AnyArray
 from facekit.errors import InterruptedRunError
+from facekit.heads.arrays import StoredArrays
+from facekit.system.files import open_regular
 from facekit.training.keras import to_numpy
 
 
@@ -59,7 +60,7 @@ def load_checkpoint(path: Path, model: keras.Model) -> dict[str, Any]:
         _assign(stored, "model", model.variables)
         _assign(stored, "optimizer", model.optimizer.variables)
         note: dict[str, Any] = json.loads(str(stored["note"]))
-        count = sum(name.startswith("averaged/") for name in stored.files)
+        count = sum(name.startswith("averaged/") for name in stored)
         note["averaged"] = [stored[f"averaged/{i}"] for i in range(count)]
     return note
 
@@ -76,16 +77,16 @@ def load_weights(path: Path) -> list[AnyArray]:
         InterruptedRunError: The file cannot be read.
     """
     with _stored(path, "read") as stored:
-        return [stored[f"model/{i}"] for i in range(len(stored.files))]
+        return [stored[f"model/{i}"] for i in range(len(stored))]
 
 
 @contextmanager
 def _stored(path: Path, verb: str) -> Iterator[Any]:
     """The arrays of a file; whatever is wrong with them is one line."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            yield stored
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        with open_regular(path) as file:
+            yield StoredArrays(file)
+    except (OSError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise InterruptedRunError(
             f"{path} cannot be {verb} ({error}): start a new run with another --out"
         ) from error
@@ -96,7 +97,7 @@ def _numbered(prefix: str, variables: Sequence[Any]) -> dict[str, AnyArray]:
 
 
 def _assign(stored: Any, prefix: str, variables: Sequence[Any]) -> None:
-    count = sum(name.startswith(f"{prefix}/") for name in stored.files)
+    count = sum(name.startswith(f"{prefix}/") for name in stored)
     if count != len(variables):
         raise ValueError(f"it holds {count} {prefix} arrays, the recipe makes {len(variables)}")
     for i, variable in enumerate(variables):

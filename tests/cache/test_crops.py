@@ -27,6 +27,7 @@ from facekit.cache.crops import build_cache, cache_key
 from facekit.datasets.table import Table
 from facekit.errors import DataError, ImageError
 from facekit.frame import FaceFrame
+from facekit.photos import image as reading
 from facekit.photos.detection import Detection
 from facekit.photos.image import decode
 
@@ -482,23 +483,23 @@ def test_a_passing_read_error_is_no_fact(
 ) -> None:
     """The drive is away for a moment: while files are decoded, or while hashed as well."""
     away = {paths[4], paths[9]}
-    opened, read = Path.open, Path.read_bytes
+    opened, read = caching.open_regular, reading.read_regular
 
-    def refuse_open(self: Path, *args: object, **kwargs: object) -> object:
-        if self in away:
-            raise PermissionError(13, "Permission denied", str(self))
-        return opened(self, *args, **kwargs)  # type: ignore[arg-type]
+    def refuse_open(path: Path) -> object:
+        if path in away:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path)
 
-    def refuse_read(self: Path) -> bytes:
-        if self in away:
-            raise OSError(5, "Input/output error", str(self))
-        return read(self)
+    def refuse_read(path: Path) -> bytes:
+        if path in away:
+            raise OSError(5, "Input/output error", str(path))
+        return read(path)
 
     root = tmp_path / "cache"
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", refuse_read)
+        patch.setattr(reading, "read_regular", refuse_read)
         if hashed:
-            patch.setattr(Path, "open", refuse_open)
+            patch.setattr(caching, "open_regular", refuse_open)
         first = build_cache(table, FRAME, root=root, progress=False)
     assert np.flatnonzero(~first.ok).tolist() == [4, 9]
     assert "Input/output error" in first.errors["004.png"]

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facekit.errors import ImageError
+from facekit.photos import image as image_module
 from facekit.photos.image import decode, read_picture
 
 Rgb = NDArray[np.uint8]
@@ -362,10 +363,10 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = tmp_path / "closed.jpg"
     path.write_bytes(encode(".jpg"))
 
-    def refuse(self: Path) -> bytes:
-        raise PermissionError(13, "Permission denied", str(self))
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)  # root may read anything
+    monkeypatch.setattr(image_module, "read_regular", refuse)  # root may read anything
     with pytest.raises(ImageError, match=r"closed\.jpg: cannot be read \(Permission denied\)"):
         decode(path)
 

@@ -19,6 +19,7 @@ from facekit.backbones.catalog import check_backbone
 from facekit.errors import InterruptedRunError, RecipeError, UsageError
 from facekit.recipe.load import Recipe, load_recipe
 from facekit.recipe.schema import PretrainRecipe
+from facekit.recipe.toml import parse_value
 from facekit.recipe.transfer import TransferRecipe
 from facekit.report.record import write_json
 from facekit.system.files import is_held, locked
@@ -206,6 +207,7 @@ def _is_finished(run: SweepRun) -> bool:
 
 #: What a TOML value that may hold commas of its own starts with.
 _OPENING: Final = ("[", "{", '"', "'")
+_CLOSING: Final = ("]", "}", '"', "'")
 #: Longest name of a point; folders of 255 bytes are usual, paths of 260 on Windows.
 _LONGEST: Final = 80
 
@@ -304,7 +306,8 @@ def _split(text: str, rest: str) -> list[str]:
         pending = f"{pending},{part}" if pending else part
         if not pending.strip():
             raise RecipeError(f"--set {text} has an empty value: write '\"\"' for an empty text")
-        if not pending.lstrip().startswith(_OPENING) or _is_toml(pending):
+        opens = pending.lstrip().startswith(_OPENING)
+        if not opens or (pending.rstrip().endswith(_CLOSING) and _is_toml(pending)):
             values.append(pending.strip())
             pending = ""
     if pending:
@@ -314,14 +317,15 @@ def _split(text: str, rest: str) -> list[str]:
 
 def _is_toml(text: str) -> bool:
     try:
-        return set(tomllib.loads(f"value = {text}")) == {"value"}
+        parse_value(text)
+        return True
     except tomllib.TOMLDecodeError:
         return False
 
 
 def _meaning(text: str) -> str:
     """The value as Python writes it, so that 0.30 is 0.3; a bare word is itself."""
-    return repr(tomllib.loads(f"value = {text}")["value"]) if _is_toml(text) else repr(text)
+    return repr(parse_value(text)) if _is_toml(text) else repr(text)
 
 
 def _short_keys(keys: Sequence[str]) -> list[str]:
