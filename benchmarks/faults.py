@@ -1,8 +1,9 @@
-"""``python -m benchmarks faults``: thousands of broken files, and what became of them.
+"""``python -m benchmarks faults``: broken files and interrupted commands, and what came of them.
 
 Every file is read in a child process with a limit of memory and of seconds. Right is
 an answer, or one line for the user; everything else is a failure: another exception, a
-death, a hang, a word on standard error. POSIX alone has the limits.
+death, a hang, a word on standard error. POSIX alone has the limits. What commands are
+put through is in ``benchmarks.interrupts``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from benchmarks.interrupts import try_commands
 from benchmarks.mutants import mutate
 from benchmarks.readers import ARTIFACTS, PICTURES, Reader
 from benchmarks.registry import BenchOptions
@@ -29,6 +31,8 @@ from facekit.errors import FacekitError
 
 #: Files of each kind when the user names no limit.
 _TRIES: Final = 3000
+#: Steps of each kind of call at which a command is killed.
+_STEPS: Final = 4
 #: Of one file: seconds, and bytes above what the process held before.
 SECONDS: Final = 10.0
 MEMORY: Final = 1_200_000_000
@@ -58,7 +62,7 @@ def run(options: BenchOptions) -> dict[str, Any]:
 
     Returns:
         ``{"readers": [{"reader", "tries", "read", "refused", "failures", "slowest_s"}],
-        "failures": [...]}``.
+        "commands": [{"command", "tries", "failures"}], "failures": [...]}``.
     """
     rows, told = [], []
     for readers in (PICTURES, ARTIFACTS):
@@ -70,7 +74,13 @@ def run(options: BenchOptions) -> dict[str, Any]:
                  "slowest_s": round(tally.slowest, 2)}
             )  # fmt: skip
             told += [f"{name} {number}: {what}" for number, what in tally.failures.items()]
-    return {"readers": rows, "failures": told}
+    tries = try_commands(min(options.limit or _STEPS, _STEPS))
+    told += [f"{one.job}, {one.how}: {one.fault}" for one in tries if one.fault]
+    jobs = []
+    for job, n in Counter(one.job for one in tries).items():
+        failed = sum(one.job == job and bool(one.fault) for one in tries)
+        jobs.append({"command": job, "tries": n, "failures": failed})
+    return {"readers": rows, "commands": jobs, "failures": told}
 
 
 def render(record: dict[str, Any]) -> str:
@@ -78,7 +88,10 @@ def render(record: dict[str, Any]) -> str:
     names = ("reader", "tries", *_STATES, "failures", "slowest_s")
     lines = [" ".join(f"{name:>15}" for name in names)]
     lines += [" ".join(f"{row[name]:>15}" for name in names) for row in record["readers"]]
-    return "\n".join([*lines, *record["failures"]])
+    jobs = [f"{row['command']:>20} {row['tries']:>10} {row['failures']:>15}"
+            for row in record["commands"]]  # fmt: skip
+    heads = [f"{'command':>20} {'tries':>10} {'failures':>15}"] if jobs else []
+    return "\n".join([*lines, *heads, *jobs, *record["failures"]])
 
 
 def try_all(readers: Sequence[Reader], tries: int, seed: int) -> dict[str, Tally]:

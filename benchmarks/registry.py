@@ -103,6 +103,6 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "faults": Benchmark(
         "benchmarks.faults",
         "run",
-        "Broken pictures and artifacts: how many are read, refused, fail.",
+        "Broken files and interrupted commands: how many tries, how many failures.",
     ),
 }

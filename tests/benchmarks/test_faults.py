@@ -88,7 +88,12 @@ def test_every_kind_of_failure_is_seen(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_table_names_tries_and_failures() -> None:
     row = {"reader": "head", "tries": 3, "read": 1, "refused": 1, "failures": 1, "slowest_s": 0.1}
-    lines = render({"readers": [row], "failures": ["head 2: KeyError"]}).splitlines()
+    lines = render(
+        {"readers": [row], "commands": [{"command": "enroll", "tries": 9, "failures": 0}],
+         "failures": ["head 2: KeyError"]}
+    ).splitlines()  # fmt: skip
     assert lines[0].split() == list(row)
     assert lines[1].split() == ["head", "3", "1", "1", "1", "0.1"]
-    assert lines[2] == "head 2: KeyError"
+    assert lines[2].split() == ["command", "tries", "failures"]
+    assert lines[3].split() == ["enroll", "9", "0"]
+    assert lines[4] == "head 2: KeyError"
