@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,10 +29,6 @@ from facekit.evaluation.weighted import (
     WeightedAttributes,
     WeightedClasses,
 )
-from facekit.labels import ATTRIBUTES
-
-#: Measures that are no shares: an interval may pass 1.
-_UNBOUNDED: Final = frozenset({"nll"})
 
 
 @dataclass(frozen=True)
@@ -110,14 +106,7 @@ class AttributeMetrics:
         return out
 
 
-def attribute_metrics(
-    labels: ArrayLike,
-    probabilities: ArrayLike,
-    thresholds: ArrayLike | None = None,
-    majority: ArrayLike | None = None,
-    *,
-    names: Sequence[str] = ATTRIBUTES,
-) -> AttributeMetrics:
+def attribute_metrics(prepared: WeightedAttributes) -> AttributeMetrics:
     """Measure every attribute.
 
     Balanced accuracy is the mean of the shares of positives and of negatives
@@ -126,33 +115,18 @@ def attribute_metrics(
     bins; see `facekit.evaluation.calibration`.
 
     Args:
-        labels: int array of shape (n, k) with 1, 0 and -1 for unknown.
-        probabilities: float array of shape (n, k), in [0, 1].
-        thresholds: float array of shape (k,); yes where the probability is at
-            least this. None takes 0.5.
-        majority: Array of shape (k,) of 0 and 1, the commoner class of each
-            attribute in the training images. None takes it from these labels,
-            which flatters the baseline.
-        names: The k attributes.
+        prepared: Labels and answers.
 
     Returns:
         The measures.
-
-    Raises:
-        ValueError: Shapes do not fit, or a probability is NaN or outside [0, 1].
     """
-    prepared = WeightedAttributes(labels, probabilities, thresholds, majority, len(names))
     values = prepared.measure(np.ones((prepared.n, 1)))[..., 0]
-    return AttributeMetrics(tuple(names), values, prepared.positives, prepared.known, prepared.n)
+    return AttributeMetrics(prepared.names, values, prepared.positives, prepared.known, prepared.n)
 
 
 def attribute_intervals(
-    labels: ArrayLike,
-    probabilities: ArrayLike,
-    thresholds: ArrayLike | None = None,
-    majority: ArrayLike | None = None,
+    prepared: WeightedAttributes,
     *,
-    names: Sequence[str] = ATTRIBUTES,
     persons: ArrayLike | None = None,
     rounds: int = 1000,
     seed: int = 0,
@@ -160,11 +134,7 @@ def attribute_intervals(
     """95 % bootstrap intervals of everything `attribute_metrics` measures.
 
     Args:
-        labels: As for `attribute_metrics`, like the next four.
-        probabilities: float array of shape (n, k), in [0, 1].
-        thresholds: float array of shape (k,) or None.
-        majority: Array of shape (k,) or None.
-        names: The k attributes.
+        prepared: Labels and answers.
         persons: Array of shape (n,), who is on each image; people are drawn
             whole. None draws images, which is too narrow if people repeat.
         rounds: Number of resamples; 1,000 take about 5 s for 20,000 images.
@@ -174,9 +144,8 @@ def attribute_intervals(
         The intervals, NaN where the measure is.
 
     Raises:
-        ValueError: As for `attribute_metrics`, or persons of another length.
+        ValueError: Persons of another length.
     """
-    prepared = WeightedAttributes(labels, probabilities, thresholds, majority, len(names))
 
     def measure(weights: Floating) -> Float64:
         each = prepared.measure(weights)
@@ -253,13 +222,7 @@ class ClassMetrics:
         return out
 
 
-def class_metrics(
-    labels: ArrayLike,
-    probabilities: ArrayLike,
-    majority: int | None = None,
-    *,
-    names: Sequence[str],
-) -> ClassMetrics:
+def class_metrics(prepared: WeightedClasses, names: Sequence[str]) -> ClassMetrics:
     """Measure answers over k classes.
 
     ECE takes the probability of the answer given, in 15 equal-width bins (Guo et
@@ -267,20 +230,17 @@ def class_metrics(
     negative log of the true class's probability, in nats.
 
     Args:
-        labels: int array of shape (n,) with classes in [0, k), -1 for unknown.
-        probabilities: float array of shape (n, k), in [0, 1]; rows sum to 1.
-        majority: The commonest class of the training images, in [0, k). None
-            takes it from these labels, which flatters the baseline.
+        prepared: Labels and answers.
         names: The k classes.
 
     Returns:
         The measures.
 
     Raises:
-        ValueError: Shapes do not fit, a label is no class, nothing is known, or
-            a row is no distribution.
+        ValueError: Not k names.
     """
-    prepared = prepare(labels, probabilities, majority, names)
+    if prepared.k != len(names):
+        raise ValueError(f"{len(names)} names for {prepared.k} classes")
     means, each = prepared.measure(np.ones((prepared.labels.size, 1)))
     named = dict(zip(CLASS_METRICS, means[:, 0].tolist(), strict=True))
     return ClassMetrics(tuple(names), named, each[..., 0], prepared.confusion())
@@ -297,29 +257,17 @@ def answer_reliability(labels: ArrayLike, probabilities: ArrayLike) -> Reliabili
         The curve; its ``error`` is the ECE of `class_metrics`.
 
     Raises:
-        ValueError: As for `class_metrics`.
+        ValueError: Shapes do not fit, a label is no class, nothing is known, or
+            a row is no distribution.
     """
     prepared = WeightedClasses(labels, probabilities)
     right = np.where(prepared.known, prepared.answers == prepared.labels, -1)
     return reliability(right, prepared.sure)
 
 
-def prepare(
-    labels: ArrayLike, probabilities: ArrayLike, majority: int | None, names: Sequence[str]
-) -> WeightedClasses:
-    """The weighted measures, and a ValueError where the names do not fit."""
-    prepared = WeightedClasses(labels, probabilities, majority)
-    if prepared.k != len(names):
-        raise ValueError(f"{len(names)} names for {prepared.k} classes")
-    return prepared
-
-
 def class_intervals(
-    labels: ArrayLike,
-    probabilities: ArrayLike,
-    majority: int | None = None,
+    prepared: WeightedClasses,
     *,
-    names: Sequence[str],
     groups: ArrayLike | None = None,
     unit: str = "person",
     rounds: int = 1000,
@@ -334,10 +282,7 @@ def class_intervals(
     then the exact bound for as many units.
 
     Args:
-        labels: As for `class_metrics`, like the next three.
-        probabilities: float array of shape (n, k).
-        majority: A class or None.
-        names: The k classes.
+        prepared: Labels and answers.
         groups: Array of shape (n,): images of one person, or near duplicates;
             groups are drawn whole. None draws images.
         unit: What one group is called.
@@ -348,9 +293,8 @@ def class_intervals(
         The intervals, NaN where the measure is.
 
     Raises:
-        ValueError: As for `class_metrics`, or groups of another length.
+        ValueError: Groups of another length.
     """
-    prepared = prepare(labels, probabilities, majority, names)
     kept = np.flatnonzero(prepared.known)
     inside = None if groups is None else _of_length(groups, prepared.labels.size)[kept]
 
@@ -378,7 +322,7 @@ def class_intervals(
 def _bound(value: Float64, low: Float64, high: Float64, sizes: Sequence[int]) -> None:
     """Keep shares in [0, 1], and give those of exactly 0 or 1 the exact other end."""
     share = np.ones(value.size, bool)
-    share[[CLASS_METRICS.index(name) for name in _UNBOUNDED]] = False
+    share[CLASS_METRICS.index("nll")] = False  # no share: its interval may pass 1
     np.maximum(low, 0, out=low)
     high[share] = np.minimum(high[share], 1)
     for i in np.flatnonzero(share & np.isin(value, (0.0, 1.0))).tolist():
