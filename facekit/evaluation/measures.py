@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,9 @@ from facekit.evaluation.weighted import (
     WeightedAttributes,
     WeightedClasses,
 )
+
+#: Means over the attributes, in the order of ``METRICS``.
+_MEANS: Final = ("mean_accuracy", *METRICS[1:])
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,16 @@ class Intervals:
     units: int = 0
 
 
+def _per_label(
+    names: Sequence[str], measures: Sequence[str], values: Float64, counted: str, counts: Int64
+) -> dict[str, dict[str, float | int]]:
+    """Of every name its column of measures, and how often it was counted."""
+    return {
+        name: {**dict(zip(measures, column, strict=True)), counted: count}
+        for name, column, count in zip(names, values.T.tolist(), counts.tolist(), strict=True)
+    }
+
+
 @dataclass(frozen=True)
 class AttributeMetrics:
     """Measures of every attribute, all in [0, 1].
@@ -75,13 +88,13 @@ class AttributeMetrics:
     @property
     def means(self) -> dict[str, float]:
         """Mean of each measure over the attributes that have it."""
-        return dict(zip(_mean_names(), _mean(self.values[..., None])[:, 0].tolist(), strict=True))
+        return dict(zip(_MEANS, _mean(self.values[..., None])[:, 0].tolist(), strict=True))
 
     @property
     def counted(self) -> dict[str, int]:
         """Over how many attributes each mean goes."""
         counts = np.isfinite(self.values).sum(axis=1)
-        return dict(zip(_mean_names(), counts.tolist(), strict=True))
+        return dict(zip(_MEANS, counts.tolist(), strict=True))
 
     @property
     def baselines(self) -> dict[str, float]:
@@ -99,11 +112,7 @@ class AttributeMetrics:
     @property
     def per_label(self) -> dict[str, dict[str, float | int]]:
         """``{name: {measure: value, …, "positives": count}}``."""
-        out: dict[str, dict[str, float | int]] = {}
-        for j, name in enumerate(self.names):
-            out[name] = dict(zip(METRICS, self.values[:, j].tolist(), strict=True))
-            out[name]["positives"] = int(self.positives[j])
-        return out
+        return _per_label(self.names, METRICS, self.values, "positives", self.positives)
 
 
 def attribute_metrics(prepared: WeightedAttributes) -> AttributeMetrics:
@@ -154,13 +163,9 @@ def attribute_intervals(
     low, high = bootstrap(measure, prepared.n, groups=persons, rounds=rounds, seed=seed)
     low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
     pairs = zip(low[:, -1].tolist(), high[:, -1].tolist(), strict=True)
-    means = dict(zip(_mean_names(), pairs, strict=True))
+    means = dict(zip(_MEANS, pairs, strict=True))
     unit = "image" if persons is None else "person"
     return Intervals(means, low[:, :-1], high[:, :-1], unit, rounds)
-
-
-def _mean_names() -> tuple[str, ...]:
-    return ("mean_accuracy", *METRICS[1:])
 
 
 def _mean(values: Float64) -> Float64:
@@ -215,11 +220,7 @@ class ClassMetrics:
     @property
     def per_label(self) -> dict[str, dict[str, float | int]]:
         """``{name: {"precision", "recall", "f1", "support"}}``."""
-        out: dict[str, dict[str, float | int]] = {}
-        for j, name in enumerate(self.names):
-            out[name] = dict(zip(PER_CLASS, self.each[:, j].tolist(), strict=True))
-            out[name]["support"] = int(self.support[j])
-        return out
+        return _per_label(self.names, PER_CLASS, self.each, "support", self.support)
 
 
 def class_metrics(prepared: WeightedClasses, names: Sequence[str]) -> ClassMetrics:
@@ -295,11 +296,11 @@ def class_intervals(
     Raises:
         ValueError: Groups of another length.
     """
-    kept = np.flatnonzero(prepared.known)
-    inside = None if groups is None else _of_length(groups, prepared.labels.size)[kept]
+    kept, n = np.flatnonzero(prepared.known), prepared.labels.size
+    inside = None if groups is None else _of_length(groups, n)[kept]
 
     def measure(weights: Floating) -> Float64:
-        whole = np.zeros((prepared.labels.size, weights.shape[1]))
+        whole = np.zeros((n, weights.shape[1]))
         whole[kept] = weights
         means, each = prepared.measure(whole)
         return np.concatenate([means, each.reshape(-1, means.shape[1])])

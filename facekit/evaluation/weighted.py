@@ -207,8 +207,6 @@ class WeightedClasses:
 
     def _matrix(self, rows: Int64, chance: Float64) -> csr_matrix:
         """Sparse (3k + bins + 1, n): support, answers, hits, gaps by bin, loss."""
-        from scipy.sparse import csr_matrix
-
         k, truth, said = self.k, self.labels[rows], self.answers[rows]
         right = said == truth
         gap = self.sure[rows] - right
@@ -219,7 +217,7 @@ class WeightedClasses:
         data = np.concatenate([one, one, one[right], gap, loss])
         column = np.concatenate([rows, rows, rows[right], rows, rows])
         shape = (3 * k + BINS + 1, self.labels.size)
-        return csr_matrix((data, (np.concatenate(place), column)), shape=shape)
+        return _sparse(data, np.concatenate(place), column, shape)
 
     def measure(self, weights: Floating) -> tuple[Float64, Float64]:
         """Every measure under every weighting.
