@@ -117,8 +117,7 @@ def _fed_notes(runs: Sequence[SweepRun]) -> list[str]:
     fed = set()
     for run in runs:
         try:
-            facts = json.loads((run.folder / "data.json").read_text(encoding="utf-8"))
-            fed.add(facts["labels"])
+            fed.add(json.loads((run.folder / "data.json").read_text(encoding="utf-8"))["labels"])
         except (OSError, ValueError, KeyError, TypeError):
             return []
     if len(fed) < 2:

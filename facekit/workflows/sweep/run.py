@@ -271,11 +271,10 @@ def survey(plan: SweepPlan, errors: dict[int, str] | None = None) -> SweepResult
         error = (errors or {}).get(run.index, "")
         outcomes.append(SweepOutcome(run, "failed" if error else state_of(run), error))
     finished = [one.run for one in outcomes if one.state == "finished"]
-    if not finished:
-        return SweepResult(plan, tuple(outcomes), None)
     missing = [f"{one.run.name} ({one.state})" for one in outcomes if one.state != "finished"]
     notes = [f"Not finished: {', '.join(missing)}."] if missing else []
-    return SweepResult(plan, tuple(outcomes), tabulate(finished, notes))
+    table = tabulate(finished, notes) if finished else None
+    return SweepResult(plan, tuple(outcomes), table)
 
 
 def arguments_of(plan: SweepPlan, inputs: SweepInputs) -> list[str]:
