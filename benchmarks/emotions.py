@@ -25,6 +25,7 @@ from facekit.datasets.table import Table
 from facekit.errors import BundleError, DataError, UsageError
 from facekit.evaluation.intervals import paired_difference
 from facekit.evaluation.measures import class_intervals, class_metrics
+from facekit.evaluation.weighted import WeightedClasses
 from facekit.labels import EMOTIONS
 from facekit.photos.image import decode
 from facekit.system.home import cache_folder
@@ -185,8 +186,9 @@ def _peer(path: Path, table: Table) -> _Model:
 
 
 def _measured(model: _Model, labels: NDArray[np.int64], chance: Floats) -> dict[str, Any]:
-    means = class_metrics(labels, chance, names=EMOTIONS).means
-    ranges = class_intervals(labels, chance, names=EMOTIONS).means
+    prepared = WeightedClasses(labels, chance)
+    means = class_metrics(prepared, EMOTIONS).means
+    ranges = class_intervals(prepared).means
     kept = ("accuracy", "macro_f1")
     return {
         "name": model.name,

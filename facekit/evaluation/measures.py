@@ -29,10 +29,9 @@ from facekit.evaluation.weighted import (
     WeightedAttributes,
     WeightedClasses,
 )
-from facekit.labels import ATTRIBUTES
 
-#: Measures that are no shares: an interval may pass 1.
-_UNBOUNDED: Final = frozenset({"nll"})
+#: Means over the attributes, in the order of ``METRICS``.
+_MEANS: Final = ("mean_accuracy", *METRICS[1:])
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,16 @@ class Intervals:
     units: int = 0
 
 
+def _per_label(
+    names: Sequence[str], measures: Sequence[str], values: Float64, counted: str, counts: Int64
+) -> dict[str, dict[str, float | int]]:
+    """Of every name its column of measures, and how often it was counted."""
+    return {
+        name: {**dict(zip(measures, column, strict=True)), counted: count}
+        for name, column, count in zip(names, values.T.tolist(), counts.tolist(), strict=True)
+    }
+
+
 @dataclass(frozen=True)
 class AttributeMetrics:
     """Measures of every attribute, all in [0, 1].
@@ -79,13 +88,13 @@ class AttributeMetrics:
     @property
     def means(self) -> dict[str, float]:
         """Mean of each measure over the attributes that have it."""
-        return dict(zip(_mean_names(), _mean(self.values[..., None])[:, 0].tolist(), strict=True))
+        return dict(zip(_MEANS, _mean(self.values[..., None])[:, 0].tolist(), strict=True))
 
     @property
     def counted(self) -> dict[str, int]:
         """Over how many attributes each mean goes."""
         counts = np.isfinite(self.values).sum(axis=1)
-        return dict(zip(_mean_names(), counts.tolist(), strict=True))
+        return dict(zip(_MEANS, counts.tolist(), strict=True))
 
     @property
     def baselines(self) -> dict[str, float]:
@@ -103,21 +112,10 @@ class AttributeMetrics:
     @property
     def per_label(self) -> dict[str, dict[str, float | int]]:
         """``{name: {measure: value, …, "positives": count}}``."""
-        out: dict[str, dict[str, float | int]] = {}
-        for j, name in enumerate(self.names):
-            out[name] = dict(zip(METRICS, self.values[:, j].tolist(), strict=True))
-            out[name]["positives"] = int(self.positives[j])
-        return out
+        return _per_label(self.names, METRICS, self.values, "positives", self.positives)
 
 
-def attribute_metrics(
-    labels: ArrayLike,
-    probabilities: ArrayLike,
-    thresholds: ArrayLike | None = None,
-    majority: ArrayLike | None = None,
-    *,
-    names: Sequence[str] = ATTRIBUTES,
-) -> AttributeMetrics:
+def attribute_metrics(prepared: WeightedAttributes) -> AttributeMetrics:
     """Measure every attribute.
 
     Balanced accuracy is the mean of the shares of positives and of negatives
@@ -126,33 +124,18 @@ def attribute_metrics(
     bins; see `facekit.evaluation.calibration`.
 
     Args:
-        labels: int array of shape (n, k) with 1, 0 and -1 for unknown.
-        probabilities: float array of shape (n, k), in [0, 1].
-        thresholds: float array of shape (k,); yes where the probability is at
-            least this. None takes 0.5.
-        majority: Array of shape (k,) of 0 and 1, the commoner class of each
-            attribute in the training images. None takes it from these labels,
-            which flatters the baseline.
-        names: The k attributes.
+        prepared: Labels and answers.
 
     Returns:
         The measures.
-
-    Raises:
-        ValueError: Shapes do not fit, or a probability is NaN or outside [0, 1].
     """
-    prepared = WeightedAttributes(labels, probabilities, thresholds, majority, len(names))
     values = prepared.measure(np.ones((prepared.n, 1)))[..., 0]
-    return AttributeMetrics(tuple(names), values, prepared.positives, prepared.known, prepared.n)
+    return AttributeMetrics(prepared.names, values, prepared.positives, prepared.known, prepared.n)
 
 
 def attribute_intervals(
-    labels: ArrayLike,
-    probabilities: ArrayLike,
-    thresholds: ArrayLike | None = None,
-    majority: ArrayLike | None = None,
+    prepared: WeightedAttributes,
     *,
-    names: Sequence[str] = ATTRIBUTES,
     persons: ArrayLike | None = None,
     rounds: int = 1000,
     seed: int = 0,
@@ -160,11 +143,7 @@ def attribute_intervals(
     """95 % bootstrap intervals of everything `attribute_metrics` measures.
 
     Args:
-        labels: As for `attribute_metrics`, like the next four.
-        probabilities: float array of shape (n, k), in [0, 1].
-        thresholds: float array of shape (k,) or None.
-        majority: Array of shape (k,) or None.
-        names: The k attributes.
+        prepared: Labels and answers.
         persons: Array of shape (n,), who is on each image; people are drawn
             whole. None draws images, which is too narrow if people repeat.
         rounds: Number of resamples; 1,000 take about 5 s for 20,000 images.
@@ -174,9 +153,8 @@ def attribute_intervals(
         The intervals, NaN where the measure is.
 
     Raises:
-        ValueError: As for `attribute_metrics`, or persons of another length.
+        ValueError: Persons of another length.
     """
-    prepared = WeightedAttributes(labels, probabilities, thresholds, majority, len(names))
 
     def measure(weights: Floating) -> Float64:
         each = prepared.measure(weights)
@@ -185,13 +163,9 @@ def attribute_intervals(
     low, high = bootstrap(measure, prepared.n, groups=persons, rounds=rounds, seed=seed)
     low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
     pairs = zip(low[:, -1].tolist(), high[:, -1].tolist(), strict=True)
-    means = dict(zip(_mean_names(), pairs, strict=True))
+    means = dict(zip(_MEANS, pairs, strict=True))
     unit = "image" if persons is None else "person"
     return Intervals(means, low[:, :-1], high[:, :-1], unit, rounds)
-
-
-def _mean_names() -> tuple[str, ...]:
-    return ("mean_accuracy", *METRICS[1:])
 
 
 def _mean(values: Float64) -> Float64:
@@ -246,20 +220,10 @@ class ClassMetrics:
     @property
     def per_label(self) -> dict[str, dict[str, float | int]]:
         """``{name: {"precision", "recall", "f1", "support"}}``."""
-        out: dict[str, dict[str, float | int]] = {}
-        for j, name in enumerate(self.names):
-            out[name] = dict(zip(PER_CLASS, self.each[:, j].tolist(), strict=True))
-            out[name]["support"] = int(self.support[j])
-        return out
+        return _per_label(self.names, PER_CLASS, self.each, "support", self.support)
 
 
-def class_metrics(
-    labels: ArrayLike,
-    probabilities: ArrayLike,
-    majority: int | None = None,
-    *,
-    names: Sequence[str],
-) -> ClassMetrics:
+def class_metrics(prepared: WeightedClasses, names: Sequence[str]) -> ClassMetrics:
     """Measure answers over k classes.
 
     ECE takes the probability of the answer given, in 15 equal-width bins (Guo et
@@ -267,20 +231,17 @@ def class_metrics(
     negative log of the true class's probability, in nats.
 
     Args:
-        labels: int array of shape (n,) with classes in [0, k), -1 for unknown.
-        probabilities: float array of shape (n, k), in [0, 1]; rows sum to 1.
-        majority: The commonest class of the training images, in [0, k). None
-            takes it from these labels, which flatters the baseline.
+        prepared: Labels and answers.
         names: The k classes.
 
     Returns:
         The measures.
 
     Raises:
-        ValueError: Shapes do not fit, a label is no class, nothing is known, or
-            a row is no distribution.
+        ValueError: Not k names.
     """
-    prepared = prepare(labels, probabilities, majority, names)
+    if prepared.k != len(names):
+        raise ValueError(f"{len(names)} names for {prepared.k} classes")
     means, each = prepared.measure(np.ones((prepared.labels.size, 1)))
     named = dict(zip(CLASS_METRICS, means[:, 0].tolist(), strict=True))
     return ClassMetrics(tuple(names), named, each[..., 0], prepared.confusion())
@@ -297,29 +258,17 @@ def answer_reliability(labels: ArrayLike, probabilities: ArrayLike) -> Reliabili
         The curve; its ``error`` is the ECE of `class_metrics`.
 
     Raises:
-        ValueError: As for `class_metrics`.
+        ValueError: Shapes do not fit, a label is no class, nothing is known, or
+            a row is no distribution.
     """
     prepared = WeightedClasses(labels, probabilities)
     right = np.where(prepared.known, prepared.answers == prepared.labels, -1)
     return reliability(right, prepared.sure)
 
 
-def prepare(
-    labels: ArrayLike, probabilities: ArrayLike, majority: int | None, names: Sequence[str]
-) -> WeightedClasses:
-    """The weighted measures, and a ValueError where the names do not fit."""
-    prepared = WeightedClasses(labels, probabilities, majority)
-    if prepared.k != len(names):
-        raise ValueError(f"{len(names)} names for {prepared.k} classes")
-    return prepared
-
-
 def class_intervals(
-    labels: ArrayLike,
-    probabilities: ArrayLike,
-    majority: int | None = None,
+    prepared: WeightedClasses,
     *,
-    names: Sequence[str],
     groups: ArrayLike | None = None,
     unit: str = "person",
     rounds: int = 1000,
@@ -334,10 +283,7 @@ def class_intervals(
     then the exact bound for as many units.
 
     Args:
-        labels: As for `class_metrics`, like the next three.
-        probabilities: float array of shape (n, k).
-        majority: A class or None.
-        names: The k classes.
+        prepared: Labels and answers.
         groups: Array of shape (n,): images of one person, or near duplicates;
             groups are drawn whole. None draws images.
         unit: What one group is called.
@@ -348,14 +294,13 @@ def class_intervals(
         The intervals, NaN where the measure is.
 
     Raises:
-        ValueError: As for `class_metrics`, or groups of another length.
+        ValueError: Groups of another length.
     """
-    prepared = prepare(labels, probabilities, majority, names)
-    kept = np.flatnonzero(prepared.known)
-    inside = None if groups is None else _of_length(groups, prepared.labels.size)[kept]
+    kept, n = np.flatnonzero(prepared.known), prepared.labels.size
+    inside = None if groups is None else _of_length(groups, n)[kept]
 
     def measure(weights: Floating) -> Float64:
-        whole = np.zeros((prepared.labels.size, weights.shape[1]))
+        whole = np.zeros((n, weights.shape[1]))
         whole[kept] = weights
         means, each = prepared.measure(whole)
         return np.concatenate([means, each.reshape(-1, means.shape[1])])
@@ -378,7 +323,7 @@ def class_intervals(
 def _bound(value: Float64, low: Float64, high: Float64, sizes: Sequence[int]) -> None:
     """Keep shares in [0, 1], and give those of exactly 0 or 1 the exact other end."""
     share = np.ones(value.size, bool)
-    share[[CLASS_METRICS.index(name) for name in _UNBOUNDED]] = False
+    share[CLASS_METRICS.index("nll")] = False  # no share: its interval may pass 1
     np.maximum(low, 0, out=low)
     high[share] = np.minimum(high[share], 1)
     for i in np.flatnonzero(share & np.isin(value, (0.0, 1.0))).tolist():

@@ -6,7 +6,7 @@ They are worth a look: most are wrong labels, the rest say what was not learned.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -55,19 +55,9 @@ def most_confident_mistakes(
     truth, chance = checked_probabilities(labels, probabilities)
     gap = np.where(truth >= 0, np.abs(chance - truth), 0.0)
     order = np.argsort(-gap, axis=None, kind="stable")[: int((gap > 0.5).sum())]
-    used_rows: set[int] = set()
-    used_columns = [0] * truth.shape[1]
-    out: list[Wrong] = []
-    for row, column in zip(*np.unravel_index(order, gap.shape), strict=True):
-        if len(out) == limit:
-            break
-        if row in used_rows or used_columns[column] == per_column:
-            continue
-        used_rows.add(int(row))
-        used_columns[column] += 1
-        value = float(chance[row, column])
-        out.append(Wrong(int(row), int(column), value, int(truth[row, column])))
-    return out
+    places = zip(*np.unravel_index(order, gap.shape), strict=True)
+    wrong = (Wrong(int(i), int(j), float(chance[i, j]), int(truth[i, j])) for i, j in places)
+    return _varied(wrong, lambda one: one.answer, per_column, limit)
 
 
 def most_confident_wrong_classes(
@@ -91,16 +81,25 @@ def most_confident_wrong_classes(
     truth, chance = checked_classes(labels, probabilities)
     said, sure = chance.argmax(1), chance.max(1)
     wrong = np.flatnonzero((truth >= 0) & (said != truth))
-    used: Counter[tuple[int, int]] = Counter()
+    surest = wrong[np.argsort(-sure[wrong], kind="stable")].tolist()
+    found = (Wrong(row, int(said[row]), float(sure[row]), int(truth[row])) for row in surest)
+    return _varied(found, lambda one: (one.label, one.answer), per_pair, limit)
+
+
+def _varied(
+    wrong: Iterable[Wrong], kind: Callable[[Wrong], Hashable], most: int, limit: int
+) -> list[Wrong]:
+    """The first ones, at most one of an image and ``most`` of a kind."""
+    rows: set[int] = set()
+    kinds: Counter[Hashable] = Counter()
     out: list[Wrong] = []
-    for row in wrong[np.argsort(-sure[wrong], kind="stable")]:
-        pair = int(truth[row]), int(said[row])
+    for one in wrong:
         if len(out) == limit:
             break
-        if used[pair] == per_pair:
-            continue
-        used[pair] += 1
-        out.append(Wrong(int(row), pair[1], float(sure[row]), pair[0]))
+        if one.row not in rows and kinds[kind(one)] < most:
+            rows.add(one.row)
+            kinds[kind(one)] += 1
+            out.append(one)
     return out
 
 

@@ -7,6 +7,7 @@ take seconds, because sorting and binning are done once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from facekit.arrays import Bool, Float64, Floating, Int64
 from facekit.evaluation.calibration import BINS, bin_index, checked_probabilities
+from facekit.labels import ATTRIBUTES
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -29,12 +31,15 @@ class WeightedAttributes:
     Args:
         labels: int array of shape (n, k) with 1, 0 and -1 for unknown.
         probabilities: float array of shape (n, k), in [0, 1].
-        thresholds: float array of shape (k,), or None for 0.5.
-        majority: Array of shape (k,) of 0 and 1, or None to take it from the
-            labels.
-        k: Number of attributes.
+        thresholds: float array of shape (k,); yes where the probability is at
+            least this. None takes 0.5.
+        majority: Array of shape (k,) of 0 and 1, the commoner class of each
+            attribute in the training images. None takes it from these labels,
+            which flatters the baseline.
+        names: The k attributes.
 
     Attributes:
+        names: The k attributes.
         n: Number of rows.
         known: int64 array of shape (k,), labels that are 1 or 0.
         positives: int64 array of shape (k,), labels that are 1.
@@ -47,11 +52,12 @@ class WeightedAttributes:
         self,
         labels: ArrayLike,
         probabilities: ArrayLike,
-        thresholds: ArrayLike | None,
-        majority: ArrayLike | None,
-        k: int,
+        thresholds: ArrayLike | None = None,
+        majority: ArrayLike | None = None,
+        names: Sequence[str] = ATTRIBUTES,
     ) -> None:
         truth, chance = checked_probabilities(labels, probabilities)
+        self.names, k = tuple(names), len(names)
         if truth.ndim != 2 or truth.shape[1] != k or not truth.size:
             raise ValueError(f"labels {truth.shape} must be (n, {k}) with n at least 1")
         self.n = truth.shape[0]
@@ -201,8 +207,6 @@ class WeightedClasses:
 
     def _matrix(self, rows: Int64, chance: Float64) -> csr_matrix:
         """Sparse (3k + bins + 1, n): support, answers, hits, gaps by bin, loss."""
-        from scipy.sparse import csr_matrix
-
         k, truth, said = self.k, self.labels[rows], self.answers[rows]
         right = said == truth
         gap = self.sure[rows] - right
@@ -213,7 +217,7 @@ class WeightedClasses:
         data = np.concatenate([one, one, one[right], gap, loss])
         column = np.concatenate([rows, rows, rows[right], rows, rows])
         shape = (3 * k + BINS + 1, self.labels.size)
-        return csr_matrix((data, (np.concatenate(place), column)), shape=shape)
+        return _sparse(data, np.concatenate(place), column, shape)
 
     def measure(self, weights: Floating) -> tuple[Float64, Float64]:
         """Every measure under every weighting.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from facekit.evaluation.intervals import Interval
+from facekit.evaluation.weighted import PER_CLASS
 from facekit.report.svg import Frame, Scale, bar, dot, drawing, line, nice_ticks, text
 
 
@@ -114,20 +114,17 @@ class ClassRow:
 
     Attributes:
         name: The class.
-        recall: Share of its images that were answered right.
-        recall_interval: 95 % interval.
-        precision: Share of its answers that were right.
-        precision_interval: 95 % interval.
-        f1: Harmonic mean of both.
+        values: In the order of ``PER_CLASS``: the share of its answers that were
+            right, of its images that were answered right, and the harmonic mean.
+        low: Lower ends of their 95 % intervals.
+        high: Upper ends.
         support: Images of the class.
     """
 
     name: str
-    recall: float
-    recall_interval: Interval
-    precision: float
-    precision_interval: Interval
-    f1: float
+    values: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
     support: int
 
 
@@ -159,19 +156,17 @@ def class_chart(title: str, rows: Sequence[ClassRow]) -> str:
 def _row(frame: Frame, row: ClassRow, y: float) -> str:
     parts = [text(frame.x.start - 10, y + 4, row.name, "name", "end")]
     parts.append(text(888, y + 4, f"{row.support:,}", "note", "end"))
-    if not math.isfinite(row.recall):
+    precision, recall, f1 = row.values
+    if not math.isfinite(recall):
         note = "no image of this class: left out of the means"
         return "".join([*parts, text(frame.x.start + 8, y + 4, note, "note")])
-    pairs = (
-        (row.recall, row.recall_interval, "bar a", "recall", y - 7),
-        (row.precision, row.precision_interval, "bar b", "precision", y + 7),
-    )
-    for value, (low, high), kind, what, middle in pairs:
-        x, tip = frame.x(value), f"{row.name}: {what} {100 * value:.1f} %"
+    for j, kind, middle in ((1, "bar a", y - 7), (0, "bar b", y + 7)):
+        value, low, high = row.values[j], row.low[j], row.high[j]
+        x, tip = frame.x(value), f"{row.name}: {PER_CLASS[j]} {100 * value:.1f} %"
         parts.append(bar(frame.x.start, middle - 5, x, middle + 5, kind, tip))
         if math.isfinite(low) and math.isfinite(high):
             parts.append(line(frame.x(low), middle, frame.x(high), middle, "whisker"))
-    for x, value in ((708, row.recall), (776, row.precision), (828, row.f1)):
+    for x, value in ((708, recall), (776, precision), (828, f1)):
         parts.append(text(x, y + 4, f"{100 * value:.1f} %", "number", "end"))
     return "".join(parts)
 

@@ -202,35 +202,21 @@ def _short(value: float) -> str:
 # Values with their intervals, one below the other on one axis.
 
 
-@dataclass(frozen=True)
-class RangeRow:
-    """One row.
-
-    Attributes:
-        name: What was measured.
-        value: A share in [0, 1].
-        interval: Its 95 % interval, or None.
-    """
-
-    name: str
-    value: float
-    interval: Interval | None
-
-
-def range_chart(title: str, rows: Sequence[RangeRow]) -> str:
+def range_chart(title: str, rows: Sequence[tuple[str, float, Interval | None]]) -> str:
     """A dot and a line a row, in the order given.
 
     Args:
         title: For screen readers.
-        rows: At least one.
+        rows: What was measured, a share in [0, 1] and its 95 % interval, or None; at
+            least one.
 
     Returns:
         An SVG element.
     """
-    ends = [end for row in rows for end in (row.value, *(row.interval or ()))]
+    ends = [end for _, value, interval in rows for end in (value, *(interval or ()))]
     ends = [end for end in ends if math.isfinite(end)] or [0.0, 1.0]
     ticks = nice_ticks(min(ends), max(ends), 6)
-    left = 24 + 6.6 * max(len(row.name) for row in rows)
+    left = 24 + 6.6 * max(len(name) for name, *_ in rows)
     pitch, top = 26.0, 26.0
     bottom = top + pitch * len(rows)
     frame = Frame(Scale(ticks[0], ticks[-1], left, left + 420), Scale(0, 1, bottom, top))
@@ -240,14 +226,14 @@ def range_chart(title: str, rows: Sequence[RangeRow]) -> str:
         x = frame.x(tick)
         body.append(line(x, top, x, bottom, "grid"))
         body.append(text(x, top - 8, f"{100 * tick:.{digits}f} %", "tick", "middle"))
-    for i, row in enumerate(rows):
+    for i, (name, value, interval) in enumerate(rows):
         y = top + pitch * (i + 0.5)
-        body.append(text(left - 10, y + 4, row.name, "name", "end"))
-        if row.interval:
-            low, high = row.interval
-            body.append(line(frame.x(low), y, frame.x(high), y, "whisker"))
-        body.append(dot(frame.x(row.value), y, 5, "dot a"))
-        body.append(text(left + 486, y + 4, f"{100 * row.value:.1f} %", "number", "end"))
+        body.append(text(left - 10, y + 4, name, "name", "end"))
+        if interval:
+            low, high = map(frame.x, interval)
+            body.append(line(low, y, high, y, "whisker"))
+        body.append(dot(frame.x(value), y, 5, "dot a"))
+        body.append(text(left + 486, y + 4, f"{100 * value:.1f} %", "number", "end"))
     return drawing(left + 496, bottom + 8, title, body)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from facekit.evaluation.intervals import Interval
 from facekit.report.bars import class_panels
-from facekit.report.charts import LARGEST, RangeRow, confusion_chart, range_chart
+from facekit.report.charts import LARGEST, confusion_chart, range_chart
 from facekit.report.page import (
     Section,
     count_text,
@@ -140,6 +140,8 @@ _ELSEWHERE: Final[tuple[Column, ...]] = (
 )  # fmt: skip
 COLUMNS, PUBLISHED_COLUMNS = (tuple(head for head, _ in one) for one in (_RUNS, _PUBLISHED))
 ELSEWHERE_COLUMNS: Final = ("run", *(head for head, _ in _ELSEWHERE))
+#: Columns whose greatest value is bold -> the measure in them.
+_BEST: Final = {"acc. %": "accuracy", "F1 %": "macro_f1"}
 #: Heads of the narrower table for a terminal of 80 characters.
 SHORT_COLUMNS: Final = (
     "run", "rung", "acc. %", "P %", "R %", "F1 %", "params", "trained", "time", "ms",
@@ -192,12 +194,7 @@ def markdown_table(runs: Sequence[ComparedRun]) -> str:
         Markdown ending with a line break. Nothing is bold where the runs were
         measured on different images.
     """
-    best = {
-        COLUMNS.index("acc. %"): [run.accuracy for run in runs],
-        COLUMNS.index("F1 %"): [run.macro_f1 for run in runs],
-    }
-    rows = _bold(runs, text_rows(runs), best)
-    out = [markdown_rows(COLUMNS, rows, words=2)]
+    out = [markdown_rows(COLUMNS, _bold(runs, _RUNS), words=2)]
     for columns, more, words in (
         (PUBLISHED_COLUMNS, published_rows(runs), 1),
         (ELSEWHERE_COLUMNS, elsewhere_rows(runs), 2),
@@ -209,15 +206,15 @@ def markdown_table(runs: Sequence[ComparedRun]) -> str:
 # Runs side by side on a page: charts, classes, confusion matrices, all numbers.
 
 
-def _bold(
-    runs: Sequence[Any], rows: Sequence[Sequence[str]], columns: Mapping[int, Sequence[float]]
-) -> list[list[str]]:
-    """Mark the greatest value of some columns, where all runs saw the same images."""
-    out = [list(row) for row in rows]
+def _bold(runs: Sequence[Any], columns: Sequence[Column]) -> list[list[str]]:
+    """Rows of cells; the best values are marked where all runs saw the same images."""
+    out = [list(_cells(columns, run)) for run in runs]
     if len(runs) > 1 and len({run.measured_on for run in runs}) == 1:
-        for column, values in columns.items():
-            best = out[values.index(max(values))]
-            best[column] = f"**{best[column]}**"
+        for place, (head, _) in enumerate(columns):
+            if head in _BEST:
+                values = [getattr(run, _BEST[head]) for run in runs]
+                best = out[values.index(max(values))]
+                best[place] = f"**{best[place]}**"
     return out
 
 
@@ -235,7 +232,11 @@ def comparison_page(runs: Sequence[ComparedRun], notes: Sequence[str] = ()) -> s
     same = len(set(places.values())) == 1
     measured = f"Measured on {runs[0].measured_on}." if same else "Measured on different images."
     sections = [
-        Section("How good", " ".join([measured, *notes]), _ranges(runs)),
+        Section(
+            "How good",
+            " ".join([measured, *notes]),
+            _ranges(runs, {"Accuracy": "accuracy", "Macro F1": "macro_f1"}),
+        ),
         *_published(runs),
         *_classes(runs),
         *_matrices(runs),
@@ -247,12 +248,11 @@ def comparison_page(runs: Sequence[ComparedRun], notes: Sequence[str] = ()) -> s
     return document("Runs side by side", f"{len(runs)} runs", sections, "Made by facekit.")
 
 
-def _ranges(runs: Sequence[ComparedRun]) -> str:
+def _ranges(runs: Sequence[Any], measures: Mapping[str, str]) -> str:
+    """A chart a measure, by its title."""
     charts = []
-    for title, rows in (
-        ("Accuracy", [RangeRow(r.name, r.accuracy, r.accuracy_interval) for r in runs]),
-        ("Macro F1", [RangeRow(r.name, r.macro_f1, r.macro_f1_interval) for r in runs]),
-    ):
+    for title, of in measures.items():
+        rows = [(run.name, getattr(run, of), getattr(run, f"{of}_interval")) for run in runs]
         charts.append(figure(range_chart(title, rows), title))
     return f"<div>{''.join(charts)}</div>"
 
@@ -359,8 +359,7 @@ def trunk_markdown(trunks: Sequence[ComparedTrunk]) -> str:
     Args:
         trunks: At least one.
     """
-    rows = _bold(trunks, trunk_rows(trunks), {1: [one.accuracy for one in trunks]})
-    return markdown_rows(TRUNK_COLUMNS, rows, words=1)
+    return markdown_rows(TRUNK_COLUMNS, _bold(trunks, _TRUNKS), words=1)
 
 
 def trunk_page(trunks: Sequence[ComparedTrunk], notes: Sequence[str] = ()) -> str:
@@ -373,14 +372,12 @@ def trunk_page(trunks: Sequence[ComparedTrunk], notes: Sequence[str] = ()) -> st
     Returns:
         HTML, to be saved with `write_page`.
     """
-    rows = [RangeRow(one.name, one.accuracy, one.accuracy_interval) for one in trunks]
-    title = "Accuracy, mean over the attributes"
     places = "; ".join(dict.fromkeys(one.measured_on for one in trunks))
     sections = [
         Section(
             "How good",
             " ".join([f"Measured on {places}.", *notes]),
-            f"<div>{figure(range_chart(title, rows), title)}</div>",
+            _ranges(trunks, {"Accuracy, mean over the attributes": "accuracy"}),
         ),
         Section("All numbers", "", table(TRUNK_COLUMNS, trunk_rows(trunks)) + pairs(_MEANING)),
     ]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Final
 
 from facekit.evaluation.calibration import Reliability
 from facekit.evaluation.measures import AttributeMetrics, ClassMetrics, Intervals
-from facekit.evaluation.weighted import METRICS
+from facekit.evaluation.weighted import METRICS, PER_CLASS
 from facekit.report.bars import ClassRow, GainRow, class_chart, gain_chart, range_mark
 from facekit.report.charts import (
     LARGEST,
@@ -35,19 +35,15 @@ from facekit.report.page import (
 )
 from facekit.report.record import Measured, Metrics, Origin
 
-#: Headline measures: title and name.
-_OF_ATTRIBUTES: Final = (
-    ("Mean accuracy", "mean_accuracy"),
-    ("Balanced accuracy", "balanced_accuracy"),
-    ("Average precision", "average_precision"),
-    ("Calibration error", "ece"),
-)
-_OF_CLASSES: Final = (
-    ("Accuracy", "accuracy"),
-    ("Macro F1", "macro_f1"),
-    ("Balanced accuracy", "balanced_accuracy"),
-    ("Calibration error", "ece"),
-)
+#: Headline measures, of attributes or of classes, and their titles.
+_HEADLINES: Final = {
+    "mean_accuracy": "Mean accuracy",
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro F1",
+    "balanced_accuracy": "Balanced accuracy",
+    "average_precision": "Average precision",
+    "ece": "Calibration error",
+}
 
 
 @dataclass(frozen=True)
@@ -72,9 +68,6 @@ class Curve:
 #: Training curves before all others.
 _LOSS: Final = Curve("Loss", ("val_loss", "loss"), "loss")
 _RATE: Final = Curve("Learning rate", ("lr",), "learning rate")
-_ATTRIBUTE_ACCURACY: Final = Curve(
-    "Mean accuracy on validation", ("mean_accuracy",), "accuracy", share=True
-)
 _TEACHER: Final = Curve("Agreement with the identity teacher", ("identity_cosine",), "cosine")
 _CLASS_CURVES: Final = (
     _LOSS,
@@ -132,10 +125,9 @@ def run_page(report: RunReport) -> str:
         sections += [_classes(metrics, intervals), _confusion(metrics)]
         at_most = _WRONG_CLASSES
     else:
-        accuracy = replace(
-            _ATTRIBUTE_ACCURACY, reference=(metrics.baselines["mean_accuracy"], "majority baseline")
-        )
-        curves = (_LOSS, accuracy, _TEACHER, _RATE)
+        usual = metrics.baselines["mean_accuracy"], "majority baseline"
+        title, keys = "Mean accuracy on validation", ("mean_accuracy",)
+        curves = (_LOSS, Curve(title, keys, "accuracy", True, usual), _TEACHER, _RATE)
         sections.append(_attributes(metrics, intervals))
         at_most = _WRONG_ATTRIBUTES
     sections += training_section(origin.history, curves)
@@ -154,8 +146,9 @@ def run_page(report: RunReport) -> str:
 
 def _headlines(report: RunReport) -> str:
     metrics, intervals, out = report.measured.metrics, report.measured.intervals, []
-    classes = isinstance(metrics, ClassMetrics)
-    for title, name in _OF_CLASSES if classes else _OF_ATTRIBUTES:
+    for name, title in _HEADLINES.items():
+        if name not in metrics.means:
+            continue
         low, high = intervals.means[name]
         value, baseline = metrics.means[name], metrics.baselines[name]
         notes = [
@@ -176,7 +169,7 @@ def _attributes(metrics: AttributeMetrics, intervals: Intervals) -> Section:
         GainRow(name, float(values[0, j]), float(low[0, j]), float(high[0, j]), float(values[4, j]))
         for j, name in enumerate(metrics.names)
     ]
-    rows.sort(key=lambda row: -math.inf if math.isnan(row.value) else row.value, reverse=True)
+    rows.sort(key=lambda row: _or_least(row.value), reverse=True)
     lead = (
         "Each bar runs from what always giving the commoner answer gets to what was measured, "
         f"best first. The thin line is the 95 % interval, {_drawn(intervals)}."
@@ -186,26 +179,21 @@ def _attributes(metrics: AttributeMetrics, intervals: Intervals) -> Section:
 
 
 def _classes(metrics: ClassMetrics, intervals: Intervals) -> Section:
-    low, high = intervals.low.tolist(), intervals.high.tolist()
-    rows = [
-        ClassRow(
-            name.replace("_", " "),
-            recall,
-            (low[1][j], high[1][j]),
-            precision,
-            (low[0][j], high[0][j]),
-            f1,
-            int(metrics.support[j]),
-        )
-        for j, (name, precision, recall, f1) in enumerate(
-            zip(metrics.names, *metrics.each.tolist(), strict=True)
-        )
-    ]
-    rows.sort(key=lambda row: -math.inf if math.isnan(row.f1) else row.f1, reverse=True)
+    columns = (one.T.tolist() for one in (metrics.each, intervals.low, intervals.high))
+    names = [name.replace("_", " ") for name in metrics.names]
+    support = metrics.support.tolist()
+    rows = [ClassRow(*one) for one in zip(names, *columns, support, strict=True)]
+    f1 = PER_CLASS.index("f1")
+    rows.sort(key=lambda row: _or_least(row.values[f1]), reverse=True)
     title = "Every class"
     plain = "Wilson's for recall, else " if intervals.unit == "image" else ""
     lead = f"Best F1 first. The thin line is the 95 % interval, {plain}{_drawn(intervals)}."
     return Section(title, lead, figure(class_chart(title, rows), wide=True))
+
+
+def _or_least(value: float) -> float:
+    """Where a measure that cannot be taken stands in order."""
+    return -math.inf if math.isnan(value) else value
 
 
 def _drawn(intervals: Intervals) -> str:

@@ -144,20 +144,16 @@ def _read(path: Path, file: Path) -> _Report:
 
 
 def _row(report: _Report, name: str, recipe: Path) -> ComparedRun:
-    metrics, intervals = report.metrics, report.intervals
     epochs = [row for row in report.history if "epoch" in row and "images_per_second" in row]
     reported = _reported(recipe)
     square = all(len(row) == len(report.labels) for row in report.confusion)
     return ComparedRun(
+        **vars(_other(report)),
         name=name,
-        measured_on=f"{report.dataset}/{report.split}, {report.n:,} images",
         rung=report.rung,
-        accuracy=metrics.accuracy,
-        accuracy_interval=intervals.accuracy,
-        macro_precision=metrics.macro_precision,
-        macro_recall=metrics.macro_recall,
-        macro_f1=metrics.macro_f1,
-        macro_f1_interval=intervals.macro_f1,
+        macro_precision=report.metrics.macro_precision,
+        macro_recall=report.metrics.macro_recall,
+        macro_f1_interval=report.intervals.macro_f1,
         parameters=report.parameters,
         trainable=report.trainable,
         seconds=report.seconds,
@@ -181,6 +177,7 @@ def _class_f1(report: _Report) -> tuple[float | None, ...]:
 
 
 def _other(record: _Measured) -> Elsewhere:
+    """What a run and its trials on other data have in common."""
     return Elsewhere(
         measured_on=f"{record.dataset}/{record.split}, {record.n:,} images",
         accuracy=record.metrics.accuracy,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from facekit.evaluation.measures import AttributeMetrics, attribute_intervals, attribute_metrics
-from facekit.evaluation.weighted import METRICS
+from facekit.evaluation.weighted import METRICS, WeightedAttributes
 from facekit.labels import ATTRIBUTES
 
 
@@ -27,10 +28,16 @@ def _names(k: int) -> tuple[str, ...]:
     return ATTRIBUTES[:k]
 
 
+def _measure(
+    labels: ArrayLike, chance: ArrayLike, *cut: ArrayLike, **options: Any
+) -> AttributeMetrics:
+    return attribute_metrics(WeightedAttributes(labels, chance, *cut, **options))
+
+
 def test_by_hand() -> None:
     labels = np.array([[1], [0], [0], [1], [0]], np.int8)
     chance = np.array([[0.9], [0.8], [0.3], [0.4], [0.1]])
-    found = attribute_metrics(labels, chance, names=("Smiling",))
+    found = _measure(labels, chance, names=("Smiling",))
     row = found.per_label["Smiling"]
     assert row["accuracy"] == pytest.approx(3 / 5)
     assert row["balanced_accuracy"] == pytest.approx((1 / 2 + 2 / 3) / 2)
@@ -45,7 +52,7 @@ def test_agrees_with_scikit_learn() -> None:
 
     labels, chance = _answers()
     cut = np.array([0.5, 0.31, 0.7, 0.2])
-    values = attribute_metrics(labels, chance, cut, names=_names(4)).values
+    values = _measure(labels, chance, cut, names=_names(4)).values
     for j in range(4):
         yes = chance[:, j] >= cut[j]
         assert values[0, j] == pytest.approx((yes == labels[:, j]).mean())
@@ -58,7 +65,7 @@ def test_calibration_error_is_that_of_the_reliability_curve() -> None:
 
     labels, chance = _answers()
     labels[::7, 1] = -1
-    found = attribute_metrics(labels, chance, names=_names(4))
+    found = _measure(labels, chance, names=_names(4))
     curves = [reliability(labels[:, j], chance[:, j]).error for j in range(4)]
     assert found.values[3] == pytest.approx(curves)
 
@@ -67,8 +74,8 @@ def test_unknown_labels_change_nothing_but_the_counts() -> None:
     labels, chance = _answers()
     more = np.concatenate([labels, np.full((50, 4), -1, np.int8)])
     scores = np.concatenate([chance, np.full((50, 4), 0.99)])
-    plain = attribute_metrics(labels, chance, names=_names(4))
-    masked = attribute_metrics(more, scores, names=_names(4))
+    plain = _measure(labels, chance, names=_names(4))
+    masked = _measure(more, scores, names=_names(4))
     assert masked.values == pytest.approx(plain.values)
     assert masked.known.tolist() == [400] * 4
     assert masked.n == 450
@@ -79,7 +86,7 @@ def test_one_class_gives_nan_and_is_left_out_of_the_mean() -> None:
     labels[:, 1] = 0
     labels[:, 2] = 1
     labels[:, 3] = -1
-    found = attribute_metrics(labels, chance, names=_names(4))
+    found = _measure(labels, chance, names=_names(4))
     means, counted = found.means, found.counted
     assert counted == {
         "mean_accuracy": 3, "balanced_accuracy": 1, "average_precision": 1, "ece": 3,
@@ -93,7 +100,7 @@ def test_one_class_gives_nan_and_is_left_out_of_the_mean() -> None:
 
 
 def test_nothing_known_at_all_is_nan_without_a_warning() -> None:
-    found = attribute_metrics(np.full((3, 2), -1), np.full((3, 2), 0.5), names=_names(2))
+    found = _measure(np.full((3, 2), -1), np.full((3, 2), 0.5), names=_names(2))
     assert all(math.isnan(value) for value in found.means.values())
     assert all(math.isnan(value) for value in found.baselines.values())
     assert set(found.counted.values()) == {0}
@@ -102,8 +109,8 @@ def test_nothing_known_at_all_is_nan_without_a_warning() -> None:
 def test_majority_comes_from_training_when_given() -> None:
     labels = np.array([[1, 0], [1, 0], [0, 0]], np.int8)
     chance = np.full((3, 2), 0.5)
-    own = attribute_metrics(labels, chance, names=_names(2)).values[4]
-    given = attribute_metrics(labels, chance, majority=[0, 0], names=_names(2)).values[4]
+    own = _measure(labels, chance, names=_names(2)).values[4]
+    given = _measure(labels, chance, majority=[0, 0], names=_names(2)).values[4]
     assert own.tolist() == pytest.approx([2 / 3, 1])
     assert given.tolist() == pytest.approx([1 / 3, 1])
 
@@ -111,8 +118,8 @@ def test_majority_comes_from_training_when_given() -> None:
 def test_baseline_of_calibration_is_a_sure_majority_answer() -> None:
     labels, chance = _answers()
     common = (labels.mean(0) > 0.5).astype(float)
-    sure = attribute_metrics(labels, np.broadcast_to(common, labels.shape), names=_names(4))
-    baselines = attribute_metrics(labels, chance, names=_names(4)).baselines
+    sure = _measure(labels, np.broadcast_to(common, labels.shape), names=_names(4))
+    baselines = _measure(labels, chance, names=_names(4)).baselines
     means = sure.means
     assert baselines["ece"] == pytest.approx(means["ece"])
     assert baselines["mean_accuracy"] == pytest.approx(means["mean_accuracy"])
@@ -132,9 +139,9 @@ def test_baseline_of_calibration_is_a_sure_majority_answer() -> None:
 )
 def test_refuses_what_does_not_fit(labels: object, chance: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        attribute_metrics(labels, chance, names=_names(2))  # type: ignore[arg-type]
+        _measure(labels, chance, names=_names(2))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="thresholds"):
-        attribute_metrics(np.zeros((3, 2)), np.zeros((3, 2)), [0.5] * 3, names=_names(2))
+        _measure(np.zeros((3, 2)), np.zeros((3, 2)), [0.5] * 3, names=_names(2))
 
 
 def test_intervals_are_those_of_slow_resampling() -> None:
@@ -142,15 +149,17 @@ def test_intervals_are_those_of_slow_resampling() -> None:
     labels[::9, 0] = -1
     persons = np.arange(60) // 3
     fast = attribute_intervals(
-        labels, chance, names=_names(2), persons=persons, rounds=40, majority=[0, 1]
+        WeightedAttributes(labels, chance, majority=[0, 1], names=_names(2)),
+        persons=persons,
+        rounds=40,
     )
     rng = np.random.default_rng(0)
     slow = []
     for drawn in rng.integers(0, 20, size=(40, 20)):
         rows = np.concatenate([np.flatnonzero(persons == p) for p in drawn])
-        one = attribute_metrics(labels[rows], chance[rows], majority=[0, 1], names=_names(2))
+        one = _measure(labels[rows], chance[rows], majority=[0, 1], names=_names(2))
         slow.append(one.values)
-    measured = attribute_metrics(labels, chance, majority=[0, 1], names=_names(2)).values
+    measured = _measure(labels, chance, majority=[0, 1], names=_names(2)).values
     values = np.stack(slow, axis=-1)
     shift = measured - values.mean(-1)
     low = np.clip(np.quantile(values, 0.025, axis=-1) + shift, 0, 1)
@@ -161,10 +170,12 @@ def test_intervals_are_those_of_slow_resampling() -> None:
 def test_intervals_hold_their_means_and_people_widen_them() -> None:
     labels, chance = _answers(n=60)
     labels, chance = np.repeat(labels, 10, axis=0), np.repeat(chance, 10, axis=0)
-    means = attribute_metrics(labels, chance, names=_names(4)).means
-    images = attribute_intervals(labels, chance, names=_names(4), rounds=200)
+    means = _measure(labels, chance, names=_names(4)).means
+    images = attribute_intervals(WeightedAttributes(labels, chance, names=_names(4)), rounds=200)
     people = attribute_intervals(
-        labels, chance, names=_names(4), rounds=200, persons=np.arange(600) // 10
+        WeightedAttributes(labels, chance, names=_names(4)),
+        rounds=200,
+        persons=np.arange(600) // 10,
     )
     for name, (low, high) in people.means.items():
         assert low <= means[name] <= high
@@ -176,7 +187,7 @@ def test_intervals_hold_their_means_and_people_widen_them() -> None:
 def test_missing_measures_have_missing_intervals() -> None:
     labels, chance = _answers()
     labels[:, 1] = 0
-    found = attribute_intervals(labels, chance, names=_names(4), rounds=20)
+    found = attribute_intervals(WeightedAttributes(labels, chance, names=_names(4)), rounds=20)
     assert np.isnan(found.low[1:3, 1]).all()
     assert np.isfinite(found.low[0]).all()
     assert np.isfinite(found.means["balanced_accuracy"]).all()
@@ -185,7 +196,9 @@ def test_missing_measures_have_missing_intervals() -> None:
 def test_the_seed_decides() -> None:
     labels, chance = _answers()
     one, same, other = (
-        attribute_intervals(labels, chance, names=_names(4), rounds=20, seed=s).means
+        attribute_intervals(
+            WeightedAttributes(labels, chance, names=_names(4)), rounds=20, seed=s
+        ).means
         for s in (1, 1, 2)
     )
     assert one == same
@@ -195,13 +208,15 @@ def test_the_seed_decides() -> None:
 def test_forty_attributes_and_twenty_thousand_images_take_seconds() -> None:
     labels, chance = _answers(n=20_000, k=40)
     start = time.process_time()
-    attribute_intervals(labels, chance, rounds=100, persons=np.arange(20_000) // 2)
+    attribute_intervals(
+        WeightedAttributes(labels, chance), rounds=100, persons=np.arange(20_000) // 2
+    )
     assert time.process_time() - start < 8  # about 0.8 s alone
 
 
 def test_names_follow_the_columns() -> None:
     labels, chance = _answers(k=40)
-    found = attribute_metrics(labels, chance)
+    found = _measure(labels, chance)
     assert isinstance(found, AttributeMetrics)
     assert tuple(found.per_label) == ATTRIBUTES
     assert set(found.per_label["Smiling"]) == {*METRICS, "positives"}

@@ -7,7 +7,7 @@ import pytest
 
 from facekit.evaluation.intervals import clopper_pearson, wilson
 from facekit.evaluation.measures import class_intervals, class_metrics
-from facekit.evaluation.weighted import CLASS_METRICS
+from facekit.evaluation.weighted import CLASS_METRICS, WeightedClasses
 
 NAMES = ("a", "b", "c")
 
@@ -21,8 +21,8 @@ def answers(n: int, seed: int, right: float = 0.7) -> tuple[np.ndarray, np.ndarr
 
 def test_every_measure_lies_in_its_interval() -> None:
     labels, chance = answers(300, 0)
-    found = class_intervals(labels, chance, names=NAMES, rounds=200)
-    measured = class_metrics(labels, chance, names=NAMES)
+    found = class_intervals(WeightedClasses(labels, chance), rounds=200)
+    measured = class_metrics(WeightedClasses(labels, chance), NAMES)
     assert list(found.means) == list(CLASS_METRICS)
     for name, (low, high) in found.means.items():
         assert low <= measured.means[name] <= high, name
@@ -35,7 +35,7 @@ def test_accuracy_covers_the_truth_in_95_of_100_cases() -> None:
     inside = {"accuracy": 0, "macro_f1": 0}
     for seed in range(100):
         labels, chance = answers(120, seed)
-        found = class_intervals(labels, chance, names=NAMES, rounds=100, seed=seed)
+        found = class_intervals(WeightedClasses(labels, chance), rounds=100, seed=seed)
         for name in inside:
             low, high = found.means[name]
             inside[name] += low <= 0.7 <= high
@@ -45,8 +45,8 @@ def test_accuracy_covers_the_truth_in_95_of_100_cases() -> None:
 
 def test_shares_of_independent_images_have_wilsons_interval() -> None:
     labels, chance = answers(60, 1)
-    found = class_intervals(labels, chance, names=NAMES, rounds=20)
-    measured = class_metrics(labels, chance, names=NAMES).confusion
+    found = class_intervals(WeightedClasses(labels, chance), rounds=20)
+    measured = class_metrics(WeightedClasses(labels, chance), NAMES).confusion
     assert found.means["accuracy"] == wilson(int(measured.trace()), 60)
     assert (found.low[1, 2], found.high[1, 2]) == wilson(
         int(measured[2, 2]), int(measured[2].sum())
@@ -59,12 +59,12 @@ def test_people_are_drawn_whole() -> None:
     persons = np.repeat(np.arange(20), 10)
     widths = []
     for groups in (persons, None):
-        found = class_intervals(labels, chance, names=NAMES, groups=groups, rounds=300)
+        found = class_intervals(WeightedClasses(labels, chance), groups=groups, rounds=300)
         low, high = found.means["accuracy"]
         widths.append(high - low)
     assert widths[0] > 2 * widths[1]
     found = class_intervals(
-        labels, chance, names=NAMES, groups=persons, unit="near duplicate", rounds=20
+        WeightedClasses(labels, chance), groups=persons, unit="near duplicate", rounds=20
     )
     assert (found.unit, found.units) == ("near duplicate", 20)
 
@@ -72,24 +72,24 @@ def test_people_are_drawn_whole() -> None:
 def test_all_right_is_not_certain() -> None:
     """Ten photos a class and no mistake: the truth may still be 90 %."""
     labels = np.arange(30) % 3
-    found = class_intervals(labels, np.eye(3)[labels] * 0.97 + 0.01, names=NAMES, rounds=20)
+    found = class_intervals(WeightedClasses(labels, np.eye(3)[labels] * 0.97 + 0.01), rounds=20)
     for name in ("accuracy", "macro_f1", "macro_precision", "balanced_accuracy"):
         assert found.means[name][0] <= clopper_pearson(30, 30)[0]
         assert found.means[name][1] == 1.0
     assert (found.low <= clopper_pearson(10, 10)[0] + 0.04).all()
     # People count, not photos.
     few = class_intervals(
-        labels, np.eye(3)[labels], names=NAMES, groups=np.arange(30) // 10, rounds=20
+        WeightedClasses(labels, np.eye(3)[labels]), groups=np.arange(30) // 10, rounds=20
     )
     assert few.means["accuracy"][0] == clopper_pearson(3, 3)[0]
-    none = class_intervals(labels, np.eye(3)[(labels + 1) % 3], names=NAMES, rounds=20)
+    none = class_intervals(WeightedClasses(labels, np.eye(3)[(labels + 1) % 3]), rounds=20)
     assert none.means["macro_f1"][0] == 0 < none.means["macro_f1"][1]
 
 
 def test_what_the_data_lack_has_no_interval() -> None:
     labels = np.array([0, 0, 0, 1, 1, 1])
     chance = np.eye(3)[[0, 0, 2, 1, 1, 0]]
-    found = class_intervals(labels, chance, names=NAMES, rounds=50)
+    found = class_intervals(WeightedClasses(labels, chance), rounds=50)
     assert np.isnan(found.low[:, 2]).all() and np.isnan(found.high[:, 2]).all()
     assert np.isfinite(found.low[:, :2]).all()
     assert np.isfinite(found.means["macro_f1"]).all()
@@ -99,8 +99,10 @@ def test_unknown_labels_are_no_units() -> None:
     labels, chance = answers(90, 2)
     mixed = np.where(np.arange(90) < 30, -1, labels)
     people = np.arange(90) // 3
-    found = class_intervals(mixed, chance, names=NAMES, groups=people, rounds=50)
-    wanted = class_intervals(labels[30:], chance[30:], names=NAMES, groups=people[30:], rounds=50)
+    found = class_intervals(WeightedClasses(mixed, chance), groups=people, rounds=50)
+    wanted = class_intervals(
+        WeightedClasses(labels[30:], chance[30:]), groups=people[30:], rounds=50
+    )
     assert found.units == 20
     assert found.means == wanted.means
 
@@ -108,4 +110,4 @@ def test_unknown_labels_are_no_units() -> None:
 def test_groups_must_fit() -> None:
     labels, chance = answers(9, 2)
     with pytest.raises(ValueError, match="one entry for each of 9 rows"):
-        class_intervals(labels, chance, names=NAMES, groups=[1, 2])
+        class_intervals(WeightedClasses(labels, chance), groups=[1, 2])

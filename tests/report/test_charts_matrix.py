@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facekit.report.bars import ClassRow, class_chart
-from facekit.report.charts import RangeRow, confusion_chart, greatest_confusions, range_chart
+from facekit.report.charts import confusion_chart, greatest_confusions, range_chart
 
 TABLE = np.array([[8, 2, 0], [30, 60, 10], [0, 0, 0]])
 NAMES = ("a", "b", "c & d")
@@ -56,10 +56,10 @@ def test_the_greatest_confusions_in_words() -> None:
 
 
 def test_bars_are_as_long_as_their_shares() -> None:
-    nothing = (float("nan"), float("nan"))
+    nothing = (float("nan"),) * 3
     rows = [
-        ClassRow("a", 0.5, (0.4, 0.6), 0.25, (0.1, 0.4), 1 / 3, 12),
-        ClassRow("b", float("nan"), nothing, float("nan"), nothing, float("nan"), 0),
+        ClassRow("a", (0.25, 0.5, 1 / 3), (0.1, 0.4, 0.2), (0.4, 0.6, 0.4), 12),
+        ClassRow("b", nothing, nothing, nothing, 0),
     ]
     svg = class_chart("x", rows)
     root = ET.fromstring(svg)
@@ -73,7 +73,7 @@ def test_bars_are_as_long_as_their_shares() -> None:
 
 
 def test_dots_lie_within_their_intervals_and_in_order() -> None:
-    rows = [RangeRow("one", 0.62, (0.60, 0.64)), RangeRow("two", 0.58, None)]
+    rows = [("one", 0.62, (0.60, 0.64)), ("two", 0.58, None)]
     svg = range_chart("x", rows)
     root = ET.fromstring(svg)
     first, second = (float(n.attrib["cx"]) for n in root.iter("circle"))
@@ -83,7 +83,7 @@ def test_dots_lie_within_their_intervals_and_in_order() -> None:
     assert float(whiskers[0].attrib["x1"]) < first < float(whiskers[0].attrib["x2"])
     assert "62.0 %" in [n.text for n in root.iter("text")]
     assert inside(svg)
-    assert inside(range_chart("x", [RangeRow("one", 1.0, None)]))
+    assert inside(range_chart("x", [("one", 1.0, None)]))
 
 
 def test_a_small_matrix_says_shares_alone() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from facekit.evaluation.calibration import reliability
 from facekit.evaluation.measures import attribute_intervals, attribute_metrics
+from facekit.evaluation.weighted import WeightedAttributes
 from facekit.labels import ATTRIBUTES
 from facekit.report.page import (
     Section,
@@ -66,12 +67,13 @@ def _report(**changes: object) -> RunReport:
     labels = (rng.random((80, 40)) < chance).astype(np.int8)
     labels[:, ATTRIBUTES.index("Bald")] = -1
     labels[:, ATTRIBUTES.index("Wearing_Hat")] = 0
+    prepared = WeightedAttributes(labels, chance)
     given: dict[str, object] = {
         "title": "demo",
         "subtitle": "40 attributes on 80 cartoon faces",
         "measured": Measured(
-            attribute_metrics(labels, chance),
-            attribute_intervals(labels, chance, persons=np.arange(80) // 4, rounds=20),
+            attribute_metrics(prepared),
+            attribute_intervals(prepared, persons=np.arange(80) // 4, rounds=20),
             {},
         ),
         "reliability": reliability(labels, chance),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from facekit.evaluation.measures import attribute_intervals, attribute_metrics
+from facekit.evaluation.weighted import WeightedAttributes
 from facekit.labels import ATTRIBUTES
 from facekit.report.record import (
     Measured,
@@ -22,18 +23,18 @@ from facekit.report.record import (
 
 
 @pytest.fixture(scope="module")
-def answers() -> tuple[np.ndarray, np.ndarray]:
+def answers() -> WeightedAttributes:
     rng = np.random.default_rng(0)
     chance = rng.random((60, 40))
     labels = (rng.random((60, 40)) < chance).astype(np.int8)
     labels[:, ATTRIBUTES.index("Bald")] = 0
-    return labels, chance
+    return WeightedAttributes(labels, chance)
 
 
 def test_record_has_the_promised_keys_and_null_where_nothing_can_be_said(
-    answers: tuple[np.ndarray, np.ndarray],
+    answers: WeightedAttributes,
 ) -> None:
-    metrics, intervals = attribute_metrics(*answers), attribute_intervals(*answers, rounds=20)
+    metrics, intervals = attribute_metrics(answers), attribute_intervals(answers, rounds=20)
     record = evaluation_record(
         metrics, intervals, task="attributes", dataset="celeba", split="test", model="m"
     )
@@ -54,10 +55,10 @@ def test_record_has_the_promised_keys_and_null_where_nothing_can_be_said(
 
 
 def test_nothing_known_gives_null_intervals_too() -> None:
-    labels, chance = np.full((3, 40), -1), np.full((3, 40), 0.5)
+    unknown = WeightedAttributes(np.full((3, 40), -1), np.full((3, 40), 0.5))
     record = evaluation_record(
-        attribute_metrics(labels, chance),
-        attribute_intervals(labels, chance, rounds=5),
+        attribute_metrics(unknown),
+        attribute_intervals(unknown, rounds=5),
         task="attributes", dataset="celeba", split="test", model="m",
     )  # fmt: skip
     assert set(record["metrics"].values()) == {None}
@@ -65,11 +66,11 @@ def test_nothing_known_gives_null_intervals_too() -> None:
 
 
 def test_report_says_over_how_many_attributes_and_how_intervals_were_made(
-    answers: tuple[np.ndarray, np.ndarray],
+    answers: WeightedAttributes,
 ) -> None:
     persons = np.arange(60) // 2
-    metrics = attribute_metrics(*answers)
-    intervals = attribute_intervals(*answers, persons=persons, rounds=20)
+    metrics = attribute_metrics(answers)
+    intervals = attribute_intervals(answers, persons=persons, rounds=20)
     record = evaluation_record(
         metrics, intervals, task="attributes", dataset="celeba", split="val", model="m"
     )

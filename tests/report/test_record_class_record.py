@@ -7,6 +7,7 @@ import json
 import numpy as np
 
 from facekit.evaluation.measures import class_intervals, class_metrics
+from facekit.evaluation.weighted import WeightedClasses
 from facekit.report.record import Measured, Origin, evaluation_record, report_record
 
 LABELS = [0, 0, 1, 1]
@@ -14,8 +15,8 @@ CHANCE = np.eye(3)[[0, 2, 1, 1]] * 0.94 + 0.02
 
 
 def measured() -> tuple:
-    metrics = class_metrics(LABELS, CHANCE, names=("a", "b", "c"))
-    return metrics, class_intervals(LABELS, CHANCE, names=("a", "b", "c"), rounds=10)
+    prepared = WeightedClasses(LABELS, CHANCE)
+    return class_metrics(prepared, ("a", "b", "c")), class_intervals(prepared, rounds=10)
 
 
 def test_the_record_has_the_keys_in_order_and_is_strict_json() -> None:

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 
 from facekit.evaluation.measures import answer_reliability, class_intervals, class_metrics
+from facekit.evaluation.weighted import WeightedClasses
 from facekit.report.page import Thumbnail
 from facekit.report.record import Measured, Origin
 from facekit.report.run import RunReport, run_page
@@ -54,14 +55,13 @@ def report(names: tuple[str, ...] = NAMES, **changes: object) -> RunReport:
     labels = rng.integers(0, k - 1, 40 * k)  # the last class has no image
     chance = rng.random((labels.size, k)) + 0.5 * np.eye(k)[labels]
     chance /= chance.sum(1, keepdims=True)
+    prepared = WeightedClasses(labels, chance)
     given: dict[str, object] = {
         "title": "fer-frozen",
         "subtitle": "emotions on drawn faces",
         "measured": Measured(
-            class_metrics(labels, chance, names=names),
-            class_intervals(
-                labels, chance, names=names, groups=np.arange(labels.size) // 4, rounds=20
-            ),
+            class_metrics(prepared, names),
+            class_intervals(prepared, groups=np.arange(labels.size) // 4, rounds=20),
             {},
         ),
         "reliability": answer_reliability(labels, chance),

@@ -19,6 +19,7 @@ from facekit.evaluation.measures import (
     class_intervals,
     class_metrics,
 )
+from facekit.evaluation.weighted import WeightedAttributes, WeightedClasses
 from facekit.labels import EMOTIONS, plain_class
 from facekit.report.record import Measured, Metrics, evaluation_record
 
@@ -193,14 +194,14 @@ def measure(
     names, groups = answers.names, answers.groups
     if answers.exclusive:
         task = CLASS_HEADS[0] if names == EMOTIONS else CLASS_HEADS[1]
-        metrics: Metrics = class_metrics(*given, answers.majority, names=names)
-        intervals = class_intervals(
-            *given, answers.majority, names=names, groups=groups, unit=answers.unit, rounds=rounds
-        )
+        classes = WeightedClasses(*given, answers.majority)
+        metrics: Metrics = class_metrics(classes, names)
+        intervals = class_intervals(classes, groups=groups, unit=answers.unit, rounds=rounds)
     else:
-        task, cut = "attributes", (answers.thresholds, answers.majority)
-        metrics = attribute_metrics(*given, *cut, names=names)
-        intervals = attribute_intervals(*given, *cut, names=names, persons=groups, rounds=rounds)
+        task = "attributes"
+        attributes = WeightedAttributes(*given, answers.thresholds, answers.majority, names)
+        metrics = attribute_metrics(attributes)
+        intervals = attribute_intervals(attributes, persons=groups, rounds=rounds)
     record = evaluation_record(
         metrics, intervals, task=task, dataset=dataset, split=split, model=model
     )

@@ -66,28 +66,25 @@ def tabulate(runs: Sequence[SweepRun], more: Sequence[str] = ()) -> SweepTable:
     Raises:
         DataError: A report cannot be read.
     """
-    notes = _fed_notes(runs)
+    notes = [*_fed_notes(runs), *more]
     if runs[0].recipe.kind == "pretrain":
         trunks = [_trunk(run) for run in runs]
-        notes += more
         records = {one.name: asdict(one) for one in trunks}
-        page = trunk_page(trunks, notes)
-        rows, text = trunk_rows(trunks), trunk_markdown(trunks)
-        return SweepTable(TRUNK_COLUMNS, rows, records, notes, text, page)
+        text, page = trunk_markdown(trunks), trunk_page(trunks, notes)
+        return SweepTable(TRUNK_COLUMNS, trunk_rows(trunks), records, notes, text, page)
     read = read_runs([run.folder for run in runs])
     found = [replace(one, name=run.name) for one, run in zip(read, runs, strict=True)]
-    notes = [*compare_notes(found), *notes, *more]
+    notes = [*compare_notes(found), *notes]
     records = {one.name: asdict(one) for one in found}
-    page = comparison_page(found, notes)
-    rows, text = short_rows(found), markdown_table(found)
-    return SweepTable(SHORT_COLUMNS, rows, records, notes, text, page)
+    text, page = markdown_table(found), comparison_page(found, notes)
+    return SweepTable(SHORT_COLUMNS, short_rows(found), records, notes, text, page)
 
 
 def write_table(plan: SweepPlan, table: SweepTable) -> None:
     """Write ``sweep.md`` and ``sweep.html`` into the sweep's folder."""
-    axes = "; ".join(f"`{axis.key}` = {', '.join(axis.values)}" for axis in plan.axes)
-    notes = "".join(f"\n- {' '.join(note.split())}" for note in table.notes)
-    head = f"# {Path(plan.recipe).stem}\n\n{' '.join(axes.split())}\n\n"
+    axes = "; ".join(f"`{key}` = {', '.join(values)}" for key, values in plan.axes.items())
+    notes = "".join(f"\n- {_one_line(note)}" for note in table.notes)
+    head = f"# {Path(plan.recipe).stem}\n\n{_one_line(axes)}\n\n"
     write_atomically(plan.folder / _MARKDOWN, head + table.markdown + (notes and f"{notes}\n"))
     write_page(plan.folder / _PAGE, table.html)
 
@@ -120,8 +117,7 @@ def _fed_notes(runs: Sequence[SweepRun]) -> list[str]:
     fed = set()
     for run in runs:
         try:
-            facts = json.loads((run.folder / "data.json").read_text(encoding="utf-8"))
-            fed.add(facts["labels"])
+            fed.add(json.loads((run.folder / "data.json").read_text(encoding="utf-8"))["labels"])
         except (OSError, ValueError, KeyError, TypeError):
             return []
     if len(fed) < 2:
@@ -134,21 +130,27 @@ def _fed_notes(runs: Sequence[SweepRun]) -> list[str]:
 _MARK: Final = "# Written by `facekit sweep`"
 
 
-def slurm_script(plan: SweepPlan, arguments: Sequence[str], file: Path) -> str:
-    """The text of the script.
+def write_script(plan: SweepPlan, arguments: Sequence[str], file: Path) -> None:
+    """Write a bash script that does one run for each ``SLURM_ARRAY_TASK_ID``.
+
+    Whole or not at all.
 
     Args:
         plan: The sweep.
         arguments: What follows ``facekit`` for the sweep as a whole, without
             ``--only`` and ``--resume``.
-        file: Where the script will be.
+        file: Its folder exists; an older script of a sweep is replaced.
 
-    Returns:
-        A bash script that does one run for each number in ``SLURM_ARRAY_TASK_ID``.
+    Raises:
+        UsageError: It is a folder, lies in none, or is a file of another making.
     """
+    if file.is_dir() or not file.parent.is_dir():
+        raise UsageError(f"--slurm {file} cannot be written: name a file in a folder that exists")
+    if file.is_file() and _MARK not in file.read_text(encoding="utf-8", errors="replace"):
+        raise UsageError(f"--slurm {file} is there already and no script of a sweep: name another")
     runs = [f"#   {run.index}  {_one_line(' '.join(run.overrides))}" for run in plan.runs]
     script = files("facekit.workflows.sweep").joinpath("slurm.sh").read_text(encoding="utf-8")
-    return script.format(
+    filled = script.format(
         mark=_MARK,
         count="1 run" if len(runs) == 1 else f"{len(runs)} runs",
         recipe=_one_line(Path(plan.recipe).stem),
@@ -160,24 +162,7 @@ def slurm_script(plan: SweepPlan, arguments: Sequence[str], file: Path) -> str:
         here=shlex.quote(str(Path.cwd())),
         command=shlex.join(arguments),
     )
-
-
-def write_script(plan: SweepPlan, arguments: Sequence[str], file: Path) -> None:
-    """Write the script; whole or not at all.
-
-    Args:
-        plan: The sweep.
-        arguments: As for ``slurm_script``.
-        file: Its folder exists; an older script of a sweep is replaced.
-
-    Raises:
-        UsageError: It is a folder, lies in none, or is a file of another making.
-    """
-    if file.is_dir() or not file.parent.is_dir():
-        raise UsageError(f"--slurm {file} cannot be written: name a file in a folder that exists")
-    if file.is_file() and _MARK not in file.read_text(encoding="utf-8", errors="replace"):
-        raise UsageError(f"--slurm {file} is there already and no script of a sweep: name another")
-    write_output(file, slurm_script(plan, arguments, file))
+    write_output(file, filled)
 
 
 def _one_line(text: str) -> str:

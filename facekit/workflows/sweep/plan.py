@@ -63,13 +63,13 @@ class SweepPlan:
     Attributes:
         recipe: Name or path, as the user gave it.
         folder: Holds the run folders.
-        axes: The keys and their values.
+        axes: Values by key, as they were written.
         runs: In the order in which they are made.
     """
 
     recipe: str
     folder: Path
-    axes: tuple[Axis, ...]
+    axes: dict[str, tuple[str, ...]]
     runs: tuple[SweepRun, ...]
 
     @property
@@ -85,7 +85,7 @@ def plan_sweep(
 
     Args:
         recipe: Name of a shipped recipe or path of a TOML file.
-        sets: ``key=value,value`` texts; see ``recipe.grid.read_axis``.
+        sets: ``key=value,value`` texts; see ``read_axis``.
         out: Folder of the sweep; None makes a name under ``runs/``.
         resume: Whether the folder may hold this sweep already.
 
@@ -96,19 +96,19 @@ def plan_sweep(
         InterruptedRunError: The folder holds a sweep and ``resume`` is not given, or
             holds a run.
     """
-    axes = tuple(read_axis(text) for text in sets)
+    axes = [read_axis(text) for text in sets]
     points = combine(axes)
     folder = _choose_folder(out, recipe, resume)
     runs: list[SweepRun] = []
-    for index, point in enumerate(points):
-        resolved = _trainable(load_recipe(recipe, point.overrides))
+    for index, (name, overrides) in enumerate(points.items()):
+        resolved = _trainable(load_recipe(recipe, overrides))
         for other in runs:
             if other.recipe == resolved:
-                raise RecipeError(f"{other.name} and {point.name} are the same run: leave one out")
-        runs.append(SweepRun(index, point.name, point.overrides, folder / point.name, resolved))
+                raise RecipeError(f"{other.name} and {name} are the same run: leave one out")
+        runs.append(SweepRun(index, name, overrides, folder / name, resolved))
     if len({run.recipe.kind for run in runs}) > 1:
         raise RecipeError("--set kind makes recipes of several kinds: sweep one kind")
-    return SweepPlan(str(recipe), folder, axes, tuple(runs))
+    return SweepPlan(str(recipe), folder, dict(axes), tuple(runs))
 
 
 def record_plan(plan: SweepPlan, command: str) -> None:
@@ -133,8 +133,7 @@ def record_plan(plan: SweepPlan, command: str) -> None:
                 )
             recipe = run.recipe.model_dump(mode="json")
             runs[run.name] = {"overrides": run.overrides, "recipe": recipe}
-        axes = {axis.key: axis.values for axis in plan.axes}
-        facts = {"kind": plan.kind, "recipe": plan.recipe, "axes": axes, "command": command}
+        facts = {"kind": plan.kind, "recipe": plan.recipe, "axes": plan.axes, "command": command}
         write_json(plan.folder / PLAN, {**facts, "runs": runs})
 
 
@@ -212,30 +211,9 @@ _CLOSING: Final = ("]", "}", '"', "'")
 _LONGEST: Final = 80
 
 
-@dataclass(frozen=True)
-class Axis:
-    """A key and the values that it takes, as they were written.
-
-    Attributes:
-        key: Dotted key of a recipe.
-        values: TOML values or bare words, none twice.
-    """
-
-    key: str
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Point:
-    """One combination.
-
-    Attributes:
-        name: Readable, unique in its grid, good for a folder.
-        overrides: ``key=value`` texts for ``load_recipe``, one an axis.
-    """
-
-    name: str
-    overrides: tuple[str, ...]
+#: A dotted key of a recipe and the values that it takes, as they were written: TOML
+#: values or bare words, none twice.
+Axis = tuple[str, tuple[str, ...]]
 
 
 def read_axis(text: str) -> Axis:
@@ -261,40 +239,39 @@ def read_axis(text: str) -> Axis:
     twice = [value for value, count in Counter(map(_meaning, values)).items() if count > 1]
     if twice:
         raise RecipeError(f"--set {text} has the value {twice[0]} twice: leave one out")
-    return Axis(key, tuple(values))
+    return key, tuple(values)
 
 
-def combine(axes: Sequence[Axis]) -> list[Point]:
+def combine(axes: Sequence[Axis]) -> dict[str, tuple[str, ...]]:
     """The Cartesian product; the last axis changes fastest.
 
     Args:
         axes: At least one; none of a key that another has or lies inside of.
 
     Returns:
-        One point a combination; a name tells what the axes of several values are set to.
+        ``key=value`` texts for ``load_recipe``, one an axis, by the combination's name:
+        readable, good for a folder, it tells what the axes of several values are set to.
 
     Raises:
         RecipeError: No axes, or two that set the same key.
     """
     if not axes:
         raise RecipeError("nothing to vary: name a key and its values, --set key=value,value")
-    for one, other in itertools.combinations(axes, 2):
-        if f"{one.key}.".startswith(f"{other.key}.") or f"{other.key}.".startswith(f"{one.key}."):
+    keys, choices = zip(*axes, strict=True)
+    for one, other in itertools.combinations(keys, 2):
+        if f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}."):
             raise RecipeError(
-                f"--set {one.key} and --set {other.key} set the same key: give all its values in "
-                "one --set"
+                f"--set {one} and --set {other} set the same key: give all its values in one --set"
             )
-    short = _short_keys([axis.key for axis in axes])
-    told = [len(axis.values) > 1 for axis in axes]
+    short = _short_keys(keys)
+    told = [len(some) > 1 for some in choices]
     if not any(told):
         told = [True] * len(axes)
-    points: list[Point] = []
-    for values in itertools.product(*(axis.values for axis in axes)):
+    points: dict[str, tuple[str, ...]] = {}
+    for values in itertools.product(*choices):
         words = [f"{k}={_slug(v)}" for k, v, tell in zip(short, values, told, strict=True) if tell]
-        taken = {point.name.casefold() for point in points}
-        name = _unique(",".join(words), taken, len(points))
-        changes = (f"{axis.key}={value}" for axis, value in zip(axes, values, strict=True))
-        points.append(Point(name, tuple(changes)))
+        name = _unique(",".join(words), set(map(str.casefold, points)), len(points))
+        points[name] = tuple(f"{key}={one}" for key, one in zip(keys, values, strict=True))
     return points
 
 

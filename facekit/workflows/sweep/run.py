@@ -75,11 +75,7 @@ def sweep(
         FacekitError: With one line for the user. A run that fails is no error: its
             outcome says why.
     """
-    folder, bad, who, other, table = (
-        None if path is None else Path(path)
-        for path in (data, exclude, people, cross, teacher_table)
-    )
-    inputs = SweepInputs(folder, bad, who, other, table, allow_missing)
+    inputs = SweepInputs(data, exclude, people, cross, teacher_table, allow_missing)
     if isinstance(sets, Mapping):
         sets = [f"{key}={','.join(map(_text, values))}" for key, values in sets.items()]
     plan = open_sweep(recipe, sets, inputs, out=out, resume=resume)
@@ -104,19 +100,18 @@ def _text(value: object) -> str:
 class SweepInputs:
     """What all runs are fed, as the user gave it."""
 
-    data: Path | None = None
-    exclude: Path | None = None
-    people: Path | None = None
-    cross: Path | None = None
-    teacher_table: Path | None = None
+    data: Path | str | None = None
+    exclude: Path | str | None = None
+    people: Path | str | None = None
+    cross: Path | str | None = None
+    teacher_table: Path | str | None = None
     allow_missing: bool = False
 
     @property
     def paths(self) -> dict[str, Path]:
         """Those that are given, by their options."""
-        given = (self.data, self.exclude, self.people, self.cross, self.teacher_table)
-        options = ("--data", "--exclude", "--people", "--cross", "--teacher-table")
-        return {name: path for name, path in zip(options, given, strict=True) if path is not None}
+        given = {name: one for name, one in vars(self).items() if isinstance(one, Path | str)}
+        return {f"--{name.replace('_', '-')}": Path(one) for name, one in given.items()}
 
     def arguments(self) -> list[str]:
         """The same as words of a command."""
@@ -173,7 +168,7 @@ class SweepResult:
             "recipe": self.plan.recipe,
             "kind": self.plan.kind,
             "out": str(self.plan.folder),
-            "axes": {axis.key: axis.values for axis in self.plan.axes},
+            "axes": self.plan.axes,
             "runs": runs,
             "notes": self.table.notes if self.table else [],
         }
@@ -276,18 +271,20 @@ def survey(plan: SweepPlan, errors: dict[int, str] | None = None) -> SweepResult
         error = (errors or {}).get(run.index, "")
         outcomes.append(SweepOutcome(run, "failed" if error else state_of(run), error))
     finished = [one.run for one in outcomes if one.state == "finished"]
-    if not finished:
-        return SweepResult(plan, tuple(outcomes), None)
     missing = [f"{one.run.name} ({one.state})" for one in outcomes if one.state != "finished"]
     notes = [f"Not finished: {', '.join(missing)}."] if missing else []
-    return SweepResult(plan, tuple(outcomes), tabulate(finished, notes))
+    table = tabulate(finished, notes) if finished else None
+    return SweepResult(plan, tuple(outcomes), table)
 
 
 def arguments_of(plan: SweepPlan, inputs: SweepInputs) -> list[str]:
     """The sweep as a command: what follows ``facekit``."""
-    sets = [f"{axis.key}={','.join(axis.values)}" for axis in plan.axes]
-    words = ["sweep", plan.recipe, *inputs.arguments()]
-    return [*words, *(word for one in sets for word in ("--set", one)), "--out", str(plan.folder)]
+    sets = [f"{key}={','.join(values)}" for key, values in plan.axes.items()]
+    return ["sweep", plan.recipe, *inputs.arguments(), *_settings(sets, plan.folder)]
+
+
+def _settings(sets: Sequence[str], folder: Path) -> list[str]:
+    return [*(word for one in sets for word in ("--set", one)), "--out", str(folder)]
 
 
 def _make(plan: SweepPlan, run: SweepRun, inputs: SweepInputs) -> str:
@@ -295,8 +292,7 @@ def _make(plan: SweepPlan, run: SweepRun, inputs: SweepInputs) -> str:
     recipe = run.recipe
     dataset = recipe.data.source if isinstance(recipe, TransferRecipe) else "celeba"
     words = [recipe.kind, dataset, *inputs.arguments(), "--recipe", plan.recipe]
-    words += [word for text in run.overrides for word in ("--set", text)]
-    words += ["--out", str(run.folder)]
+    words += _settings(run.overrides, run.folder)
     if run.resumable:
         words.append("--resume")
     else:
