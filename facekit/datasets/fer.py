@@ -228,7 +228,7 @@ def read_pixel_csv(path: Path, splits: tuple[str, ...]) -> PixelRows:
 
 def _rows(path: Path) -> Iterator[tuple[int, str, str, str]]:
     """Line, emotion, pixels and Usage of each row; missing cells are empty."""
-    rows = read_rows(path)
+    rows = read_rows(path, longest=None)
     header = [cell.casefold() for cell in next(rows, (0, []))[1]]
     missing = [name for name in _COLUMNS if name.casefold() not in header]
     if missing:

@@ -13,7 +13,9 @@ from facekit.errors import DataError
 _SEPARATORS: Final = (",", ";", "\t")
 
 
-def read_rows(path: Path, *, blanks: bool = False) -> Iterator[tuple[int, list[str]]]:
+def read_rows(
+    path: Path, *, blanks: bool = False, longest: int | None = 500
+) -> Iterator[tuple[int, list[str]]]:
     """Read the rows of a list; rows without anything in them are passed over.
 
     Cells stand between commas, or between semicolons or tabs, as spreadsheets write
@@ -23,12 +25,14 @@ def read_rows(path: Path, *, blanks: bool = False) -> Iterator[tuple[int, list[s
     Args:
         path: UTF-8 text, with or without a mark.
         blanks: Cells stand between white space, unless the first two lines have none.
+        longest: Characters of the longest cell, since arrays of text give every name the
+            room of the longest one; None for any.
 
     Yields:
         Number of the line and its cells, without the blanks around them.
 
     Raises:
-        DataError: The file cannot be read as text.
+        DataError: The file cannot be read as text, or a cell is too long.
     """
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
@@ -41,7 +45,15 @@ def read_rows(path: Path, *, blanks: bool = False) -> Iterator[tuple[int, list[s
             else:
                 reader = csv.reader(file, delimiter=_separator(head))
                 rows = ((reader.line_num, [cell.strip() for cell in cells]) for cells in reader)
-            yield from ((number, cells) for number, cells in rows if any(cells))
+            for number, cells in rows:
+                long = next((one for one in cells if len(one) > (longest or len(one))), None)
+                if long is not None:
+                    raise ValueError(
+                        f"line {number} has a cell of {len(long):,} characters ({long[:40]}…), "
+                        f"allowed are {longest}"
+                    )
+                if any(cells):
+                    yield number, cells
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as a list: {error}") from error
 

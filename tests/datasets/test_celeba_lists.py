@@ -69,7 +69,7 @@ def test_values_that_are_none(path: Path, value: str, place: int) -> None:
 def test_a_number_of_images_of_absurd_size(path: Path, digits: int) -> None:
     write(path, {"a.jpg": ["1"] * 40})
     path.write_text(path.read_text().replace("1\n", "9" * digits + "\n", 1))
-    with pytest.raises(DataError, match=f"{digits:,} digits") as caught:
+    with pytest.raises(DataError, match=f"{digits:,} (digits|characters)") as caught:
         read_attributes(path)
     assert len(str(caught.value)) < 400
 
@@ -156,6 +156,15 @@ def test_a_message_is_short_whatever_the_cell(tmp_path: Path, digits: str) -> No
         with pytest.raises(DataError) as caught:
             read_partitions(path)
         assert len(str(caught.value)) < 400
+
+
+def test_a_person_of_absurd_size(tmp_path: Path) -> None:
+    """An array of people has room for the longest name in every row."""
+    path = tmp_path / "identity_CelebA.txt"
+    path.write_text(f"a.jpg 1\nb.jpg {'3' * 6000}\n")
+    with pytest.raises(DataError, match="line 2 has a cell of 6,000 characters") as caught:
+        read_identities(path)
+    assert len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize("between", [";", "\t", ","])

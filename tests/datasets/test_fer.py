@@ -212,7 +212,7 @@ def test_votes_of_the_official_list(tmp_path: Path) -> None:
         (("file", *VOTED[1:]), ["train/Anger/0.png", *[1] * 9], "no column of votes for neutral"),
         (("file", *VOTED), ["train/Anger/0.png", "many", *[1] * 9], "no whole numbers"),
         (("file", *VOTED), ["train/Anger/0.png", "9" * 39, *[1] * 9], "no whole numbers"),
-        (("file", *VOTED), ["train/Anger/0.png", "9" * 5000, *[1] * 9], "no whole numbers"),
+        (("file", *VOTED), ["train/Anger/0.png", "9" * 5000, *[1] * 9], "of 5,000 characters"),
         (("file", *VOTED), ["train/Anger/0.png", 1], "line 2 has 2 cells, the header 11"),
         (("file", *VOTED), ["other.png", *[1] * 10], "none of the 9 pictures"),
     ],

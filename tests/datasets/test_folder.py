@@ -94,6 +94,7 @@ def test_a_spreadsheet_may_have_written_the_people(tmp_path: Path) -> None:
         ("", "wanted are file and person"),
         ("file,person\n1.jpg,x\n", "may be a/1.jpg or b/1.jpg"),
         ("file,person\na/1.jpg,x\na/1.jpg,y\n", "'x' in one row, 'y' in another"),
+        ("file,person\na/1.jpg," + "9" * 6000 + "\n", "line 2 has a cell of 6,000 characters"),
         ("file,person\nelse.jpg,x\n", r"none of the 3 pictures.*a/1\.jpg"),
     ],
 )
