@@ -110,13 +110,18 @@ def _try(reader: Reader, tries: int, seed: int) -> Tally:
         child = context.Process(target=_child, args=(reader, number, tries, seed, theirs))
         child.start()
         theirs.close()
+        begun = False
         for state, seconds in _answers(ours, first=120.0):
+            begun = True
             if state in _STATES:
                 tally.counts[state] += 1
             elif state != "ready":
                 tally.failures[number] = state
             number += state != "ready"
             tally.slowest = max(tally.slowest, seconds)
+        if not begun:
+            child.kill()
+            raise RuntimeError(f"{reader.name}: whole files cannot be read")
         hung = child.is_alive() and number < tries
         if hung:
             child.join(1)
