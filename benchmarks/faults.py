@@ -74,11 +74,11 @@ def run(options: BenchOptions) -> dict[str, Any]:
                  "slowest_s": round(tally.slowest, 2)}
             )  # fmt: skip
             told += [f"{name} {number}: {what}" for number, what in tally.failures.items()]
-    tries = try_commands(min(options.limit or _STEPS, _STEPS))
-    told += [f"{one.job}, {one.how}: {one.fault}" for one in tries if one.fault]
+    put = try_commands(min(options.limit or _STEPS, _STEPS))
+    told += [f"{one.job}, {one.how}: {one.fault}" for one in put if one.fault]
     jobs = []
-    for job, n in Counter(one.job for one in tries).items():
-        failed = sum(one.job == job and bool(one.fault) for one in tries)
+    for job, n in Counter(one.job for one in put).items():
+        failed = sum(one.job == job and bool(one.fault) for one in put)
         jobs.append({"command": job, "tries": n, "failures": failed})
     return {"readers": rows, "commands": jobs, "failures": told}
 
@@ -123,13 +123,18 @@ def _try(reader: Reader, tries: int, seed: int) -> Tally:
         child = context.Process(target=_child, args=(reader, number, tries, seed, theirs))
         child.start()
         theirs.close()
+        begun = False
         for state, seconds in _answers(ours, first=120.0):
+            begun = True
             if state in _STATES:
                 tally.counts[state] += 1
             elif state != "ready":
                 tally.failures[number] = state
             number += state != "ready"
             tally.slowest = max(tally.slowest, seconds)
+        if not begun:
+            child.kill()
+            raise RuntimeError(f"{reader.name}: whole files cannot be read")
         hung = child.is_alive() and number < tries
         if hung:
             child.join(1)

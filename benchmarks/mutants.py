@@ -183,6 +183,6 @@ def _members(data: bytes, random: Random) -> bytes:
     with zipfile.ZipFile(buffer, "w", packing) as archive:
         for name, body in members.items():
             archive.writestr(name, body)
-            if way == 4 and random.random() < 0.5:
-                archive.writestr(f"zeros-{name}", bytes(30_000_000))
+            if way == 4 and random.random() < 0.2:
+                archive.writestr(f"zeros-{name}", bytes(60_000_000), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ from facekit.errors import BundleError
 from facekit.frame import FaceFrame
 from facekit.heads.head import Head, activate
 
+#: What overflows is found behind it, and NumPy would print a warning.
+_QUIET: Final = functools.partial(np.errstate, over="ignore", invalid="ignore")
 #: The head that brings box-only detections into the frame; it is no answer.
 POINTS: Final = "points"
 
@@ -101,7 +104,9 @@ class Bundle:
             return None
 
         def refine(crops: UInt8) -> Float64:
-            shares = head.scores(self.embed(crops, head.parts)).reshape(-1, 5, 2)
+            with _QUIET():
+                shares = head.scores(self.embed(crops, head.parts)).reshape(-1, 5, 2)
+            _require_finite(POINTS, shares)
             return shares.astype(np.float64) * self.frame.side
 
         return refine
@@ -139,6 +144,20 @@ class Bundle:
             BundleError: The graph fails, or a number is not finite.
         """
         embedding = self.embed(crops)
+        with _QUIET():
+            scores, other = self._scores(embedding, crops, heads, mirrored)
+        for name, rows in scores.items():
+            _require_finite(name, rows)
+        return Reading(embedding, {name: other[name] for name in mirrored}, scores)
+
+    def _scores(
+        self,
+        embedding: dict[str, Float32],
+        crops: UInt8,
+        heads: Sequence[str],
+        mirrored: Sequence[str],
+    ) -> tuple[dict[str, Float32], dict[str, Float32]]:
+        """Scores of every head, and the mirrored parts that they or the caller need."""
         logits = {name: self.heads[name].logits(embedding) for name in heads}
         averaged = heads if self.manifest.mirror else ()
         parts = {part for name in averaged for part in self.heads[name].parts} | set(mirrored)
@@ -146,14 +165,16 @@ class Bundle:
         for name in averaged:
             logits[name] = (logits[name] + self.heads[name].logits(other)) * np.float32(0.5)
         scores = {name: activate(v, self.heads[name].activation) for name, v in logits.items()}
-        for name, rows in scores.items():
-            if not np.isfinite(rows).all():
-                raise BundleError(f"the head {name!r} gives numbers that are not finite")
-        return Reading(embedding, {name: other[name] for name in mirrored}, scores)
+        return scores, other
 
     def scores(self, crops: UInt8, heads: Sequence[str]) -> dict[str, Float32]:
         """Scores alone; see ``read``."""
         return self.read(crops, heads)[1]
+
+
+def _require_finite(name: str, rows: Float32) -> None:
+    if not np.isfinite(rows).all():
+        raise BundleError(f"the head {name!r} gives numbers that are not finite")
 
 
 # The identity vector of a face: both mirror views, joined.

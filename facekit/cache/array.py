@@ -118,12 +118,12 @@ def open_rows(job: Job, *, workers: int | None = None, progress: bool = True) ->
 def _read(job: Job, unread: dict[str, str]) -> Rows:
     try:
         values, state = (open_array(job.folder / name) for name in _FILES)
-        note = {} if unread else json.loads(read_regular(job.folder / "done.json"))
+        note = {} if unread else dict(json.loads(read_regular(job.folder / "done.json")))
+        errors = {**_errors(job.folder), **unread}
         if len(values) != len(job.ids) or len(state) != len(job.ids):
             raise ValueError("other rows")
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise DataError(f"{job.folder} is damaged: delete it and try again") from error
-    errors = {**_errors(job.folder), **unread}
     return Rows(values, np.asarray(state) == DONE, errors, note.get("digest", ""))
 
 

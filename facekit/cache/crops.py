@@ -282,6 +282,8 @@ def _remembered(memory: Path) -> Iterator[tuple[dict[Stamp, str], dict[Stamp, st
 
 def _open(memory: Path) -> contextlib.closing[sqlite3.Connection]:
     memory.parent.mkdir(parents=True, exist_ok=True)
+    if memory.exists():
+        open_regular(memory).close()  # SQLite would wait for a pipe
     file = sqlite3.connect(memory, timeout=5)
     file.execute(_TABLE)
     return contextlib.closing(file)

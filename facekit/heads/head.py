@@ -205,7 +205,8 @@ class Head(ABC):
 
 def float32(name: str, value: ArrayLike) -> Float32:
     """A float32 copy; ValueError when a number is not finite."""
-    array = np.ascontiguousarray(value, np.float32)
+    with np.errstate(over="ignore"):  # float64 may hold more; NumPy would print a warning
+        array = np.ascontiguousarray(value, np.float32)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} holds numbers that are not finite")
     return array

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from facekit.errors import DataError, FacekitError, UsageError
 from facekit.recipe.load import load_recipe
 from facekit.report.compare import ComparedRun, Elsewhere, comparison_page
-from facekit.system.files import write_output
+from facekit.system.files import read_regular, write_output
 
 _REPORT: Final = "report.json"
 
@@ -125,13 +125,13 @@ def write_comparison(path: Path, runs: Sequence[ComparedRun]) -> None:
 
 def _read(path: Path, file: Path) -> _Report:
     try:
-        content: Any = json.loads(file.read_text(encoding="utf-8"))
+        content: Any = json.loads(read_regular(file))
     except FileNotFoundError:
         what = f"has no {_REPORT}" if path.is_dir() else "does not exist"
         raise DataError(
             f"{path} {what}: name the folder of a finished run of `facekit transfer`"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{file} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict) or content.get("kind") != "transfer":
         raise DataError(f"{file} is not the report of `facekit transfer`: name such a run")

@@ -371,6 +371,30 @@ def test_a_damaged_finished_cache_says_what_to_do(
         build_cache(table, FRAME, root=tmp_path, progress=False)
 
 
+@pytest.mark.parametrize(
+    "head",
+    [b"{'descr': '|u1', 'shape': (1, 2), ", b"(" * 900, b"{'descr': '|O', 'fortran_order': 0}",
+     b"{'descr': '|u1', 'fortran_order': False, 'shape': (10000000000, 10000000000), }"],
+)  # fmt: skip
+def test_a_finished_cache_whose_head_is_damaged_says_what_to_do(
+    head: bytes, table: Table, tmp_path: Path
+) -> None:
+    path = build_cache(table, FRAME, root=tmp_path, progress=False).folder / "rows.npy"
+    path.write_bytes(b"\x93NUMPY\1\0" + len(head).to_bytes(2, "little") + head + bytes(99))
+    with pytest.raises(DataError, match=r"damaged: delete it"):
+        build_cache(table, FRAME, root=tmp_path, progress=False)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+@pytest.mark.parametrize("name", ["rows.npy", "state.npy", "done.json", "errors.jsonl"])
+def test_a_pipe_in_a_cache_is_not_waited_for(name: str, table: Table, tmp_path: Path) -> None:
+    path = build_cache(table, FRAME, root=tmp_path, progress=False).folder / name
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    with pytest.raises(DataError, match=r"delete it|cannot be written"):
+        build_cache(table, FRAME, root=tmp_path, progress=False)
+
+
 def test_a_full_disk_is_noticed_before_anything_is_written(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,3 +72,6 @@ def test_a_memory_that_cannot_be_used_costs_time_alone(tmp_path: Path) -> None:
     damaged = write(tmp_path / "memory", b"no database, but long enough to be looked at" * 99)
     assert content_marks([path], damaged) == [sha(b"one")]
     assert content_marks([path], tmp_path / "a" / "below a file") == [sha(b"one")]
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        assert content_marks([path], tmp_path / "pipe") == [sha(b"one")]

@@ -52,9 +52,10 @@ def test_who_deletes_waits_for_who_writes(store: FeatureStore, bundle: Any) -> N
     assert list_sets(store.root) == []
 
 
-def test_a_note_that_is_damaged_hides_nothing(store: FeatureStore, bundle: Any) -> None:
+@pytest.mark.parametrize("text", ["[", "[" * 100_000, "\ufffd", "[1]", '{"model": 1}'])
+def test_a_note_that_is_damaged_hides_nothing(text: str, store: FeatureStore, bundle: Any) -> None:
     store.features(CROPS, None, bundle)
     note: Path = next(store.root.glob("*/set.json"))
-    note.write_text("[")
-    assert list_sets(store.root)[0].model == "unknown"
+    note.write_text(text, "utf-8")
+    assert list_sets(store.root)[0].model in ("unknown", "1")
     assert clear_sets(store.root) > 0

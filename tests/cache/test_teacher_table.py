@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,3 +63,20 @@ def test_targets_need_a_training_image_with_a_vector() -> None:
     vectors[3] = 1
     with pytest.raises(DataError, match="none of the 3 training images"):
         to_targets(vectors, np.arange(3))
+
+
+@pytest.mark.parametrize(
+    ("names", "vectors"),
+    [
+        (np.array([["a.jpg"]]), np.ones((1, 3), np.float32)),
+        (np.array(["a.jpg"]), np.array([["x"]])),
+        (np.array(["a.jpg"]), np.ones((1, 3), complex)),
+        (np.array([b"\xff"]), np.ones((1, 3), np.float32)),
+        (np.array("a.jpg"), np.ones(3, np.float32)),
+    ],
+)
+def test_a_table_of_other_kinds_is_one_line(names: Any, vectors: Any, tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", names=names, vectors=vectors)
+    with pytest.raises(DataError, match=r"t\.npz") as caught:
+        read_teacher_table(tmp_path / "t.npz", np.array(["a.jpg"]))
+    assert "\n" not in str(caught.value)

@@ -199,7 +199,11 @@ def test_a_foreign_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(InterruptedRunError, match="cannot be resumed") as caught:
         load_checkpoint(path, tiny_model(width=5))
     assert "\n" not in str(caught.value)
-    for left in (200, 0):
-        path.write_bytes(path.read_bytes()[:left])
+    whole = path.read_bytes()
+    at = whole.index(b"\x93NUMPY") + 200
+    flipped = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+    odd = whole.replace(b"'descr': '<f4'", b"'descr': '|O8'")
+    for broken in (flipped, odd, whole[:200], b""):
+        path.write_bytes(broken)
         with pytest.raises(InterruptedRunError, match="cannot be resumed"):
             load_checkpoint(path, tiny_model())
