@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facekit.cli.arguments import Detector, Failure, Json, Model, Overrides, Recipe, expand
+from facekit.cli.arguments import Detector, Json, Model, Overrides, Recipe
 from facekit.errors import UsageError
+from facekit.system.inputs import Failure, expand
 from facekit.system.terminal import tell
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from facekit.datasets.folder import SPLIT_FOLDERS
 from facekit.datasets.table import Issues, Table
 from facekit.errors import DataError, MissingExtraError, UsageError
 from facekit.labels import EMOTIONS, plain_class
+from facekit.system.inputs import is_hidden
 from facekit.system.terminal import silent_stderr
 
 #: Keys of TF-Slim's image records, which most tools write.
@@ -255,7 +256,10 @@ def record_files(path: Path | str | Sequence[Path | str]) -> list[tuple[str, Pat
     for one in (one.expanduser() for one in given):
         if one.is_dir():
             inside = sorted(p for p in one.rglob("*") if _FILE.search(p.name) and p.is_file())
-            pairs = [(p.relative_to(one).as_posix(), p) for p in inside]
+            shown = [(p.relative_to(one), p) for p in inside]
+            pairs = [
+                (name.as_posix(), p) for name, p in shown if not any(map(is_hidden, name.parts))
+            ]
         else:
             pairs = [(one.name, one)]
         for name, file in pairs:

@@ -12,7 +12,7 @@ import numpy as np
 from facekit.arrays import Bool, Float32, Int64
 from facekit.bundle.bundle import IDENTITY
 from facekit.errors import DataError
-from facekit.evaluation.claim import match_cohort
+from facekit.evaluation.claim import match_cohort, percent
 from facekit.heads.one_person import fit_scorer
 from facekit.recipe.enroll import EnrollHeadSpec
 
@@ -199,7 +199,7 @@ def _stranger(faces: int, share: float, whom: str) -> str:
     who = "probably not you" if faces == 1 else f"probably none of its {faces} faces is you"
     whose = "this face" if faces == 1 else "the likeliest"
     return (
-        f"{who}: of {whom}, {100 * share:.2g} % are as much like your other photos as {whose}; "
+        f"{who}: of {whom}, {percent(share)} are as much like your other photos as {whose}; "
         f"at most {100 * AGREES:g} % may be"
     )
 

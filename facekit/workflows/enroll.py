@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -35,7 +36,9 @@ from facekit.predict import FaceModel, load
 from facekit.recipe.enroll import EnrollRecipe
 from facekit.recipe.load import load_recipe, to_toml
 from facekit.report.record import strict
-from facekit.system.files import PICTURE_SUFFIXES, write_atomically
+from facekit.system.files import write_atomically
+from facekit.system.inputs import Failure, expand
+from facekit.system.terminal import tell
 from facekit.workflows.run_folder import command_line
 
 Paths = str | Path | Sequence[str | Path]
@@ -104,8 +107,8 @@ def enroll(
     """
     start = time.perf_counter()
     began = state_of(check_name(name))
-    paths = _files(photos, "photos")
-    others = None if negatives is None else _files(negatives, "photos of others")
+    paths, unread = _files(photos, "photos")
+    others, closed = (None, 0) if negatives is None else _files(negatives, "photos of others")
     before = read_enrollment(name) if add else None
     resolved = enroll_recipe(recipe, overrides, fmr, augment, model, before)
     models = open_models(resolved, detector, before)
@@ -134,7 +137,8 @@ def enroll(
     facts = collect_facts(looked, fitted, sessions=known.sessions.tolist(), earlier=earlier.photos)
     facts |= {
         "recipe": resolved.model_dump(mode="json"),
-        "negatives": against.record(),
+        "negatives": {**against.record(), "not_read": closed},
+        "not_read": unread,
         "chosen_by": models.record(),
         "seconds": round(time.perf_counter() - start, 2),
     }
@@ -146,21 +150,23 @@ def enroll(
     return enrollment
 
 
-def _files(given: Paths, what: str) -> list[Path]:
-    """Folders walked to any depth, names sorted; a file is taken as it is named."""
-    listed = [given] if isinstance(given, str | Path) else list(given)
-    files: list[Path] = []
-    for one in map(Path, listed):
-        if one.is_dir():
-            found = sorted(path for path in one.rglob("*") if path.is_file())
-            files += [path for path in found if path.suffix.lower() in PICTURE_SUFFIXES]
-        elif one.exists():
-            files.append(one)
-        else:
-            raise UsageError(f"{one} does not exist: name a folder of {what}, or {what}")
+def _files(given: Paths, what: str) -> tuple[list[Path], int]:
+    """Folders walked to any depth, names sorted; a file is taken as it is named.
+
+    What cannot be read is told, and counted.
+    """
+    listed = [str(one) for one in ([given] if isinstance(given, str | Path) else given)]
+    missing = next((one for one in listed if not os.path.exists(one)), None)
+    if missing is not None:
+        raise UsageError(f"{missing} does not exist: name a folder of {what}, or {what}")
+    found = list(expand(listed))
+    files = [one for one in found if isinstance(one, Path)]
+    unread = [one for one in found if isinstance(one, Failure)]
+    for one in unread:
+        tell(f"facekit: {what}: {one.path}: {one.error}")
     if not files:
-        raise UsageError(f"{', '.join(map(str, listed)) or 'nothing'} has no picture: name {what}")
-    return files
+        raise UsageError(f"{', '.join(listed) or 'nothing'} has no picture: name {what}")
+    return files, len(unread)
 
 
 def _earlier(name: str, before: Enrollment | None, models: EnrollModels) -> _Earlier:
