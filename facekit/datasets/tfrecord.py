@@ -268,8 +268,8 @@ def record_files(path: Path | str | Sequence[Path | str]) -> list[tuple[str, Pat
             if found.setdefault(name, file) != file:
                 raise DataError(f"two files are called {name}: rename one, or name their folder")
     if not found:
-        shown = ", ".join(map(str, given)) or "nothing"
-        raise DataError(f"{shown} holds no *.tfrecord, *.tfrec or *.record file")
+        given_words = ", ".join(map(str, given)) or "nothing"
+        raise DataError(f"{given_words} holds no *.tfrecord, *.tfrec or *.record file")
     return list(found.items())
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Literal
 
 from facekit.arrays import Float32, UInt8
@@ -45,6 +49,7 @@ class Photo:
 
     Attributes:
         path: The file as it was named.
+        name: What it is called in words, see ``short_names``; "" for its file name.
         digest: SHA-256 of the file, 64 hexadecimal digits; "" where it cannot be
             read.
         used: Whether it is used.
@@ -68,6 +73,7 @@ class Photo:
     """
 
     path: str
+    name: str = ""
     digest: str = ""
     used: bool = False
     code: Code = ""
@@ -83,3 +89,29 @@ class Photo:
     trace: Trace | None = field(default=None, repr=False)
     session: int = -1
     taken: float | None = None
+
+    @property
+    def label(self) -> str:
+        """What it is called in words."""
+        return self.name or Path(self.path).name
+
+
+def short_names(paths: Sequence[str | Path], taken: Collection[str] = ()) -> list[str]:
+    """The end of each path that tells it from all others: the file name, where that is enough.
+
+    Args:
+        paths: Files; one that is named twice has one name.
+        taken: Names that are others' already.
+
+    Returns:
+        Names with forward slashes, in the order of the paths.
+    """
+    whole = [Path(os.path.abspath(path)).parts for path in paths]
+    names, depth = dict.fromkeys(whole, ""), 0
+    unclear = set(whole)
+    while unclear:
+        depth += 1
+        names |= {parts: "/".join(parts[-depth:]) for parts in unclear}
+        count = Counter([*names.values(), *set(taken)])
+        unclear = {p for p in unclear if count[names[p]] > 1 and len(p) > depth}
+    return [names[parts] for parts in whole]

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -51,7 +50,7 @@ class KnownPhotos:
 
     Attributes:
         digests: SHA-256 of each file.
-        files: Name of each file, without folders.
+        files: Name of each file, with folders where only they tell it from another.
         vectors: float32 array of shape (n, d), identity vectors.
         faces: float32 array of shape (n, 63), low frequencies of the faces.
         scenes: float32 array of shape (n, 63), those of the whole photos.
@@ -166,7 +165,7 @@ def known_photos(photos: Sequence[Photo]) -> KnownPhotos:
     }
     return KnownPhotos(
         digests=tuple(p.digest for p, _ in whole),
-        files=tuple(Path(p.path).name for p, _ in whole),
+        files=tuple(p.label for p, _ in whole),
         taken=np.array([np.nan if p.taken is None else p.taken for p, _ in whole], np.float64),
         **columns,
     )

@@ -271,9 +271,9 @@ def collect_facts(
 
 
 def _photo_fact(photo: Photo) -> dict[str, Any]:
-    """What is said of one photo; the name of its file without the folders."""
+    """What is said of one photo; the folders of its file only where names need them."""
     return {
-        "file": _readable(Path(photo.path).name),
+        "file": _readable(photo.label),
         "used": photo.used,
         "code": photo.code,
         "reason": _readable(photo.reason),
