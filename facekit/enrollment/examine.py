@@ -19,7 +19,7 @@ from facekit.evaluation.claim import celeba_columns
 from facekit.faces import FoundFace, cut_faces
 from facekit.photos.detection import Detector
 from facekit.photos.image import Picture, read_picture, taken_at
-from facekit.photos.likeness import describe, describe_colours, describe_scene
+from facekit.photos.likeness import describe, describe_colours, describe_scene, has_colours
 from facekit.photos.quality import FaceQuality, Flaw, find_flaw, measure_face
 from facekit.recipe.enroll import QualitySpec
 from facekit.results import Face
@@ -75,6 +75,7 @@ class ExaminedPhoto:
         attributes: float32 array of shape (k, 40) of probabilities, or None for a
             model without them.
         scene: Low frequencies and colours of the whole photo.
+        coloured: Whether it has colours of its own.
         taken: Seconds by the camera's clock, or None.
     """
 
@@ -84,6 +85,7 @@ class ExaminedPhoto:
     vectors: Float32 = field(default_factory=lambda: np.zeros((0, 0), np.float32), repr=False)
     attributes: Float32 | None = field(default=None, repr=False)
     scene: tuple[Float32, Float32] | None = None
+    coloured: bool = True
     taken: float | None = None
 
     @property
@@ -96,7 +98,9 @@ class ExaminedPhoto:
         """What is remembered of the photo and one of its faces."""
         if self.scene is None:
             return None
-        return Trace(describe(self.looks[place].found.crop), *self.scene)
+        look = self.looks[place]
+        near = describe_colours(look.wide) * self.coloured
+        return Trace(describe(look.found.crop), *self.scene, describe_scene(look.wide), near)
 
 
 def examine(
@@ -121,7 +125,8 @@ def examine(
         return ExaminedPhoto("unreadable", _one_line(error, path.name))
     scene = describe_scene(picture.rgb), describe_colours(picture.rgb)
     if looks:
-        return ExaminedPhoto(looks=looks, scene=scene, taken=taken_at(path))
+        coloured = has_colours(picture.rgb)
+        return ExaminedPhoto(looks=looks, scene=scene, coloured=coloured, taken=taken_at(path))
     return _without(picture, spec)
 
 

@@ -33,14 +33,18 @@ class Trace:
     """What is remembered of a photo's looks, to know it and its occasion again.
 
     Attributes:
-        face: float32 array of shape (63,), see ``evaluation.likeness.describe``.
-        scene: float32 array of shape (63,), see ``evaluation.scene``.
-        colours: float32 array of shape (256,), see ``evaluation.scene``.
+        face: float32 array of shape (63,), see ``photos.likeness.describe``.
+        scene: float32 array of shape (63,), see ``photos.likeness``.
+        colours: float32 array of shape (256,), see ``photos.likeness``.
+        near_scene: The same of the face and what is around it, float32 (63,).
+        near_colours: float32 (256,); zeros for a photo without colours of its own.
     """
 
     face: Float32
     scene: Float32
     colours: Float32
+    near_scene: Float32
+    near_colours: Float32
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -23,7 +23,8 @@ def photo(number: int, *, taken: float | None = None, used: bool = True) -> Phot
     rng = np.random.default_rng([9, number])
     colours = np.zeros(COLOURS, np.float32)
     colours[rng.choice(COLOURS, 4, replace=False)] = 0.5
-    trace = Trace(unit(rng.normal(size=63)), unit(rng.normal(size=63)), colours)
+    face, scene = unit(rng.normal(size=63)), unit(rng.normal(size=63))
+    trace = Trace(face, scene, colours, scene, colours)
     return Photo(
         path=f"album/{number}.jpg",
         digest=f"{number:064x}",
@@ -45,6 +46,8 @@ def like(one: Photo, other: Photo, *parts: str) -> Photo:
         return unit(row + 0.1 * unit(rng.normal(size=len(row))))
 
     taken = {name: near(getattr(one.trace, name)) for name in parts if name != "vector"}
+    around = {f"near_{name}": taken[name] for name in ("scene", "colours") if name in taken}
+    taken = {**around, **taken}
     vector = near(one.vector) if "vector" in parts and one.vector is not None else other.vector
     return replace(other, vector=vector, trace=replace(other.trace, **taken))
 
