@@ -15,7 +15,7 @@ from facekit.results import Box
 
 Code = Literal[
     "", "unreadable", "no_face", "too_small", "dark", "blurred", "extreme_pose", "same_picture",
-    "not_you", "ambiguous",
+    "not_you", "doubtful", "ambiguous",
 ]  # fmt: skip
 
 #: Why a photo may be refused, in a few words.
@@ -24,7 +24,7 @@ CODES: Final[dict[Code, str]] = {
     "too_small": "the face is too small", "dark": "the face is too dark",
     "blurred": "the face is blurred", "extreme_pose": "the face is turned too far",
     "same_picture": "a copy of another photo", "not_you": "probably somebody else",
-    "ambiguous": "not clear who is meant",
+    "doubtful": "perhaps somebody else", "ambiguous": "not clear who is meant",
 }  # fmt: skip
 
 

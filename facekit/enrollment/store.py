@@ -30,6 +30,7 @@ from facekit.enrollment.person import Enrollment
 from facekit.enrollment.photo import Photo
 from facekit.enrollment.read import copies_in, read_folder, unknown
 from facekit.errors import DataError, UsageError
+from facekit.evaluation.claim import percent
 from facekit.heads.arrays import pack
 from facekit.report.record import strict
 from facekit.system import home
@@ -247,6 +248,7 @@ def collect_facts(
     used = [row for row in rows if row["used"]]
     for row, session in zip(used, sessions, strict=True):
         row["session"] = int(session)
+    left_out = sum(row["code"] == "doubtful" for row in rows)
     claim, keys = fitted.claim, ("fmr", "interval", "strangers", "supported", "words")
     facts: dict[str, Any] = {
         "photos_used": len(used),
@@ -263,11 +265,20 @@ def collect_facts(
             {"who": one.words, "strangers": one.strangers, "passed": one.hits}
             for one in fitted.slices
         ],
-        "words": fitted.words,
+        "words": [*fitted.words, *_of_doubtful(left_out, fitted)],
         **({} if fitted.splits is None else {"splits": fitted.splits.record()}),
         "photos": rows,
     }
     return dict(strict(facts))
+
+
+def _of_doubtful(photos: int, fitted: Fitted) -> list[str]:
+    """What photos that were left out in doubt mean for the rate that is claimed."""
+    if not photos:
+        return []
+    rate = (fitted.fnmr.errors + photos) / (len(fitted.own_scores) + photos)
+    text = f"{photos} photos were left out because they are perhaps of somebody else: "
+    return [f"{text}where they are yours, they count as refused, and FNMR is {percent(rate)}"]
 
 
 def _photo_fact(photo: Photo) -> dict[str, Any]:
