@@ -21,6 +21,7 @@ from facekit.photos.detection import Detector
 from facekit.photos.image import Picture, read_picture, taken_at
 from facekit.photos.likeness import describe, describe_colours, describe_scene, has_colours
 from facekit.photos.quality import FaceQuality, Flaw, find_flaw, measure_face
+from facekit.photos.turn import look
 from facekit.recipe.enroll import QualitySpec
 from facekit.results import Face
 
@@ -182,10 +183,10 @@ def _looks(
 ) -> tuple[ExaminedFace, ...]:
     frame, looks = model.bundle.frame, []
     detector = model.detector
-    seen = detector.detect(picture.rgb)
-    faces = cut_faces(picture, seen, detector.name, model.bundle)
+    turn, seen = look(picture.rgb, detector)
+    faces = cut_faces(picture, seen, detector.name, model.bundle, turn=turn)
     # As it will be cut when somebody is looked for: by the reader's own means.
-    cuts = faces if reader is None else cut_faces(picture, seen, detector.name, reader)
+    cuts = faces if reader is None else cut_faces(picture, seen, detector.name, reader, turn=turn)
     for found, cut in zip(faces, cuts, strict=True):
         scale = float(np.hypot(*found.matrix[:, 0]))  # of the decoded photo to the crop
         apart = frame.eye_distance * frame.side / scale * picture.scale

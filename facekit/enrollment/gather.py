@@ -200,7 +200,9 @@ def _decide(plain: Photo, photo: ExaminedPhoto, choice: Choice) -> Photo:
         return _refused(chosen, look.flaw.code, look.flaw.reason)
     if choice.code:
         return _refused(chosen, choice.code, choice.reason)
-    return replace(chosen, used=True)
+    degrees = look.found.turned
+    turned = f"turned by {degrees} degrees: no face stood upright in the photo as it is"
+    return replace(chosen, used=True, reason=turned if degrees else "")
 
 
 def _refused(photo: Photo, code: Code, reason: str) -> Photo:

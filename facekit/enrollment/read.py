@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -120,12 +121,15 @@ def _steady(name: str, read: Callable[[Path], T]) -> T:
     folder = root / check_name(name)
     try:
         return read(folder)
-    except FacekitError:
+    except FacekitError as error:
         if root.is_symlink() or not root.is_dir():
             raise
-        with held():
-            settle(root)
-            return read(folder)
+        try:
+            with held():
+                settle(root)
+                return read(folder)
+        except OSError:  # a home that may not be written: no lock, and nothing to settle
+            raise error from None
 
 
 def _manifest(folder: Path, name: str) -> EnrollmentManifest:
@@ -187,7 +191,7 @@ def list_enrolled() -> list[Listing]:
         return []
     check_folder(root)
     if any(kind == "old" for _, _, kind in leftovers(root)):
-        with held():
+        with suppress(OSError), held():  # where it may not be written, it is read as it is
             settle(root)
     return [_listing(path.name) for path in sorted(root.iterdir()) if NAME.fullmatch(path.name)]
 
