@@ -249,6 +249,7 @@ def forget(
     for path in done.removed:
         typer.echo(f"removed  {path}")
     for path in done.kept:
-        tell(f"facekit: {path} was changed since, so it is still there")
+        ours = f"is no page of {name} that facekit wrote, or was changed since"
+        tell(f"facekit: {path} {ours}, so it is still there")
     if done.kept:
         raise typer.Exit(1)

@@ -19,7 +19,6 @@ from facekit.enrollment.layout import (
     HEAD,
     NAME,
     PHOTOS,
-    Copy,
     EnrollmentManifest,
     check_name,
     held,
@@ -92,16 +91,6 @@ def read_folder(folder: Path, name: str, *, every_file: bool = False) -> Enrollm
         return Enrollment(head=load_head(data, str(folder / HEAD)), **shared)
     except BundleError as error:
         raise DataError(f"{folder / HEAD} is no head that can be used: enrol again") from error
-
-
-def copies_in(folder: Path) -> tuple[Copy, ...]:
-    """Files elsewhere that a manifest names; none where it cannot be believed."""
-    path = folder / MANIFEST
-    try:
-        check_folder(folder)
-        return parse_manifest(read_private(path), path).copies
-    except DataError:
-        return ()
 
 
 def unknown(name: str) -> UsageError:

@@ -23,7 +23,7 @@ from facekit.bundle.strangers import read_strangers
 from facekit.enrollment.fit import Fitted, fit_enrollment
 from facekit.enrollment.gather import AskWho, gather_photos
 from facekit.enrollment.impostors import Negatives, no_negatives, read_negatives, stored_negatives
-from facekit.enrollment.layout import REPORT, check_name
+from facekit.enrollment.layout import REPORT, SHEET, check_name
 from facekit.enrollment.page import render_enrollment
 from facekit.enrollment.person import Enrollment
 from facekit.enrollment.photo import CODES, Photo
@@ -36,7 +36,6 @@ from facekit.predict import FaceModel, load
 from facekit.recipe.enroll import EnrollRecipe
 from facekit.recipe.load import load_recipe, to_toml
 from facekit.report.record import strict
-from facekit.system.files import write_atomically
 from facekit.system.inputs import Failure, expand
 from facekit.system.terminal import tell
 from facekit.workflows.run_folder import command_line
@@ -234,8 +233,6 @@ def _crops(used: Sequence[Photo], before: UInt8 | None) -> UInt8:
 
 # What an enrolment leaves on disk: in its own folder, and where the user asked.
 
-#: The contact sheet in the user's folder.
-SHEET: Final = "augmented.png"
 #: Photos, and copies of each, on a contact sheet.
 _SHEET_ROWS, _SHEET_COLUMNS = 12, 10
 
@@ -264,7 +261,7 @@ class Made:
 def write_files(
     made: Made, arrays: dict[str, AnyArray], crops: UInt8 | None, out: str | Path | None
 ) -> None:
-    """Write the user's copies first, then the enrolment, which lists them.
+    """Write the enrolment, and the user's copies, which it lists.
 
     Args:
         made: What was learned.
@@ -277,7 +274,7 @@ def write_files(
         OSError: Something cannot be written.
     """
     sheet = _sheet(made)
-    copies = [] if out is None else _write_out(Path(out), made, sheet)
+    copies = {} if out is None else _copies(Path(out), made, sheet)
     page = _page(made, sheet, pictures=crops is not None)
     if crops is not None:
         arrays = {**arrays, "crops": crops}
@@ -308,17 +305,16 @@ def _page(made: Made, sheet: UInt8 | None, *, pictures: bool) -> str:
     )
 
 
-def _write_out(folder: Path, made: Made, sheet: UInt8 | None) -> list[Path]:
+def _copies(folder: Path, made: Made, sheet: UInt8 | None) -> dict[Path, bytes]:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out {folder} is a file: name a folder")
     folder.mkdir(parents=True, exist_ok=True)
-    page = folder / f"{made.enrollment.name}.html"
-    write_atomically(page, _page(made, sheet, pictures=True))
-    if sheet is None:
-        return [page]
-    picture = folder / f"{made.enrollment.name}-{SHEET}"
-    write_atomically(picture, cv2.imencode(".png", sheet[:, :, ::-1])[1].tobytes())
-    return [page, picture]
+    name = made.enrollment.name
+    copies = {folder / f"{name}.html": _page(made, sheet, pictures=True).encode()}
+    if sheet is not None:
+        picture = cv2.imencode(".png", sheet[:, :, ::-1])[1].tobytes()
+        copies[folder / f"{name}-{SHEET}"] = picture
+    return copies
 
 
 # The models of an enrolment: the one whose part is read, and the one that knows people.
