@@ -15,6 +15,7 @@ from facekit.errors import UsageError
 from facekit.photos.align import align_faces
 from facekit.photos.detection import Detection, Detector
 from facekit.photos.image import Picture, read_picture
+from facekit.photos.turn import box_before, look, turn_matrix, turned
 from facekit.results import Box, Face
 
 Image = str | Path | UInt8
@@ -45,6 +46,7 @@ class FoundFace:
             pixels of the crop.
         points: float64 array of shape (5, 2) in pixels of the crop, or None where
             the detector gives boxes alone.
+        turned: Degrees clockwise by which the photo was turned to see it upright.
     """
 
     box: Box
@@ -52,6 +54,7 @@ class FoundFace:
     crop: UInt8
     matrix: Float64
     points: Float64 | None
+    turned: int = 0
 
 
 def checked_image(image: Image) -> Image:
@@ -87,23 +90,27 @@ def open_image(image: Image) -> Picture:
 
 def find_faces(picture: Picture, detector: Detector, bundle: Bundle) -> tuple[FoundFace, ...]:
     """Detect faces and bring them into the bundle's frame, the largest first."""
-    return cut_faces(picture, detector.detect(picture.rgb), detector.name, bundle)
+    turn, found = look(picture.rgb, detector)
+    return cut_faces(picture, found, detector.name, bundle, turn=turn)
 
 
 def cut_faces(
-    picture: Picture, found: Sequence[Detection], detector: str, bundle: Bundle
+    picture: Picture, found: Sequence[Detection], detector: str, bundle: Bundle, *, turn: int = 0
 ) -> tuple[FoundFace, ...]:
-    """Bring faces that were found into the bundle's frame, in their order."""
+    """Bring faces that were found into the bundle's frame, in their order; see ``look``."""
     crops, matrices = align_faces(
-        picture.rgb, found, bundle.frame, detector=detector, refine=bundle.refiner()
+        turned(picture.rgb, turn), found, bundle.frame, detector=detector, refine=bundle.refiner()
     )
+    height, width = picture.rgb.shape[:2]
+    before = turn_matrix(turn, width, height)
     return tuple(
         FoundFace(
-            _box_inside(one, picture),
+            _box_inside(box_before(one.box, turn, width, height), picture),
             round(float(one.score), 4),
             crop,
-            matrix,
+            matrix @ before if turn else matrix,
             None if one.points is None else one.points @ matrix[:, :2].T + matrix[:, 2],
+            -90 * turn % 360,
         )
         for one, crop, matrix in zip(found, crops, matrices, strict=True)
     )
@@ -138,14 +145,15 @@ def read_faces(found: Sequence[FoundFace], bundle: Bundle, gallery: Identifies) 
             },
             {part: rows[i] for part, rows in reading.embedding.items()},
             {name: verdict.record() for name, verdict in verdicts[i].items()},
+            one.turned,
         )
         for i, one in enumerate(found)
     ]
 
 
-def _box_inside(detection: Detection, picture: Picture) -> Box:
+def _box_inside(box: tuple[float, float, float, float], picture: Picture) -> Box:
     """The box in whole pixels of the full-size picture, cut at its edges."""
-    x, y, width, height = (value * picture.scale for value in detection.box)
+    x, y, width, height = (value * picture.scale for value in box)
     left = min(max(round(x), 0), picture.width - 1)
     top = min(max(round(y), 0), picture.height - 1)
     right = min(max(round(x + width), left + 1), picture.width)

@@ -26,6 +26,8 @@ class Face:
         identities: By name of everybody enrolled: "score" (larger is more alike),
             "probability" in [0, 1] and "verdict" ("yes", "no" or "unsure"); empty
             where nobody is enrolled.
+        turned: Degrees clockwise by which the photo was turned to see it upright: 0, 90,
+            180 or 270. The box is that of the photo as it is.
     """
 
     box: tuple[int, int, int, int]
@@ -34,6 +36,7 @@ class Face:
     scores: dict[str, dict[str, float]]
     embedding: Mapping[str, Float32] = field(repr=False)
     identities: dict[str, dict[str, float | str]] = field(default_factory=dict)
+    turned: int = 0
 
     @property
     def attributes(self) -> dict[str, float]:
@@ -46,8 +49,13 @@ class Face:
         return self.scores.get("emotions", {})
 
     def record(self) -> dict[str, Any]:
-        """The face as JSON values; "identities" is there when somebody is enrolled."""
+        """The face as JSON values.
+
+        "identities" is there when somebody is enrolled, "turned" when it is not 0.
+        """
         record = {"box": list(self.box), "detection_score": self.detection_score, **self.scores}
+        if self.turned:
+            record["turned"] = self.turned
         return {**record, "identities": self.identities} if self.identities else record
 
 

@@ -38,6 +38,7 @@ class Boxes:
         return [
             Detection(box=(100.0 * i, 0.0, 100.0, 100.0), score=0.987654, points=None)
             for i in range(rgb.shape[1] // 100)
+            if rgb.any()
         ]
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facekit.cli.arguments import Detector, Failure, Json, Model, Overrides, Recipe, expand
+from facekit.cli.arguments import Detector, Json, Model, Overrides, Recipe
 from facekit.cli.output import say
 from facekit.errors import UsageError
+from facekit.system.inputs import Failure, expand
 from facekit.system.terminal import tell
 
 if TYPE_CHECKING:
@@ -247,6 +248,7 @@ def forget(
     for path in done.removed:
         say(f"removed  {path}")
     for path in done.kept:
-        tell(f"facekit: {path} was changed since, so it is still there")
+        ours = f"is no page of {name} that facekit wrote, or was changed since"
+        tell(f"facekit: {path} {ours}, so it is still there")
     if done.kept:
         raise typer.Exit(1)

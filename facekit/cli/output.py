@@ -152,7 +152,8 @@ class PeopleTable:
             box = " ".join(f"{v:.0f}" for v in face["box"])
             score = f"{face['detection_score']:.2f}"
             who = ", ".join(verdicts_of(face))
-            seen = ", ".join(labels_of(face, self._most))
+            turned = [f"turned by {face['turned']}"] if "turned" in face else []
+            seen = ", ".join([*turned, *labels_of(face, self._most)])
             self._rows.append((record["path"], box, score, who, seen))
 
     def close(self) -> None:

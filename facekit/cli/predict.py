@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facekit.cli.arguments import Detector, Failure, Model, expand
+from facekit.cli.arguments import Detector, Model
 from facekit.errors import FacekitError, UsageError
+from facekit.system.inputs import Failure, expand
 from facekit.system.terminal import tell
 
 if TYPE_CHECKING:

@@ -25,6 +25,7 @@ from facekit.datasets.table import Issues, Table
 from facekit.errors import DataError
 from facekit.labels import EMOTIONS, emotion_index
 from facekit.system.files import PICTURE_SUFFIXES
+from facekit.system.inputs import is_hidden
 from facekit.system.terminal import tell
 
 
@@ -277,7 +278,7 @@ def _entries(folder: Path) -> list[Path]:
     """What a folder holds, sorted by name; nothing hidden."""
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+            names = sorted(entry.name for entry in entries if not is_hidden(entry.name))
     except OSError as error:
         raise DataError(f"{folder} cannot be read as a folder: {error.strerror or error}") from None
     return [folder / name for name in names]

@@ -19,6 +19,7 @@ from facekit.datasets.folder import SPLIT_FOLDERS
 from facekit.datasets.table import Issues, Table
 from facekit.errors import DataError, MissingExtraError, UsageError
 from facekit.labels import EMOTIONS, plain_class
+from facekit.system.inputs import is_hidden
 from facekit.system.terminal import silent_stderr
 
 #: Keys of TF-Slim's image records, which most tools write.
@@ -294,7 +295,10 @@ def record_files(path: Path | str | Sequence[Path | str]) -> list[tuple[str, Pat
     for one in (one.expanduser() for one in given):
         if one.is_dir():
             inside = sorted(p for p in one.rglob("*") if _FILE.search(p.name) and p.is_file())
-            pairs = [(p.relative_to(one).as_posix(), p) for p in inside]
+            shown = [(p.relative_to(one), p) for p in inside]
+            pairs = [
+                (name.as_posix(), p) for name, p in shown if not any(map(is_hidden, name.parts))
+            ]
         else:
             pairs = [(one.name, one)]
         for name, file in pairs:
@@ -303,8 +307,8 @@ def record_files(path: Path | str | Sequence[Path | str]) -> list[tuple[str, Pat
             if found.setdefault(name, file) != file:
                 raise DataError(f"two files are called {name}: rename one, or name their folder")
     if not found:
-        shown = ", ".join(map(str, given)) or "nothing"
-        raise DataError(f"{shown} holds no *.tfrecord, *.tfrec or *.record file")
+        given_words = ", ".join(map(str, given)) or "nothing"
+        raise DataError(f"{given_words} holds no *.tfrecord, *.tfrec or *.record file")
     return list(found.items())
 
 

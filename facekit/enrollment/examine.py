@@ -19,8 +19,9 @@ from facekit.evaluation.claim import celeba_columns
 from facekit.faces import FoundFace, cut_faces
 from facekit.photos.detection import Detector
 from facekit.photos.image import Picture, read_picture, taken_at
-from facekit.photos.likeness import describe, describe_colours, describe_scene
+from facekit.photos.likeness import describe, describe_colours, describe_scene, has_colours
 from facekit.photos.quality import FaceQuality, Flaw, find_flaw, measure_face
+from facekit.photos.turn import look
 from facekit.recipe.enroll import QualitySpec
 from facekit.results import Face
 
@@ -29,6 +30,9 @@ _PHOTO_ERRORS: Final = (FacekitError, OSError, ValueError, MemoryError, cv2.erro
 #: Faces that are embedded at once; bounds the memory.
 _BATCH: Final = 64
 _ATTRIBUTES: Final = "attributes"
+#: Share of the wide crop on each side that is too far from the face to be of the photo
+#: where that is framed: what is left is 1.4 times the face frame.
+_FAR: Final = 0.15
 
 
 class Finder(Protocol):
@@ -96,7 +100,11 @@ class ExaminedPhoto:
         """What is remembered of the photo and one of its faces."""
         if self.scene is None:
             return None
-        return Trace(describe(self.looks[place].found.crop), *self.scene)
+        look = self.looks[place]
+        edge = round(_FAR * len(look.wide))
+        near = np.ascontiguousarray(look.wide[edge:-edge, edge:-edge])
+        colours = describe_colours(near) * has_colours(near)
+        return Trace(describe(look.found.crop), *self.scene, describe_scene(near), colours)
 
 
 def examine(
@@ -175,10 +183,10 @@ def _looks(
 ) -> tuple[ExaminedFace, ...]:
     frame, looks = model.bundle.frame, []
     detector = model.detector
-    seen = detector.detect(picture.rgb)
-    faces = cut_faces(picture, seen, detector.name, model.bundle)
+    turn, seen = look(picture.rgb, detector)
+    faces = cut_faces(picture, seen, detector.name, model.bundle, turn=turn)
     # As it will be cut when somebody is looked for: by the reader's own means.
-    cuts = faces if reader is None else cut_faces(picture, seen, detector.name, reader)
+    cuts = faces if reader is None else cut_faces(picture, seen, detector.name, reader, turn=turn)
     for found, cut in zip(faces, cuts, strict=True):
         scale = float(np.hypot(*found.matrix[:, 0]))  # of the decoded photo to the crop
         apart = frame.eye_distance * frame.side / scale * picture.scale

@@ -15,7 +15,7 @@ from facekit.arrays import Float32
 from facekit.bundle.bundle import IDENTITY, Bundle, require_part
 from facekit.bundle.strangers import Strangers, read_strangers
 from facekit.enrollment.examine import ExaminedPhoto, Finder, embed, examine
-from facekit.enrollment.photo import Code, Photo
+from facekit.enrollment.photo import Code, Photo, short_names
 from facekit.enrollment.sessions import KnownPhotos, known_photos
 from facekit.enrollment.subject import Ask, Candidates, Choice, ImpostorCohort, choose_faces
 from facekit.errors import DataError
@@ -66,8 +66,8 @@ def gather_photos(
     cohort = ImpostorCohort(others.vectors, others.probabilities)
     known = known_photos([]) if known is None else known
     files = [Path(path) for path in paths]
-    digests = [_digest(path) for path in files]
-    repeats = _repeats(files, digests, known)
+    plain = _plain(files, known)
+    repeats = _repeats(plain, known)
     rows = [row for row in range(len(files)) if row not in repeats]
     examined = examine_all([files[row] for row in rows], model, spec, progress, reader)
     candidates = Candidates.of(
@@ -79,7 +79,7 @@ def gather_photos(
     )
     asker = None if ask is None else _asker(ask, [files[row] for row in rows], examined)
     decided = [
-        _decide(paths[row], digests[row], photo, choice)
+        _decide(plain[row], photo, choice)
         for row, photo, choice in zip(
             rows, examined, choose_faces(candidates, cohort, asker), strict=True
         )
@@ -87,7 +87,7 @@ def gather_photos(
     decided = _number(_refuse_copies(decided, known), known)
     by_row = dict(zip(rows, decided, strict=True))
     for row, (name, first) in repeats.items():  # ascending: the first one is there
-        by_row[row] = _repeat(str(paths[row]), digests[row], name, by_row.get(first))
+        by_row[row] = _repeat(plain[row], name, by_row.get(first))
     return [by_row[row] for row in range(len(files))]
 
 
@@ -124,17 +124,27 @@ def _digest(path: Path) -> str:
         return ""
 
 
-def _repeats(
-    files: Sequence[Path], digests: Sequence[str], known: KnownPhotos
-) -> dict[int, tuple[str, int]]:
+def _plain(files: Sequence[Path], known: KnownPhotos) -> list[Photo]:
+    """What is known of photos before they are looked at: content, and a name for each."""
+    digests = [_digest(path) for path in files]
+    pairs = zip(known.files, known.digests, strict=True)
+    others = [name for name, digest in pairs if digest not in digests]
+    names = short_names(files, others)
+    return [
+        Photo(path=str(path), name=name, digest=digest)
+        for path, name, digest in zip(files, names, digests, strict=True)
+    ]
+
+
+def _repeats(photos: Sequence[Photo], known: KnownPhotos) -> dict[int, tuple[str, int]]:
     """Files that are byte for byte another one: its name, and its row (-1: enrolled)."""
     first = {digest: (name, -1) for digest, name in zip(known.digests, known.files, strict=True)}
     repeats = {}
-    for row, (path, digest) in enumerate(zip(files, digests, strict=True)):
-        if digest in first:
-            repeats[row] = first[digest]
-        elif digest:
-            first[digest] = (path.name, row)
+    for row, photo in enumerate(photos):
+        if photo.digest in first:
+            repeats[row] = first[photo.digest]
+        elif photo.digest:
+            first[photo.digest] = (photo.name, row)
     return repeats
 
 
@@ -167,9 +177,9 @@ def _asker(ask: AskWho, files: Sequence[Path], examined: Sequence[ExaminedPhoto]
     return asker
 
 
-def _decide(path: str | Path, digest: str, photo: ExaminedPhoto, choice: Choice) -> Photo:
+def _decide(plain: Photo, photo: ExaminedPhoto, choice: Choice) -> Photo:
     """One photo with what was chosen; copies and sessions are still to come."""
-    plain = Photo(path=str(path), digest=digest, faces=len(photo.looks), taken=photo.taken)
+    plain = replace(plain, faces=len(photo.looks), taken=photo.taken)
     if photo.code or choice.face is None:
         return replace(plain, code=photo.code, reason=photo.reason)
     place = choice.face
@@ -190,7 +200,9 @@ def _decide(path: str | Path, digest: str, photo: ExaminedPhoto, choice: Choice)
         return _refused(chosen, look.flaw.code, look.flaw.reason)
     if choice.code:
         return _refused(chosen, choice.code, choice.reason)
-    return replace(chosen, used=True)
+    degrees = look.found.turned
+    turned = f"turned by {degrees} degrees: no face stood upright in the photo as it is"
+    return replace(chosen, used=True, reason=turned if degrees else "")
 
 
 def _refused(photo: Photo, code: Code, reason: str) -> Photo:
@@ -231,11 +243,11 @@ def _number(photos: Sequence[Photo], known: KnownPhotos) -> list[Photo]:
     return [replace(one, session=next(sessions)) if one.used else one for one in photos]
 
 
-def _repeat(path: str, digest: str, name: str, first: Photo | None) -> Photo:
+def _repeat(plain: Photo, name: str, first: Photo | None) -> Photo:
     """A file that is byte for byte another one: what is wrong with that, is with it."""
     if first is None or first.used:
-        return Photo(path=path, digest=digest, code="same_picture", reason=_same(name, not first))
-    return replace(first, path=path)
+        return replace(plain, code="same_picture", reason=_same(name, not first))
+    return replace(first, path=plain.path, name=plain.name)
 
 
 def _same(name: str, enrolled: bool) -> str:

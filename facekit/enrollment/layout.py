@@ -7,21 +7,22 @@ moment a name finds a whole enrolment or none.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from facekit.bundle.manifest import FileName, Sha256, seal, unseal
+from facekit.bundle.manifest import MANIFEST, FileName, Sha256, seal, unseal
 from facekit.errors import DataError, UsageError
 from facekit.system import home
-from facekit.system.files import check_folder, locked
+from facekit.system.files import check_folder, locked, read_private
 
 #: No separators, no leading dot, no dot or blank at the end (Windows drops them).
 NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,62}[A-Za-z0-9_-])?")
@@ -80,8 +81,11 @@ def settle(root: Path) -> None:
     for path, name, kind in leftovers(root):
         if kind == "old" and not os.path.lexists(root / name):
             path.rename(root / name)
-        else:
-            remove(path)
+            continue
+        if kind == "new":  # killed before it was enrolled: nothing else lists its copies
+            listed = set(copies_in(root / name))
+            remove_copies([copy for copy in copies_in(path) if copy not in listed], name)
+        remove(path)
 
 
 def remove(path: Path) -> None:
@@ -132,6 +136,8 @@ HEAD: Final = "head.npz"
 PHOTOS: Final = "photos.npz"
 #: The page for people.
 REPORT: Final = "report.html"
+#: The end of the contact sheet's name, in the folder of the user.
+SHEET: Final = "augmented.png"
 
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -169,6 +175,59 @@ class EnrollmentManifest(_Entry):
 def render_manifest(manifest: EnrollmentManifest) -> bytes:
     """The bytes of manifest.json; its last key is the hash of all the rest."""
     return seal(manifest.model_dump(mode="json")).encode()
+
+
+def copies_in(folder: Path) -> tuple[Copy, ...]:
+    """Files elsewhere that a manifest names; none where it cannot be believed."""
+    path = folder / MANIFEST
+    try:
+        check_folder(folder)
+        return parse_manifest(read_private(path), path).copies
+    except DataError:
+        return ()
+
+
+def draft_of(copy: Path) -> Path:
+    """What a copy is called until it is whole."""
+    return copy.with_name(f".{copy.name}.part")
+
+
+def own_copy(path: Path, data: bytes, name: str) -> bool:
+    """Whether a file may be one that was written when somebody was enrolled.
+
+    A manifest may come from anywhere; what it names is deleted only where it is the page
+    or the contact sheet of that person.
+    """
+    if path.name == f"{name}-{SHEET}":
+        return data.startswith(b"\x89PNG")
+    return path.name == f"{name}.html" and f"<title>Enrolled: {name}</title>".encode() in data
+
+
+def remove_copies(copies: Sequence[Copy], name: str) -> tuple[list[Path], list[Path]]:
+    """Delete copies of a person's page that are still what they were, and their drafts.
+
+    Returns:
+        Files that are gone, and files that were left alone.
+    """
+    removed: list[Path] = []
+    kept: list[Path] = []
+    for path, sha256 in {(Path(one.path), one.sha256) for one in copies}:
+        ours, draft = path.name in (f"{name}.html", f"{name}-{SHEET}"), draft_of(path)
+        if ours and draft.is_file() and not draft.is_symlink():
+            with suppress(OSError):
+                draft.unlink()
+                removed.append(draft)
+        if not os.path.lexists(path):
+            continue
+        try:
+            data = read_private(path)
+            if hashlib.sha256(data).hexdigest() != sha256 or not own_copy(path, data, name):
+                raise DataError(f"{path} is another file")
+            path.unlink()
+            removed.append(path)
+        except (DataError, OSError):
+            kept.append(path)
+    return removed, [path for path in kept if path not in removed]
 
 
 def parse_manifest(data: bytes, path: Path) -> EnrollmentManifest:

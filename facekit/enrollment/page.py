@@ -243,7 +243,7 @@ def _scores(enrollment: Enrollment, fitted: Fitted) -> list[Section]:
 def _percent(rate: float) -> str:
     if math.isnan(rate):
         return "unknown"
-    return f"{100 * rate:.2g} %" if 0 < rate < 0.01 else f"{100 * rate:.1f} %"
+    return percent(rate) if 0 < rate < 0.01 else f"{100 * rate:.1f} %"
 
 
 def _between(interval: Interval) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Literal
 
 from facekit.arrays import Float32, UInt8
@@ -11,7 +15,7 @@ from facekit.results import Box
 
 Code = Literal[
     "", "unreadable", "no_face", "too_small", "dark", "blurred", "extreme_pose", "same_picture",
-    "not_you", "ambiguous",
+    "not_you", "doubtful", "ambiguous",
 ]  # fmt: skip
 
 #: Why a photo may be refused, in a few words.
@@ -20,7 +24,7 @@ CODES: Final[dict[Code, str]] = {
     "too_small": "the face is too small", "dark": "the face is too dark",
     "blurred": "the face is blurred", "extreme_pose": "the face is turned too far",
     "same_picture": "a copy of another photo", "not_you": "probably somebody else",
-    "ambiguous": "not clear who is meant",
+    "doubtful": "perhaps somebody else", "ambiguous": "not clear who is meant",
 }  # fmt: skip
 
 
@@ -29,14 +33,18 @@ class Trace:
     """What is remembered of a photo's looks, to know it and its occasion again.
 
     Attributes:
-        face: float32 array of shape (63,), see ``evaluation.likeness.describe``.
-        scene: float32 array of shape (63,), see ``evaluation.scene``.
-        colours: float32 array of shape (256,), see ``evaluation.scene``.
+        face: float32 array of shape (63,), see ``photos.likeness.describe``.
+        scene: float32 array of shape (63,), see ``photos.likeness``.
+        colours: float32 array of shape (256,), see ``photos.likeness``.
+        near_scene: The same of the face and what is around it, float32 (63,).
+        near_colours: float32 (256,); zeros for a photo without colours of its own.
     """
 
     face: Float32
     scene: Float32
     colours: Float32
+    near_scene: Float32
+    near_colours: Float32
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -45,6 +53,7 @@ class Photo:
 
     Attributes:
         path: The file as it was named.
+        name: What it is called in words, see ``short_names``; "" for its file name.
         digest: SHA-256 of the file, 64 hexadecimal digits; "" where it cannot be
             read.
         used: Whether it is used.
@@ -68,6 +77,7 @@ class Photo:
     """
 
     path: str
+    name: str = ""
     digest: str = ""
     used: bool = False
     code: Code = ""
@@ -83,3 +93,29 @@ class Photo:
     trace: Trace | None = field(default=None, repr=False)
     session: int = -1
     taken: float | None = None
+
+    @property
+    def label(self) -> str:
+        """What it is called in words."""
+        return self.name or Path(self.path).name
+
+
+def short_names(paths: Sequence[str | Path], taken: Collection[str] = ()) -> list[str]:
+    """The end of each path that tells it from all others: the file name, where that is enough.
+
+    Args:
+        paths: Files; one that is named twice has one name.
+        taken: Names that are others' already.
+
+    Returns:
+        Names with forward slashes, in the order of the paths.
+    """
+    whole = [Path(os.path.abspath(path)).parts for path in paths]
+    names, depth = dict.fromkeys(whole, ""), 0
+    unclear = set(whole)
+    while unclear:
+        depth += 1
+        names |= {parts: "/".join(parts[-depth:]) for parts in unclear}
+        count = Counter([*names.values(), *set(taken)])
+        unclear = {p for p in unclear if count[names[p]] > 1 and len(p) > depth}
+    return [names[parts] for parts in whole]

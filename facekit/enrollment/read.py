@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,7 +19,6 @@ from facekit.enrollment.layout import (
     HEAD,
     NAME,
     PHOTOS,
-    Copy,
     EnrollmentManifest,
     check_name,
     held,
@@ -93,16 +93,6 @@ def read_folder(folder: Path, name: str, *, every_file: bool = False) -> Enrollm
         raise DataError(f"{folder / HEAD} is no head that can be used: enrol again") from error
 
 
-def copies_in(folder: Path) -> tuple[Copy, ...]:
-    """Files elsewhere that a manifest names; none where it cannot be believed."""
-    path = folder / MANIFEST
-    try:
-        check_folder(folder)
-        return parse_manifest(read_private(path), path).copies
-    except DataError:
-        return ()
-
-
 def unknown(name: str) -> UsageError:
     """The error that says who is enrolled instead."""
     root = home.enrolled_folder()
@@ -120,12 +110,15 @@ def _steady(name: str, read: Callable[[Path], T]) -> T:
     folder = root / check_name(name)
     try:
         return read(folder)
-    except FacekitError:
+    except FacekitError as error:
         if root.is_symlink() or not root.is_dir():
             raise
-        with held():
-            settle(root)
-            return read(folder)
+        try:
+            with held():
+                settle(root)
+                return read(folder)
+        except OSError:  # a home that may not be written: no lock, and nothing to settle
+            raise error from None
 
 
 def _manifest(folder: Path, name: str) -> EnrollmentManifest:
@@ -187,7 +180,7 @@ def list_enrolled() -> list[Listing]:
         return []
     check_folder(root)
     if any(kind == "old" for _, _, kind in leftovers(root)):
-        with held():
+        with suppress(OSError), held():  # where it may not be written, it is read as it is
             settle(root)
     return [_listing(path.name) for path in sorted(root.iterdir()) if NAME.fullmatch(path.name)]
 

@@ -20,16 +20,20 @@ from facekit.enrollment.layout import (
     EnrollmentManifest,
     aside,
     check_name,
+    copies_in,
+    draft_of,
     held,
     leftovers,
     remove,
+    remove_copies,
     render_manifest,
     settle,
 )
 from facekit.enrollment.person import Enrollment
 from facekit.enrollment.photo import Photo
-from facekit.enrollment.read import copies_in, read_folder, unknown
+from facekit.enrollment.read import read_folder, unknown
 from facekit.errors import DataError, UsageError
+from facekit.evaluation.claim import percent
 from facekit.heads.arrays import pack
 from facekit.report.record import strict
 from facekit.system import home
@@ -46,7 +50,7 @@ def write_enrollment(
     files: Mapping[str, bytes] | None = None,
     *,
     replaces: str = NOBODY,
-    copies: Sequence[Path] = (),
+    copies: Mapping[Path, bytes] | None = None,
 ) -> None:
     """Write an enrolment, read it back, and only then give it its name.
 
@@ -56,18 +60,21 @@ def write_enrollment(
         files: Further files by name, such as the page.
         replaces: ``state_of`` the name when this run began; when it is another one
             by now, a second process was faster and nothing is changed.
-        copies: Files the user had written elsewhere, for ``forget``; they exist.
+        copies: Contents of files that the user wants elsewhere, in folders that exist;
+            the names are those of ``own_copy``. They are listed, for ``forget``, before
+            the first of them is written.
 
     Raises:
         UsageError: The name cannot be used, or was enrolled meanwhile.
         DataError: It cannot be read back.
-        OSError: The folder cannot be written.
+        OSError: The folder, or a copy, cannot be written.
     """
     name = check_name(enrollment.name)
     contents = {**(files or {}), HEAD: enrollment.head.to_bytes(), PHOTOS: pack(photos)}
     with held() as root:
         make_private_folder(root)
         settle(root)
+        copies = {path.resolve(): data for path, data in (copies or {}).items()}
         manifest = _describe(enrollment, contents, copies)
         if state_of(name) != replaces:
             raise UsageError(
@@ -80,17 +87,19 @@ def write_enrollment(
             for file, data in {**contents, MANIFEST: render_manifest(manifest)}.items():
                 write_private(draft / file, data)
             read_folder(draft, name, every_file=True)
+            for path, data in copies.items():
+                _write_copy(path, data)
             _put_in_place(draft, root / name)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
 
 def _describe(
-    enrollment: Enrollment, contents: Mapping[str, bytes], copies: Sequence[Path]
+    enrollment: Enrollment, contents: Mapping[str, bytes], copies: Mapping[Path, bytes]
 ) -> EnrollmentManifest:
     known = {copy.path: copy for copy in copies_in(enrollment.folder)}  # of the one replaced
-    for path in map(Path.resolve, copies):
-        known[str(path)] = Copy(path=str(path), sha256=_hash(path.read_bytes()))
+    for path, data in copies.items():
+        known[str(path)] = Copy(path=str(path), sha256=_hash(data))
     return EnrollmentManifest(
         name=enrollment.name,
         created=enrollment.created,
@@ -103,6 +112,17 @@ def _describe(
         copies=tuple(known.values()),
         facts=strict(enrollment.facts),
     )
+
+
+def _write_copy(path: Path, data: bytes) -> None:
+    """A picture of a face: only its owner may read it, and a draft has a name that is known."""
+    part = draft_of(path)
+    part.unlink(missing_ok=True)
+    try:
+        write_private(part, data)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _put_in_place(draft: Path, folder: Path) -> None:
@@ -144,8 +164,8 @@ class Forgotten:
 
     Attributes:
         removed: Files that are gone.
-        kept: Copies outside the folder of enrolments that had been changed, so that
-            they were left alone.
+        kept: Copies outside the folder of enrolments that had been changed, or that no
+            run of facekit can have written, so that they were left alone.
     """
 
     removed: tuple[Path, ...]
@@ -177,7 +197,7 @@ def forget(name: str) -> Forgotten:
             raise unknown(name)
         traces = [folder] if os.path.lexists(folder) else []
         traces += [path for path, _, _ in leftovers(root, name)]
-        removed, kept = _remove_copies([copy for path in traces for copy in copies_in(path)])
+        removed, kept = remove_copies([copy for path in traces for copy in copies_in(path)], name)
         for path in traces:
             removed += _files(path)
         if os.path.lexists(folder):
@@ -188,24 +208,6 @@ def forget(name: str) -> Forgotten:
         if not any(root.iterdir()):
             root.rmdir()
     return Forgotten(tuple(removed), tuple(kept))
-
-
-def _remove_copies(copies: list[Copy]) -> tuple[list[Path], list[Path]]:
-    """Delete the copies that are still what they were."""
-    removed: list[Path] = []
-    kept: list[Path] = []
-    for copy in {one.path: one for one in copies}.values():
-        path = Path(copy.path)
-        if not os.path.lexists(path):
-            continue
-        try:
-            same = _hash(read_private(path)) == copy.sha256
-        except DataError:
-            same = False
-        if same:
-            path.unlink()
-        (removed if same else kept).append(path)
-    return removed, kept
 
 
 def _files(path: Path) -> list[Path]:
@@ -245,6 +247,7 @@ def collect_facts(
     used = [row for row in rows if row["used"]]
     for row, session in zip(used, sessions, strict=True):
         row["session"] = int(session)
+    left_out = sum(row["code"] == "doubtful" for row in rows)
     claim, keys = fitted.claim, ("fmr", "interval", "strangers", "supported", "words")
     facts: dict[str, Any] = {
         "photos_used": len(used),
@@ -261,17 +264,26 @@ def collect_facts(
             {"who": one.words, "strangers": one.strangers, "passed": one.hits}
             for one in fitted.slices
         ],
-        "words": fitted.words,
+        "words": [*fitted.words, *_of_doubtful(left_out, fitted)],
         **({} if fitted.splits is None else {"splits": fitted.splits.record()}),
         "photos": rows,
     }
     return dict(strict(facts))
 
 
+def _of_doubtful(photos: int, fitted: Fitted) -> list[str]:
+    """What photos that were left out in doubt mean for the rate that is claimed."""
+    if not photos:
+        return []
+    rate = (fitted.fnmr.errors + photos) / (len(fitted.own_scores) + photos)
+    text = f"{photos} photos were left out because they are perhaps of somebody else: "
+    return [f"{text}where they are yours, they count as refused, and FNMR is {percent(rate)}"]
+
+
 def _photo_fact(photo: Photo) -> dict[str, Any]:
-    """What is said of one photo; the name of its file without the folders."""
+    """What is said of one photo; the folders of its file only where names need them."""
     return {
-        "file": _readable(Path(photo.path).name),
+        "file": _readable(photo.label),
         "used": photo.used,
         "code": photo.code,
         "reason": _readable(photo.reason),

@@ -169,9 +169,11 @@ def slice_false_matches(
 
 
 def percent(share: float) -> str:
-    """A share with two digits that count."""
+    """A share with two digits that count, never with an exponent."""
     value = 100 * share
-    return f"{value:.0f} %" if value >= 10 else f"{value:.2g} %"
+    if value >= 10:
+        return f"{value:.0f} %"
+    return f"{np.format_float_positional(value, precision=2, fractional=False, trim='-')} %"
 
 
 # Strangers like the person, whom a false match rate is claimed against.

@@ -75,9 +75,14 @@ _STRIP: Final = 1 << 18
 #: TIFF: sides of a tile, which is decoded whole however small the picture is.
 _TILE, _MOST_TILE = (322, 323), 1 << 24
 
-#: EXIF 2.3: the way up; the directory of the photo; when it was taken, or digitised.
-#: DateTime (306) is left out: programs write there when they saved.
-_ORIENTATION, _DIRECTORY, _TAKEN = 274, 34665, (36867, 36868)
+#: EXIF 2.3: the way up; the directory of the photo; when it was taken. DateTime (306)
+#: and DateTimeDigitized (36868) are left out: programs write there when they saved,
+#: scanners when they scanned.
+_ORIENTATION, _DIRECTORY, _TAKEN = 274, 34665, 36867
+#: EXIF 2.3: model and program; what made the file, 1 and 2 being scanners.
+_MAKERS, _SOURCE, _SCANNERS = (272, 305), 41728, (b"\x01", b"\x02", 1, 2)
+#: Where a clock begins that was never set, or lost its battery.
+_NEW_YEAR: Final = "01:01"
 _TIME: Final = "%Y:%m:%d %H:%M:%S"
 #: Read of a file for its time; EXIF blocks come first in JPEG, but may come last in WebP.
 _MOST_FOR_TIME: Final = 1 << 26
@@ -155,7 +160,7 @@ def picture_size(data: bytes) -> tuple[int, int]:
 
 
 def taken_at(source: Path | bytes) -> float | None:
-    """When a photo was taken.
+    """When a photo was taken, where that can be believed.
 
     The time is that of the camera's own clock; a time zone is rarely there and is not
     asked for, so the number is good for differences between photos of one camera, not
@@ -166,15 +171,19 @@ def taken_at(source: Path | bytes) -> float | None:
 
     Returns:
         Seconds since 1970 by the camera's clock, as if it ran in UTC; None where
-        the file does not say or cannot be read.
+        the file does not say or cannot be read, where a scanner made it, and on the
+        first of January.
     """
     try:
         data = source if isinstance(source, bytes) else _first(source)
-        found = _exif(_open(data)[1]).get_ifd(_DIRECTORY)
-        for tag in _TAKEN:
-            text = str(found.get(tag, "")).split("\0")[0].strip()
-            if re.fullmatch(r"[\d: ]{19}", text) and not text.startswith("0000"):
-                return datetime.strptime(text, _TIME).replace(tzinfo=UTC).timestamp()
+        main = _exif(_open(data)[1])
+        found = main.get_ifd(_DIRECTORY)
+        scanned = any("scan" in str(main.get(tag, "")).lower() for tag in _MAKERS)
+        text = str(found.get(_TAKEN, "")).split("\0")[0].strip()
+        if scanned or found.get(_SOURCE) in _SCANNERS or text[5:10] == _NEW_YEAR:
+            return None
+        if re.fullmatch(r"[\d: ]{19}", text) and not text.startswith("0000"):
+            return datetime.strptime(text, _TIME).replace(tzinfo=UTC).timestamp()
     except Exception:
         return None
     return None

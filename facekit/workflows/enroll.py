@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from facekit.bundle.strangers import read_strangers
 from facekit.enrollment.fit import Fitted, fit_enrollment
 from facekit.enrollment.gather import AskWho, gather_photos
 from facekit.enrollment.impostors import Negatives, no_negatives, read_negatives, stored_negatives
-from facekit.enrollment.layout import REPORT, check_name
+from facekit.enrollment.layout import REPORT, SHEET, check_name
 from facekit.enrollment.page import render_enrollment
 from facekit.enrollment.person import Enrollment
 from facekit.enrollment.photo import CODES, Photo
@@ -36,7 +36,8 @@ from facekit.predict import FaceModel, load
 from facekit.recipe.enroll import EnrollRecipe
 from facekit.recipe.load import load_recipe, to_toml
 from facekit.report.record import strict
-from facekit.system.files import PICTURE_SUFFIXES, write_atomically
+from facekit.system.inputs import Failure, expand
+from facekit.system.terminal import tell
 from facekit.workflows.run_folder import command_line
 
 Paths = str | Path | Sequence[str | Path]
@@ -47,8 +48,8 @@ class _Earlier:
     """What is known of the person before: nothing, or an enrolment to add to."""
 
     known: KnownPhotos
-    negatives: Negatives
     views: PhotoViews | None = None
+    negatives: Negatives | None = None
     photos: Sequence[Mapping[str, Any]] = ()
     crops: UInt8 | None = None
 
@@ -105,8 +106,8 @@ def enroll(
     """
     start = time.perf_counter()
     began = state_of(check_name(name))
-    paths = _files(photos, "photos")
-    others = None if negatives is None else _files(negatives, "photos of others")
+    paths, unread = _files(photos, "photos")
+    others, closed = (None, 0) if negatives is None else _files(negatives, "photos of others")
     before = read_enrollment(name) if add else None
     resolved = enroll_recipe(recipe, overrides, fmr, augment, model, before)
     models = open_models(resolved, detector, before)
@@ -135,45 +136,47 @@ def enroll(
     facts = collect_facts(looked, fitted, sessions=known.sessions.tolist(), earlier=earlier.photos)
     facts |= {
         "recipe": resolved.model_dump(mode="json"),
-        "negatives": against.record(),
+        "negatives": {**against.record(), "not_read": closed},
+        "not_read": unread,
         "chosen_by": models.record(),
         "seconds": round(time.perf_counter() - start, 2),
     }
     enrollment = _enrollment(name, fitted, models.bundle, strict(facts))
+    made = Made(enrollment, looked, fitted, copies, resolved, began)
     kept = {**known.arrays(), **views.arrays(), **against.arrays()}
-    if keep_crops or earlier.crops is not None:
-        kept["crops"] = _crops(used, earlier.crops)
-    page = partial(render_enrollment, enrollment, looked, fitted, recipe=to_toml(resolved))
-    _write_files(enrollment, kept, page, _sheet(used, copies), began, out)
+    crops = _crops(used, earlier.crops) if keep_crops or earlier.crops is not None else None
+    write_files(made, kept, crops, out)
     return enrollment
 
 
-def _files(given: Paths, what: str) -> list[Path]:
-    """Folders walked to any depth, names sorted; a file is taken as it is named."""
-    listed = [given] if isinstance(given, str | Path) else list(given)
-    files: list[Path] = []
-    for one in map(Path, listed):
-        if one.is_dir():
-            found = sorted(path for path in one.rglob("*") if path.is_file())
-            files += [path for path in found if path.suffix.lower() in PICTURE_SUFFIXES]
-        elif one.exists():
-            files.append(one)
-        else:
-            raise UsageError(f"{one} does not exist: name a folder of {what}, or {what}")
+def _files(given: Paths, what: str) -> tuple[list[Path], int]:
+    """Folders walked to any depth, names sorted; a file is taken as it is named.
+
+    What cannot be read is told, and counted.
+    """
+    listed = [str(one) for one in ([given] if isinstance(given, str | Path) else given)]
+    missing = next((one for one in listed if not os.path.exists(one)), None)
+    if missing is not None:
+        raise UsageError(f"{missing} does not exist: name a folder of {what}, or {what}")
+    found = list(expand(listed))
+    files = [one for one in found if isinstance(one, Path)]
+    unread = [one for one in found if isinstance(one, Failure)]
+    for one in unread:
+        tell(f"facekit: {what}: {one.path}: {one.error}")
     if not files:
-        raise UsageError(f"{', '.join(map(str, listed)) or 'nothing'} has no picture: name {what}")
-    return files
+        raise UsageError(f"{', '.join(listed) or 'nothing'} has no picture: name {what}")
+    return files, len(unread)
 
 
 def _earlier(name: str, before: Enrollment | None, models: EnrollModels) -> _Earlier:
-    size = models.bundle.parts[models.part][0]
     if before is None:
-        return _Earlier(known_photos([]), no_negatives(size))
+        return _Earlier(known_photos([]))
     arrays = read_photos(name)
+    size = models.bundle.parts[models.part][0]
     return _Earlier(
         read_known(arrays),
-        stored_negatives(arrays, size),
         read_views(arrays),
+        stored_negatives(arrays, size),
         before.facts["photos"],
         arrays.get("crops"),
     )
@@ -195,7 +198,8 @@ def _against(
 ) -> Negatives:
     """The user's own others: those named now, else those of before."""
     if files is None:
-        return earlier.negatives
+        size = models.bundle.parts[models.part][0]
+        return earlier.negatives if earlier.negatives is not None else no_negatives(size)
     return read_negatives(
         files,
         models.chooser,
@@ -229,51 +233,88 @@ def _crops(used: Sequence[Photo], before: UInt8 | None) -> UInt8:
 
 # What an enrolment leaves on disk: in its own folder, and where the user asked.
 
-#: The contact sheet in the user's folder.
-SHEET: Final = "augmented.png"
 #: Photos, and copies of each, on a contact sheet.
 _SHEET_ROWS, _SHEET_COLUMNS = 12, 10
 
 
-def _sheet(used: Sequence[Photo], copies: UInt8) -> UInt8 | None:
+@dataclass(frozen=True, eq=False)
+class Made:
+    """An enrolment that is finished and not yet written.
+
+    Attributes:
+        enrollment: What was learned, with its facts.
+        photos: All that were looked at now.
+        fitted: With scores for the page.
+        copies: uint8 RGB array of shape (used * copies, side, side, 3).
+        recipe: The resolved recipe.
+        began: ``state_of`` the name when the run began.
+    """
+
+    enrollment: Enrollment
+    photos: Sequence[Photo]
+    fitted: Fitted
+    copies: UInt8
+    recipe: EnrollRecipe
+    began: str
+
+
+def write_files(
+    made: Made, arrays: dict[str, AnyArray], crops: UInt8 | None, out: str | Path | None
+) -> None:
+    """Write the enrolment, and the user's copies, which it lists.
+
+    Args:
+        made: What was learned.
+        arrays: What ``--add`` goes on from.
+        crops: Faces to keep, or None.
+        out: The user's folder, or None.
+
+    Raises:
+        UsageError: ``out`` is no folder.
+        OSError: Something cannot be written.
+    """
+    sheet = _sheet(made)
+    copies = {} if out is None else _copies(Path(out), made, sheet)
+    page = _page(made, sheet, pictures=crops is not None)
+    if crops is not None:
+        arrays = {**arrays, "crops": crops}
+    write_enrollment(
+        made.enrollment, arrays, {REPORT: page.encode()}, replaces=made.began, copies=copies
+    )
+
+
+def _sheet(made: Made) -> UInt8 | None:
     """Photos as they are, with their first copies beside them."""
-    crops = [photo.crop for photo in used if photo.crop is not None]
-    if not len(copies):
+    used = [photo.crop for photo in made.photos if photo.crop is not None and photo.used]
+    if not len(made.copies):
         return None
-    each = copies.reshape(len(crops), -1, *copies.shape[1:])[:, : _SHEET_COLUMNS - 1]
-    pairs = list(zip(crops, each, strict=True))[:_SHEET_ROWS]
+    each = made.copies.reshape(len(used), -1, *made.copies.shape[1:])[:, : _SHEET_COLUMNS - 1]
+    pairs = list(zip(used, each, strict=True))[:_SHEET_ROWS]
     return contact_sheet([np.concatenate([crop[None], more]) for crop, more in pairs])
 
 
-def _write_files(
-    enrollment: Enrollment,
-    kept: Mapping[str, AnyArray],
-    page: Callable[..., str],
-    sheet: UInt8 | None,
-    began: str,
-    out: str | Path | None,
-) -> None:
-    """Write the user's copies first, then the enrolment, which lists them."""
-    page = partial(page, sheet=sheet, command=command_line())
-    copies = [] if out is None else _write_out(Path(out), enrollment.name, page, sheet)
-    files = {REPORT: page(pictures="crops" in kept).encode()}
-    write_enrollment(enrollment, kept, files, replaces=began, copies=copies)
+def _page(made: Made, sheet: UInt8 | None, *, pictures: bool) -> str:
+    return render_enrollment(
+        made.enrollment,
+        made.photos,
+        made.fitted,
+        pictures=pictures,
+        sheet=sheet,
+        command=command_line(),
+        recipe=to_toml(made.recipe),
+    )
 
 
-def _write_out(
-    folder: Path, name: str, page: Callable[..., str], sheet: UInt8 | None
-) -> list[Path]:
-    """The page and the contact sheet in the user's folder."""
+def _copies(folder: Path, made: Made, sheet: UInt8 | None) -> dict[Path, bytes]:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out {folder} is a file: name a folder")
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{name}.html"
-    write_atomically(file, page(pictures=True))
-    if sheet is None:
-        return [file]
-    picture = folder / f"{name}-{SHEET}"
-    write_atomically(picture, cv2.imencode(".png", sheet[:, :, ::-1])[1].tobytes())
-    return [file, picture]
+    name = made.enrollment.name
+    copies = {folder / f"{name}.html": _page(made, sheet, pictures=True).encode()}
+    if sheet is not None:
+        picture = cv2.imencode(".png", sheet[:, :, ::-1])[1].tobytes()
+        copies[folder / f"{name}-{SHEET}"] = picture
+    return copies
 
 
 # The models of an enrolment: the one whose part is read, and the one that knows people.
@@ -373,7 +414,7 @@ def enroll_recipe(
     if before is None:
         found = load_recipe(recipe or _DEFAULT, [*overrides, *options], EnrollRecipe)
         return found if model is None else found.model_copy(update={"model": str(model)})
-    if recipe is not None or overrides or options:
+    if recipe is not None or overrides or augment is not None or fmr is not None:
         raise UsageError(
             "an enrolment that photos are added to keeps its recipe: leave --recipe, --set, "
             "--fmr and --augment out, or enrol again without --add"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from facekit.cli.arguments import Failure, expand
+from facekit.system.inputs import Failure, expand
 
 
 def touch(path: Path) -> Path:
@@ -96,3 +96,35 @@ def test_a_folder_that_cannot_be_read_is_a_failure_and_the_rest_goes_on(
     failure = Failure(str(closed), "cannot be read: Permission denied")
     assert list(expand([str(tmp_path)])) == [good, failure]
     assert list(expand([str(closed)])) == [failure]
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        *("._a.jpg", ".Trash-1000/files/b.jpg", "@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg"),
+        *("#recycle/b.jpg", ".thumbnails/normal/c.png", "$RECYCLE.BIN/S-1/d.jpg", "__MACOSX/a.jpg"),
+    ],
+)
+def test_what_is_hidden_is_passed_over_and_told_once(
+    tmp_path: Path, hidden: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    shown, below = touch(tmp_path / "a.jpg"), touch(tmp_path / "sub" / "a.jpg")
+    touch(tmp_path / hidden)
+    touch(tmp_path / "sub" / hidden)
+    assert list(expand([str(tmp_path), str(tmp_path)])) == [shown, below] * 2
+    (told,) = caplog.messages
+    files = 4 if "/" not in hidden else 0
+    assert f"{files} picture files and {4 - files} folders" in told
+    caplog.clear()
+    assert set(expand([str(tmp_path / "**" / "*.*")])) >= {shown, below}
+    named = tmp_path / hidden
+    assert list(expand([str(named)])) == [named]  # whoever names it means it
+
+
+def test_a_glob_that_asks_for_the_hidden_gets_it(tmp_path: Path) -> None:
+    waste, dotted = touch(tmp_path / "#recycle" / "a.jpg"), touch(tmp_path / ".b.jpg")
+    touch(tmp_path / "@eaDir" / "c.jpg")
+    assert list(expand([str(tmp_path / "#rec*" / "*")])) == [waste]
+    assert list(expand([str(tmp_path / ".*.jpg")])) == [dotted]
+    (failure,) = expand([str(tmp_path / "*")])
+    assert isinstance(failure, Failure)

@@ -45,7 +45,7 @@ class Tiles:
         found = []
         for x in range(0, rgb.shape[1] - side + 1, side):
             tile = rgb[:, x : x + side]
-            if tile.max() > 0:
+            if tile.max() > tile.min():  # a blank one has none, whichever way up
                 turned = tuple(tile[0, 0]) == PROFILE
                 points = POINTS + ([[0, 0], [0, 0], [32, 0], [0, 0], [0, 0]] if turned else 0)
                 points = points * side / TILE + (x, 0)

@@ -75,6 +75,20 @@ def test_the_person_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(found.vectors, [unit(5)])
 
 
+def test_photos_of_the_person_alone_are_no_negatives(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    mine = {f"{k}.jpg": [near(unit(0), 80 + k, 0.5)] for k in range(5)}
+    with pytest.raises(DataError, match="all 5 faces in the photos of others are the person's own"):
+        read(monkeypatch, mine)
+    with pytest.raises(DataError, match="all 2 faces"):  # byte for byte, or copied
+        read(monkeypatch, {"a.jpg": [OWN[0]], "b.jpg": [OWN[1]]})
+    found = read(monkeypatch, {**mine, "sis.jpg": [unit(5), unit(6)]})
+    assert found.own == 5
+    np.testing.assert_array_equal(found.vectors, [unit(5), unit(6)])
+    assert "5 of 7 faces in the photos of others are the person's own" in caplog.text
+
+
 def test_one_own_photo_leaves_out_the_same_face_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"{__name__}.OWN", OWN[:1])
     found = read(monkeypatch, {"a.jpg": [OWN[0], near(OWN[0], 1)]})

@@ -47,6 +47,24 @@ def test_all_are_those_that_can_be_used(crowd: Bundle) -> None:
     assert not any("\n" in reason for reason in gallery.left_out.values())
 
 
+@pytest.mark.parametrize("set_aside", [False, True])
+def test_a_home_that_may_not_be_written_is_read(
+    crowd: Bundle, monkeypatch: pytest.MonkeyPatch, set_aside: bool
+) -> None:
+    def denied(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "enrolled.lock")
+
+    if set_aside:
+        (enrolled_folder() / "anna").rename(enrolled_folder() / ".anna.01234567.old")
+    monkeypatch.setattr("facekit.enrollment.layout.locked", denied)
+    gallery = open_gallery(crowd)
+    assert [one.name for one in gallery.enrolled] == (["me"] if set_aside else ["anna", "me"])
+    assert list(gallery.left_out) == ["bob", "carl"]
+    assert "altered" in gallery.left_out["carl"]
+    with pytest.raises(DataError, match="altered"):
+        open_gallery(crowd, "carl")
+
+
 def test_named_ones_are_read_or_refused(crowd: Bundle) -> None:
     assert [one.name for one in open_gallery(crowd, "me").enrolled] == ["me"]
     assert [one.name for one in open_gallery(crowd, ["me", "anna", "me"]).enrolled] == [

@@ -23,7 +23,8 @@ def photo(number: int, *, taken: float | None = None, used: bool = True) -> Phot
     rng = np.random.default_rng([9, number])
     colours = np.zeros(COLOURS, np.float32)
     colours[rng.choice(COLOURS, 4, replace=False)] = 0.5
-    trace = Trace(unit(rng.normal(size=63)), unit(rng.normal(size=63)), colours)
+    face, scene = unit(rng.normal(size=63)), unit(rng.normal(size=63))
+    trace = Trace(face, scene, colours, scene, colours)
     return Photo(
         path=f"album/{number}.jpg",
         digest=f"{number:064x}",
@@ -45,6 +46,8 @@ def like(one: Photo, other: Photo, *parts: str) -> Photo:
         return unit(row + 0.1 * unit(rng.normal(size=len(row))))
 
     taken = {name: near(getattr(one.trace, name)) for name in parts if name != "vector"}
+    around = {f"near_{name}": taken[name] for name in ("scene", "colours") if name in taken}
+    taken = {**around, **taken}
     vector = near(one.vector) if "vector" in parts and one.vector is not None else other.vector
     return replace(other, vector=vector, trace=replace(other.trace, **taken))
 
@@ -106,6 +109,35 @@ def test_photos_of_one_hour_are_one_occasion_and_chains_hold() -> None:
     assert sessions(photo(8), *album, photo(9)) == [0, 1, 1, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("part", ["scene", "colours"])
+def test_what_whole_photos_share_says_nothing_where_the_faces_surroundings_do_not(
+    part: str,
+) -> None:
+    first, other = photo(1), photo(2)
+    framed = like(first, other, part)
+    assert framed.trace is not None and other.trace is not None
+    around = {f"near_{part}": getattr(other.trace, part)}
+    assert sessions(first, framed) == [0, 0]
+    assert sessions(first, replace(framed, trace=replace(framed.trace, **around))) == [0, 1]
+    assert first.trace is not None
+    grey = replace(first.trace, near_colours=np.zeros(COLOURS, np.float32))
+    together = part == "scene"
+    assert sessions(replace(first, trace=grey), framed) == [0, 0 if together else 1]
+
+
+def test_a_clock_that_many_unlike_photos_gainsay_says_nothing() -> None:
+    one_day = [photo(i, taken=1.7e9 + 180 * i) for i in range(6)]
+    assert sessions(*one_day) == [0, 1, 2, 3, 4, 5]
+    first = one_day[0]
+    alike = [replace(like(first, one, "colours"), taken=one.taken) for one in one_day[1:3]]
+    assert sessions(first, *alike, *one_day[3:5], photo(9)) == [0, 0, 0, 0, 0, 1]
+
+
+def test_a_clock_that_stands_says_nothing() -> None:
+    assert sessions(photo(1, taken=5.0), photo(2, taken=5.0)) == [0, 1]
+    assert sessions(photo(1, taken=5.0), photo(2, taken=6.0)) == [0, 0]
+
+
 def test_a_photo_may_join_two_occasions() -> None:
     one, other = photo(1, taken=0.0), photo(2)
     bridge = replace(like(other, photo(3), "scene"), taken=60.0)
@@ -128,9 +160,11 @@ def test_what_was_stored_comes_back() -> None:
     found = read_known(stored)
     assert found.digests == known.digests
     assert found.files == known.files
-    for name in ("vectors", "faces", "scenes", "colours", "looks", "taken"):
+    for name in ("vectors", "faces", "scenes", "colours", "near_scenes", "looks", "taken"):
         np.testing.assert_array_equal(getattr(found, name), getattr(known, name))
     assert found.with_photos([photo(0)]).copies_of(2).tolist() == [0]
+    earlier = {name: rows for name, rows in stored.items() if "near" not in name}
+    assert read_known(earlier).sessions.tolist() == known.sessions.tolist()
     empty = read_known(unpack(pack(known_photos([]).arrays())))
     assert len(empty.with_photos([photo(3)])) == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -78,16 +79,62 @@ def test_links_are_removed_and_not_followed(facekit_home: Path, make, photos, tm
 def test_copies_of_the_page_go_unless_they_were_changed(
     facekit_home: Path, make, photos, tmp_path: Path
 ) -> None:
-    first, second, third = (tmp_path / name for name in ("a.html", "b.html", "c.html"))
+    page = b"<title>Enrolled: me</title>"
+    first, second, third = (tmp_path / name / "me.html" for name in "abc")
     for path in (first, second, third):
-        path.write_bytes(b"page")
-    write_enrollment(make("me"), photos, copies=[first, second])
-    write_enrollment(make("me"), photos, copies=[third], replaces=state_of("me"))
+        path.parent.mkdir()
+    write_enrollment(make("me"), photos, copies={first: page, second: page})
+    write_enrollment(make("me"), photos, copies={third: page}, replaces=state_of("me"))
+    assert {path.stat().st_mode & 0o777 for path in (first, second, third)} == {0o600}
     second.write_bytes(b"my notes")
     done = forget("me")
     assert {first, third} <= set(done.removed)
     assert done.kept == (second,)
-    assert [path.name for path in sorted(tmp_path.glob("*.html"))] == ["b.html"]
+    assert list(tmp_path.glob("[abc]/*")) == [second]
+
+
+@pytest.mark.parametrize(
+    ("victim", "content"),
+    [("thesis.txt", b"mine"), ("me.html", b"mine"), ("me-augmented.png", b"mine"), ("b", b"")],
+)
+def test_a_planted_manifest_deletes_nothing(
+    facekit_home: Path, make, photos, tmp_path: Path, victim: str, content: bytes
+) -> None:
+    path = tmp_path / victim
+    write_enrollment(make("me"), photos, copies={path: content})
+    (tmp_path / f".{victim}.part").symlink_to(path)
+    done = forget("me")
+    assert done.kept == (path,)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_what_a_killed_run_wrote_elsewhere_is_found(
+    facekit_home: Path, make, photos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    page, sheet = tmp_path / "me.html", tmp_path / "me-augmented.png"
+    copies = {page: b"<title>Enrolled: me</title>", sheet: b"\x89PNG faces"}
+
+    def killed(part: Path, target: Path) -> None:
+        if Path(target) == sheet:
+            monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+            monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+            raise KeyboardInterrupt
+        os.rename(part, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "replace", killed)
+        write_enrollment(make("me"), photos, copies=copies)
+    monkeypatch.undo()
+    monkeypatch.setenv("FACEKIT_HOME", str(facekit_home))
+    left = [path for path in tmp_path.iterdir() if path.is_file()]
+    assert {path.name for path in left} == {"me.html", ".me-augmented.png.part"}
+    assert {path.stat().st_mode & 0o777 for path in left} == {0o600}
+    if again:
+        write_enrollment(make("me"), photos)
+    else:
+        forget("me")
+    assert not [path for path in tmp_path.iterdir() if path.is_file()]
 
 
 @pytest.mark.parametrize("name", ["../me", "", "a/b", ".me.01234567.old"])

@@ -112,6 +112,6 @@ def test_false_matches_by_sex_age_and_glasses() -> None:
 
 
 def test_shares_in_words() -> None:
-    assert [percent(x) for x in (0, 0.00123, 0.01, 0.0449, 0.5, 1)] == [
-        "0 %", "0.12 %", "1 %", "4.5 %", "50 %", "100 %",
+    assert [percent(x) for x in (0, 0.00123, 0.01, 0.0449, 0.0996, 0.5, 0.996, 1, 1.2e-7)] == [
+        "0 %", "0.12 %", "1 %", "4.5 %", "10 %", "50 %", "100 %", "100 %", "0.000012 %",
     ]  # fmt: skip

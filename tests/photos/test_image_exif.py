@@ -80,15 +80,24 @@ def test_a_file_gives_what_its_bytes_give(tmp_path: Path) -> None:
     assert taken_at(tmp_path) is None
 
 
-def test_the_time_of_digitising_counts_and_that_of_saving_does_not() -> None:
-    assert taken_at(jpeg(block(tag=36868))) == NOON
+def test_the_times_of_digitising_and_of_saving_say_nothing_of_the_photo() -> None:
+    assert taken_at(jpeg(block(tag=36868))) is None
     assert taken_at(jpeg(block(tag=306))) is None
     assert taken_at(jpeg(block(main=306))) is None
 
 
 @pytest.mark.parametrize(
     "text",
-    ["0000:00:00 00:00:00", "    :  :     :  :  ", "2023:13:41 12:00:00", "", "yesterday", "2023"],
+    [
+        "0000:00:00 00:00:00",
+        "2000:01:01 00:03:10",
+        "2012:01:01 12:00:00",
+        "    :  :     :  :  ",
+        "2023:13:41 12:00:00",
+        "",
+        "yesterday",
+        "2023",
+    ],
 )
 def test_a_time_that_is_none_is_none(text: str) -> None:
     assert taken_at(jpeg(block(text))) is None
@@ -114,3 +123,28 @@ def test_pictures_without_exif_and_other_files() -> None:
         assert taken_at(cv2.imencode(kind, plain)[1].tobytes()) is None
     assert taken_at(b"") is None
     assert taken_at(b"a text") is None
+
+
+@pytest.mark.parametrize(
+    ("directory", "tag", "value"),
+    [
+        (34665, 41728, b"\x02"),
+        (None, 272, "Perfection V600 Scanner"),
+        (None, 305, "PhotoScan by Google Photos"),
+    ],
+)
+def test_a_scanner_does_not_know_when_a_print_was_taken(
+    directory: int | None, tag: int, value: str | bytes
+) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(34665)[36867] = TEXT
+    (exif.get_ifd(directory) if directory else exif)[tag] = value
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG", exif=exif)
+    assert taken_at(buffer.getvalue()) is None
+    exif = Image.Exif()
+    exif.get_ifd(34665).update({36867: TEXT, 41728: b"\x03"})
+    exif[272] = "Pixel 7"
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG", exif=exif)
+    assert taken_at(buffer.getvalue()) == NOON

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facekit.cartoon import draw_scene, make_person
-from facekit.photos.likeness import COLOURS, describe_colours, describe_scene
+from facekit.photos.likeness import COLOURS, describe_colours, describe_scene, has_colours
 
 
 def scene(number: int) -> np.ndarray:
@@ -44,3 +44,16 @@ def test_other_scenes_differ() -> None:
 
 def test_a_blank_photo_has_no_shape() -> None:
     assert not describe_scene(np.full((30, 40, 3), 7, np.uint8)).any()
+
+
+def test_grey_sepia_and_tinted_prints_have_no_colours_of_their_own() -> None:
+    rng = np.random.default_rng(4)
+    photo = cv2.resize(rng.integers(0, 256, (9, 9, 3), np.uint8), (90, 90))
+    assert has_colours(photo)
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)[:, :, None].astype(np.float32) / 255
+    for white in ((255, 255, 255), (245, 210, 170), (180, 200, 250)):
+        print_ = (grey * np.array(white)).astype(np.uint8)
+        worn = cv2.imdecode(cv2.imencode(".jpg", print_, [cv2.IMWRITE_JPEG_QUALITY, 70])[1], 1)
+        assert not has_colours(print_)
+        assert not has_colours(np.ascontiguousarray(worn))
+    assert not has_colours(np.full((9, 9, 3), 128, np.uint8))

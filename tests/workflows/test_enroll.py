@@ -56,6 +56,28 @@ def copied(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
+def test_folders_that_may_not_be_read_are_told_and_counted(
+    copied: Path, home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    mine, sister = copied / "mine", copied / "sis"
+    shutil.copytree(home / "mine", mine)
+    shutil.copytree(home / "sis", sister)
+    closed = {str(folder / "closed") for folder in (mine, sister)}
+    for folder in closed:
+        Path(folder).mkdir()
+
+    def scandir(path: str, real: Any = os.scandir) -> Any:
+        if str(path) in closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    facts = enroll(mine, name="again", negatives=sister).facts
+    assert (facts["not_read"], facts["negatives"]["not_read"]) == (1, 1)
+    assert all(any(folder in line for line in caplog.messages) for folder in closed)
+
+
 def test_what_is_kept(home: Path) -> None:
     folder = home / "home" / "enrolled" / "me"
     assert sorted(path.name for path in folder.iterdir()) == [
