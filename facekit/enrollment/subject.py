@@ -422,7 +422,7 @@ AGREES: Final = 0.05
 #: own ones lost are 1.8 % (3.0 %) in place of 1.2 % (1.8 %).
 SURE: Final = 0.01
 _STANDS_OFF: Final = 3 * 1.4826
-_TYPICAL: Final = 5
+_TYPICAL: Final = 8
 #: The same while it is still being found out who you are, for cosines to a middle
 #: and all strangers: of 12 photos of one person and 6 of another, 0.6 to 0.8 % of the
 #: own ones are lost whatever the bar, and 4.5 % of the others let in at 0.5 %, 5.1 %
