@@ -4,7 +4,8 @@ Scans and pictures from messengers have no EXIF orientation. Of 138 photos (LFW 
 CelebA unaligned), each in four turns, YuNet is surest of the upright one in all: best
 scores there are 0.897 and more, upside down 99 % are below 0.90, and the upright one is
 ahead by 0.020 to 0.10. The embedded detector finds faces in 99 % upright (95 % with 0.67
-and more), in 25 % upside down, in 8 % sideways.
+and more), in 25 % upside down, in 8 % sideways. Of 84 others ``look`` has all upright ones
+right; of turned ones 99 to 100 % with YuNet, 71 (upside down) to 89 % with the embedded.
 """
 
 from __future__ import annotations

@@ -117,15 +117,20 @@ def test_what_was_removed_is_named(run, people: Path) -> None:
 
 def test_a_changed_copy_is_left_and_told(run, facekit_home: Path, tmp_path: Path) -> None:
     enroll("me", "0" * 16)
-    page = tmp_path / "report.html"
+    page = tmp_path / "me.html"
     from facekit.enrollment.read import read_enrollment
     from facekit.enrollment.store import state_of
 
-    write_enrollment(read_enrollment("me"), {}, replaces=state_of("me"), copies={page: b"page"})
+    write_enrollment(
+        read_enrollment("me"),
+        {},
+        replaces=state_of("me"),
+        copies={page: b"<title>Enrolled: me</title>"},
+    )
     page.write_text("my notes")
     answer = run("forget", "me", "--yes")
     assert answer.code == 1
-    assert "was changed since" in answer.err and "report.html" in answer.err
+    assert "me.html is no page of me that facekit wrote, or was changed since" in answer.err
     assert page.read_text() == "my notes"
 
 

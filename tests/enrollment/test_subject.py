@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from facekit.enrollment import subject
 from facekit.enrollment.subject import (
     NOBODY,
     Candidates,
@@ -91,6 +92,25 @@ def test_somebody_else_is_not_you() -> None:
     assert found[5].reason.startswith("probably not you: of strangers, ")
     assert "none of its 2 faces" in found[6].reason
     assert "at most 5 %" in found[6].reason
+
+
+def test_a_stranger_that_others_reach_and_who_stands_off_is_left_out_in_doubt() -> None:
+    own = [[0.0, 1.0, 0.1 * k] for k in range(-4, 5)]
+    vectors = np.array(own, np.float32) / np.linalg.norm(own, axis=1, keepdims=True)
+    face = np.array([[0.6, 0.8, 0.0]], np.float32)
+
+    def doubted(share: float, one: np.ndarray, members: np.ndarray) -> str:
+        found = Candidates.of([one], [[True]], members[:0])
+
+        def judge(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return np.zeros(len(rows)), np.full(len(rows), share)
+
+        return subject._doubted(found, 0, Choice(0), judge, members).code
+
+    assert doubted(0.03, face, vectors) == "doubtful"
+    assert doubted(0.009, face, vectors) == ""  # no stranger is so alike
+    assert doubted(0.03, vectors[3:4], vectors) == ""  # as like the others as they are
+    assert doubted(0.03, face, vectors[:5]) == ""  # too few to say what is usual
 
 
 def test_a_stranger_in_many_photos_brings_no_others() -> None:
