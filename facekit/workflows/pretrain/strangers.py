@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,13 +26,6 @@ PEOPLE: Final = 10_000
 #: The part that is taken of a backbone that cannot tell people apart.
 _OTHERWISE: Final = "pooled"
 _ATTRIBUTES: Final = "attributes"
-#: How many people each stranger is drawn from, and how far from their middle: with 120
-#: and 1.1, pairs of strangers are as alike as real pairs (0.2 % above .713 and .708),
-#: and membership can be told with an AUC of .57 (of real ones 1).
-_BLENDED: Final = 120
-_SPREAD: Final = 1.1
-_RAREST: Final = 1 / 512  # half a step of a probability that is stored in 255
-_SHORTEST: Final = 1e-12
 
 
 def make_strangers(
@@ -73,7 +65,7 @@ def make_strangers(
     source = crop_source(table.select(np.sort(rows)), bundle.frame)
     places = np.argsort(np.argsort(rows))  # of each drawn row among the sorted ones
     with progress_bar("strangers", 2 * len(rows)) as tick:
-        return _embed(bundle, part, source, source.rows[places], calibration, tick, seed)
+        return _embed(bundle, part, source, source.rows[places], calibration, tick)
 
 
 def ship_strangers(bundle: Bundle, source: Source, *, seed: int = 0) -> dict[str, bytes]:
@@ -94,7 +86,7 @@ def ship_strangers(bundle: Bundle, source: Source, *, seed: int = 0) -> dict[str
     part = IDENTITY if IDENTITY in bundle.parts else _OTHERWISE
     rows, calibration = draw_people(person, source.table.split, PEOPLE, seed)
     with progress_bar("strangers", 2 * len(rows)) as tick:
-        strangers = _embed(bundle, part, source, source.rows[rows], calibration, tick, seed)
+        strangers = _embed(bundle, part, source, source.rows[rows], calibration, tick)
     return {strangers_file(part): render_strangers(strangers)}
 
 
@@ -130,42 +122,6 @@ def draw_people(person: Str, split: Str, limit: int, seed: int) -> tuple[Int64, 
     return ordered[mixed], calibration[mixed]
 
 
-def blend_strangers(strangers: Strangers, *, seed: int = 0) -> Strangers:
-    """As many strangers who never were, spread as the real ones are.
-
-    Each is drawn from the normal distribution of a real one and of those who are most
-    like it, in the same half: vectors and the logits of attributes together. Whoever has
-    a picture of somebody can then hardly tell whether that person was among them, and
-    thresholds stay where they were (data/trials.md, "Strangers who never were").
-
-    Args:
-        strangers: Real people, both halves.
-        seed: Of every draw.
-
-    Returns:
-        Strangers of the same size, halves and key; rows of length 1.
-    """
-    rng = np.random.default_rng(seed)
-    vectors = np.empty_like(strangers.vectors)
-    attributes = np.empty_like(strangers.attributes)
-    for half in (strangers.calibration, ~strangers.calibration):
-        real = strangers.vectors[half].astype(np.float64)
-        chance = np.clip(strangers.probabilities[half], _RAREST, 1 - _RAREST)
-        rows = np.hstack([real, np.log(chance / (1 - chance))])
-        middle = rng.integers(0, len(rows), len(rows))
-        few = min(_BLENDED, max(2, len(rows) // 2), len(rows))
-        drawn = np.empty_like(rows)
-        for i, nearest in enumerate(np.argsort(-real[middle] @ real.T, axis=1)[:, :few]):
-            mean = rows[nearest].mean(0)
-            share = rng.normal(size=few) * _SPREAD / np.sqrt(max(few - 1, 1))
-            drawn[i] = mean + share @ (rows[nearest] - mean)
-        size = real.shape[1]
-        length = np.linalg.norm(drawn[:, :size], axis=1, keepdims=True)
-        vectors[half] = drawn[:, :size] / np.maximum(length, _SHORTEST)
-        attributes[half] = np.rint(255 / (1 + np.exp(-drawn[:, size:])))
-    return replace(strangers, vectors=vectors, attributes=attributes)
-
-
 def _require(bundle: Bundle, part: str) -> None:
     if len(bundle.parts.get(part, ())) != 1 or _ATTRIBUTES not in bundle.heads:
         raise BundleError(
@@ -181,9 +137,8 @@ def _embed(
     places: Int64,
     calibration: Bool,
     tick: Callable[[int, int], None],
-    seed: int,
 ) -> Strangers:
-    """Vectors and attributes of crops, one pass for each mirror view; blended."""
+    """Vectors and attributes of crops, one pass for each mirror view."""
     head = bundle.heads[_ATTRIBUTES]
     parts = sorted({part, *head.parts})
     views = []
@@ -200,14 +155,13 @@ def _embed(
     if bundle.manifest.mirror:
         logits = (logits + head.logits(views[1])) * np.float32(0.5)
     chance = celeba_columns(head.labels, activate(logits, head.activation))
-    real = Strangers(
+    return Strangers(
         join_views(views[0][part], views[1][part]),
         np.rint(np.nan_to_num(chance, nan=0.5) * 255).astype(np.uint8),
         calibration,
         bundle.key,
         part,
     )
-    return blend_strangers(real, seed=seed)
 
 
 def add_strangers(folder: Path, strangers: Strangers) -> Bundle:

@@ -12,11 +12,10 @@ import pytest
 
 from facekit.bundle.bundle import identity_vectors
 from facekit.bundle.load import load_bundle
-from facekit.bundle.strangers import Strangers, read_strangers
+from facekit.bundle.strangers import read_strangers
 from facekit.bundle.write import write_bundle
 from facekit.datasets.sources import open_attributes
 from facekit.errors import BundleError, DataError
-from facekit.workflows.pretrain import strangers as module
 from facekit.workflows.pretrain.strangers import draw_people, make_strangers, ship_strangers
 from facekit.workflows.sources import crop_source
 
@@ -55,14 +54,10 @@ def test_those_who_were_never_seen_are_kept_first() -> None:
 
 
 def test_cartoon_people_become_strangers(
-    tiny_bundle: Path, cartoon_celeba: Path, facekit_home: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_bundle: Path, cartoon_celeba: Path, facekit_home: Path
 ) -> None:
     bundle = load_bundle(tiny_bundle)
-    blended = make_strangers(bundle, cartoon_celeba)
-    monkeypatch.setattr(module, "blend_strangers", lambda real, seed: real)
     found = make_strangers(bundle, cartoon_celeba)
-    assert (found.calibration == blended.calibration).all()
-    assert np.abs(found.vectors - blended.vectors).max(1).min() > 1e-3
     table = open_attributes("celeba", cartoon_celeba, ("train", "val"))
     assert table.person is not None
     assert len(found) == len(set(table.person.tolist())) and found.key == bundle.key
@@ -75,44 +70,6 @@ def test_cartoon_people_become_strangers(
         (row,) = np.flatnonzero(np.abs(vectors - vector).max(1) < 1e-5)
         np.testing.assert_allclose(attributes, chances["attributes"][row], atol=0.0021)
         assert out or table.split[row] == "train"
-
-
-def people(n: int, seed: int = 0) -> Strangers:
-    """Twelve looks, each with its own middle and spread, as faces have."""
-    rng = np.random.default_rng(seed)
-    look = rng.integers(0, 12, n)
-    middles, spreads = rng.normal(size=(12, 24)), rng.normal(size=(12, 24, 24)) / 4
-    vectors = middles[look] + np.einsum("nij,nj->ni", spreads[look], rng.normal(size=(n, 24)))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    male = np.where(look < 6, 250, 5)[:, None] * np.ones((1, 40))
-    return Strangers(
-        vectors.astype(np.float32), male.astype(np.uint8), np.arange(n) % 2 == 0, "key"
-    )
-
-
-def test_blended_strangers_spread_as_real_ones_and_tell_nobody() -> None:
-    real = people(1600)
-    made = module.blend_strangers(real, seed=1)
-    assert (made.calibration == real.calibration).all() and made.key == real.key
-    np.testing.assert_allclose(np.linalg.norm(made.vectors, axis=1), 1, atol=1e-5)
-    assert (made.vectors == module.blend_strangers(real, seed=1).vectors).all()
-    alike = [
-        np.quantile((one.vectors @ one.vectors.T)[np.triu_indices(1600, 1)], [0.5, 0.9, 0.98])
-        for one in (real, made)
-    ]
-    np.testing.assert_allclose(alike[0], alike[1], atol=0.06)
-    both = np.corrcoef(made.probabilities[:, 0], made.vectors @ real.vectors[0])[0, 1]
-    seen = np.corrcoef(real.probabilities[:, 0], real.vectors @ real.vectors[0])[0, 1]
-    assert both == pytest.approx(seen, abs=0.12), "attributes go with the vectors"
-    near = (real.vectors @ made.training().vectors.T).max(1)
-    taught, others = near[~real.calibration], near[real.calibration]
-    assert (taught[:, None] > others).mean() < 0.65, "who was blended can be told"
-
-
-@pytest.mark.parametrize("n", [2, 3, 7])
-def test_a_handful_can_be_blended(n: int) -> None:
-    made = module.blend_strangers(people(n))
-    assert np.isfinite(made.vectors).all() and len(made) == n
 
 
 def test_a_new_bundle_gets_them_where_it_can(
