@@ -94,6 +94,12 @@ def test_every_look_counts_and_a_face_counts_once(yunet) -> None:
     assert [each.box for each in many] == [(250, 250, 500, 500), (1000, 300, 20, 20)]
 
 
+def test_a_doubtful_small_face_is_left_out(yunet) -> None:
+    for score, many in ((0.72, 0), (0.76, 1)):
+        detector, _ = yunet({(1600, 1200): face(1000, 300, 20, 20, score)}.get)
+        assert len(detector.detect(np.zeros((1200, 1600, 3), np.uint8))) == many
+
+
 def test_a_small_face_found_first_hides_no_big_one(yunet) -> None:
     answers = {(640, 480): face(600, 10, 30, 30), (220, 180): face(40, 40, 100, 110)}
     detector, _ = yunet(answers.get)
