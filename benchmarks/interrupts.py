@@ -231,6 +231,8 @@ def _fault(folder: Path, job: Job, before: Mapping[str, str], after: Mapping[str
     if people not in ({k: v for k, v in one.items() if _shown(k)} for one in (before, after)):
         return f"neither the old people nor the new: {sorted(people)}"
     again = run(folder, job.command)
+    if again.returncode == 2 and "--resume" in again.stderr:  # a run that was begun says so
+        again = run(folder, (*job.command, "--resume"))
     if again.returncode not in job.again:
         return f"again: exit {again.returncode}: {again.stderr[-300:]}"
     found = state(folder)

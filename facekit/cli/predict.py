@@ -12,6 +12,7 @@ import typer
 
 from facekit.cli.arguments import Detector, Model
 from facekit.errors import FacekitError, UsageError
+from facekit.system.files import sweep_drafts
 from facekit.system.inputs import Failure, expand
 from facekit.system.terminal import tell
 
@@ -121,6 +122,7 @@ def _failure(failure: Failure) -> Record:
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        sweep_drafts(folder)
     except OSError as error:
         raise UsageError(f"cannot make --annotate {folder}: {error.strerror}") from None
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import io
 import os
+import platform
+import re
 import shutil
 import stat
 import sys
 import uuid
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -104,6 +107,7 @@ def output_stream(path: Path) -> Iterator[IO[str]]:
         with path.open("w", **_AS_TEXT) as stream:
             yield stream
         return
+    sweep_drafts(target.parent)
     with _part(target) as part:
         with part.open("w", **_AS_TEXT) as stream:
             yield stream
@@ -112,10 +116,53 @@ def output_stream(path: Path) -> Iterator[IO[str]]:
         os.replace(part, target)
 
 
+#: Drafts have hidden names that say who writes them: this host and this process.
+_DRAFT: Final = re.compile(r"\.(?:(?P<name>.+)\.)?(?P<host>\w{8})-(?P<pid>\d+)-\w{6}\.(part|old)")
+
+
+def _own_name(name: str = "") -> str:
+    host = zlib.crc32(platform.node().encode())
+    return f".{name}{'.' if name else ''}{host:08x}-{os.getpid()}-{uuid.uuid4().hex[:6]}.part"
+
+
+def sweep_drafts(folder: Path) -> None:
+    """Remove what processes of this machine that are gone have left unfinished.
+
+    A folder that had stepped aside for its successor gets its name back where the
+    successor never came.
+
+    Args:
+        folder: Where drafts may lie; what is further down is not looked at.
+    """
+    if os.name != "posix":  # elsewhere nothing harmless tells whether a process lives
+        return
+    here = f"{zlib.crc32(platform.node().encode()):08x}"
+    for path in folder.glob(".*"):
+        found = _DRAFT.fullmatch(path.name)
+        if found is None or found["host"] != here or _lives(int(found["pid"])):
+            continue
+        if path.suffix == ".old" and found["name"] and not (folder / found["name"]).exists():
+            path.rename(folder / found["name"])
+        elif path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is somebody else's
+        pass
+    return True
+
+
 @contextmanager
 def _part(path: Path) -> Iterator[Path]:
     """A name in the same folder that nothing has, gone afterwards; as long as any name."""
-    part = path.with_name(f".{uuid.uuid4().hex[:12]}.part")
+    part = path.with_name(_own_name())
     try:
         yield part
     finally:
@@ -184,8 +231,10 @@ def draft_folder(folder: Path) -> Iterator[Path]:
     Yields:
         The new, empty folder.
     """
-    draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-    old = draft.with_name(f"{draft.name}.old")
+    if folder.parent.is_dir():
+        sweep_drafts(folder.parent)
+    draft = folder.with_name(_own_name(folder.name))
+    old = draft.with_suffix(".old")
     draft.mkdir(parents=True)
     try:
         yield draft

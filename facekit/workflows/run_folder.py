@@ -16,7 +16,7 @@ from facekit.errors import InterruptedRunError, RecipeError, UsageError
 from facekit.recipe.load import load_recipe, to_toml
 from facekit.recipe.schema import PretrainRecipe
 from facekit.recipe.transfer import TransferRecipe
-from facekit.system.files import exclusive, is_held, write_atomically
+from facekit.system.files import exclusive, is_held, sweep_drafts, write_atomically
 
 R = TypeVar("R", PretrainRecipe, TransferRecipe)
 
@@ -110,6 +110,7 @@ def occupied(out: Path | str | None, recipe: str | Path, resume: bool) -> Iterat
             stack.enter_context(exclusive(run / LOCK))
         except BlockingIOError:
             raise _busy(run) from None
+        sweep_drafts(run)
         yield choose_folder(run, recipe, resume)  # again: another may just have finished
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from facekit.system.files import output_stream, write_new, write_output
+from facekit.system.files import output_stream, sweep_drafts, write_new, write_output
 
 posix = pytest.mark.skipif(os.name != "posix", reason="named pipes and links are of POSIX")
 
@@ -96,3 +98,44 @@ def test_the_longest_name_of_a_file_can_be_written(tmp_path: Path) -> None:
     write_output(target, "x")
     assert write_new(tmp_path / ("m" * 255), b"x")
     assert target.read_text() == "x"
+
+
+def killed(folder: Path, code: str) -> None:
+    """Run a program that kills itself with all it was writing."""
+    head = "import os, signal\nfrom pathlib import Path\nfrom facekit.system.files import *\n"
+    kill = "os.kill(os.getpid(), signal.SIGKILL)\n"
+    done = subprocess.run([sys.executable, "-c", head + code + kill], cwd=folder, timeout=60)
+    assert done.returncode == -9
+
+
+DRAFTS = {
+    "a file": "with output_stream(Path('a.txt')) as s:\n s.write('half'); s.flush()\n ",
+    "a folder": "with draft_folder(Path('made')) as d:\n (d / 'x').write_text('half')\n ",
+}
+
+
+@posix
+@pytest.mark.parametrize("what", DRAFTS)
+def test_what_a_killed_process_left_goes_with_the_next(tmp_path: Path, what: str) -> None:
+    killed(tmp_path, DRAFTS[what])
+    assert len(list(tmp_path.glob(".*.part"))) == 1
+    (tmp_path / ".mine.part").write_text("of the user")
+    live = tmp_path / f".{next(iter(tmp_path.glob('.*-*.part'))).name.split('.')[-2]}"
+    live = live.with_name(live.name.replace(live.name.split("-")[1], str(os.getpid())) + ".part")
+    live.write_text("of a process that is at work")
+    write_output(tmp_path / "a.txt", "whole")
+    assert sorted(os.listdir(tmp_path)) == sorted([".mine.part", live.name, "a.txt"])
+
+
+@posix
+def test_a_folder_that_stepped_aside_comes_back(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "x").write_text("old")
+    stop = "Path.rename = lambda self, to, old=Path.rename: (old(self, to), {})[1]\n".format(
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed(tmp_path, stop + "with draft_folder(Path('made')) as d:\n (d / 'x').write_text('new')\n")
+    assert not (tmp_path / "made").exists()
+    sweep_drafts(tmp_path)
+    assert (tmp_path / "made" / "x").read_text() == "old"
+    assert os.listdir(tmp_path) == ["made"]
