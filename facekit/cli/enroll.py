@@ -12,7 +12,7 @@ import typer
 
 from facekit.cli.arguments import Detector, Json, Model, Overrides, Recipe
 from facekit.cli.output import say
-from facekit.errors import UsageError
+from facekit.errors import FacekitError, UsageError
 from facekit.system.inputs import Failure, expand
 from facekit.system.terminal import tell
 
@@ -205,6 +205,18 @@ def _show_one(name: str, as_json: bool) -> None:
     show_photos(record)
     say()
     show_words(record)
+    if others := _others(record):
+        say(others)
+
+
+def _others(record: Mapping[str, Any]) -> str:
+    """Whose vectors are kept beside the person's, in a line; "" for nobody's."""
+    kept = record.get("negatives", {})
+    if not kept.get("faces"):
+        return ""
+    whose = ", ".join(f"{name} ({n})" for name, n in kept.get("whose", {}).items())
+    line = f"also kept, for --add: vectors of {kept['faces']} faces of {kept['people']} others"
+    return f"{line} from --negatives{f': {whose}' if whose else ''}"
 
 
 def show_photos(record: Mapping[str, Any]) -> None:
@@ -236,9 +248,14 @@ def forget(
     The photos themselves are never touched.
     """
     from facekit.enrollment.layout import check_name
+    from facekit.enrollment.read import read_enrollment
     from facekit.enrollment.store import forget as run
 
     check_name(name)
+    try:
+        others = _others(read_enrollment(name).record())
+    except FacekitError:  # nobody, or damaged: what is there goes all the same
+        others = ""
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(f"forgetting {name!r} cannot be undone: say --yes")
@@ -247,6 +264,8 @@ def forget(
     done = run(name)
     for path in done.removed:
         say(f"removed  {path}")
+    if others:
+        say(f"gone with it: {others.removeprefix('also kept, for --add: ')}")
     for path in done.kept:
         ours = f"is no page of {name} that facekit wrote, or was changed since"
         tell(f"facekit: {path} {ours}, so it is still there")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from facekit.arrays import AnyArray, Bool, Float32, Float64, Int64
+from facekit.arrays import AnyArray, Bool, Float32, Float64, Int64, Str
 from facekit.bundle.bundle import IDENTITY, Bundle, identity_vectors
 from facekit.bundle.strangers import Strangers
 from facekit.enrollment.examine import Finder
@@ -18,7 +19,7 @@ from facekit.enrollment.rates import refuse_leak, split_people
 from facekit.enrollment.subject import ImpostorCohort
 from facekit.errors import DataError
 from facekit.recipe.enroll import QualitySpec
-from facekit.system.terminal import tell
+from facekit.system.terminal import printable, tell
 
 #: How many strangers each of the user's own others counts for: enough to be
 #: heard among thousands, and not so many that they push others aside
@@ -52,6 +53,7 @@ class Impostors:
 
 
 _NAMES: Final = ("negative_vectors", "negative_people")
+_SOURCES: Final = "negative_sources"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,8 @@ class Negatives:
         photos: Photos that were looked at.
         unusable: Photos without a face that can be used.
         own: Faces left out because they are the person's.
+        sources: str array of shape (m,): the folder that each is from, or its photo
+            where all lie in one folder; None where an earlier version did not say.
     """
 
     vectors: Float32
@@ -71,10 +75,13 @@ class Negatives:
     photos: int = 0
     unusable: int = 0
     own: int = 0
+    sources: Str | None = None
 
-    def record(self) -> dict[str, int]:
-        """Counts as JSON values."""
+    def record(self) -> dict[str, Any]:
+        """Counts as JSON values, and whose vectors are kept: faces by where they are from."""
+        sources = [] if self.sources is None else self.sources.tolist()
         return {
+            "whose": dict(sorted(Counter(sources).items())),
             "photos": self.photos,
             "faces": len(self.vectors),
             "people": len(np.unique(self.people)),
@@ -84,7 +91,8 @@ class Negatives:
 
     def arrays(self) -> dict[str, AnyArray]:
         """What ``--add`` needs of them, for ``stored_negatives``."""
-        return dict(zip(_NAMES, (self.vectors, self.people), strict=True))
+        known = {} if self.sources is None else {_SOURCES: self.sources}
+        return {**dict(zip(_NAMES, (self.vectors, self.people), strict=True)), **known}
 
 
 def gather_impostors(
@@ -176,7 +184,11 @@ def stored_negatives(arrays: Mapping[str, AnyArray], size: int) -> Negatives:
     vectors, people = (arrays.get(name, np.zeros(0)) for name in _NAMES)
     if vectors.shape != (len(people), size):
         raise DataError("what the enrolment says of others does not fit together: enrol again")
-    return Negatives(np.asarray(vectors, np.float32), np.asarray(people, np.int64))
+    sources = arrays.get(_SOURCES)
+    if sources is not None and (sources.shape != people.shape or sources.dtype.kind != "U"):
+        raise DataError("what the enrolment says of others does not fit together: enrol again")
+    known = Negatives(np.asarray(vectors, np.float32), np.asarray(people, np.int64))
+    return replace(known, sources=sources)
 
 
 def read_negatives(
@@ -207,12 +219,12 @@ def read_negatives(
         DataError: No photo has a face that can be used, or all faces are the person's.
     """
     sights = examine_all(files, model, QualitySpec(), progress, reader)
-    rows, folders, crops, unusable = [], [], [], 0
+    rows, places, crops, unusable = [], [], [], 0
     for path, sight in zip(files, sights, strict=True):
         good = [i for i, look in enumerate(sight.looks) if look.flaw is None]
         unusable += not good
         rows.append(sight.vectors[good].reshape(len(good), own.shape[1]))
-        folders += [path.parent] * len(good)
+        places += [path] * len(good)
         if part != IDENTITY:
             crops += [sight.looks[i].cut.crop for i in good]
     vectors = np.concatenate(rows) if rows else np.zeros((0, own.shape[1]), np.float32)
@@ -233,10 +245,16 @@ def read_negatives(
             f"facekit: {mine.sum()} of {len(mine)} faces in the photos of others are the person's "
             "own, so they were left out"
         )
+    folders = [path.parent for path in places]
     people = _people(vectors, folders, cohort.pair_bar(_SAME))
+    apart = len(set(folders)) > 1
+    names = [printable((path.parent if apart else path).name) for path in places]
     if part != IDENTITY:
         vectors = identity_vectors(reader or model.bundle, np.stack(crops), part)
-    return Negatives(vectors[~mine], people[~mine], len(files), unusable, int(mine.sum()))
+    left = int(mine.sum())
+    return Negatives(
+        vectors[~mine], people[~mine], len(files), unusable, left, np.array(names, str)[~mine]
+    )
 
 
 def _own_faces(vectors: Float32, own: Float32, cohort: ImpostorCohort) -> Bool:

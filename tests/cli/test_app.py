@@ -187,3 +187,27 @@ def test_help_takes_four_tenths_of_a_second() -> None:
             - before.children_system
         )
     assert 0.01 < min(took) <= 0.4
+
+
+TERMINATED = """
+import os, signal
+from pathlib import Path
+from facekit.cli.app import main
+from facekit.system.files import draft_folder, output_stream
+
+def work():
+    with draft_folder(Path("made")) as draft, output_stream(Path("a.txt")) as stream:
+        (draft / "x").write_text("half")
+        stream.write("half")
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+
+main(work)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_a_command_that_is_told_to_end_clears_its_drafts_away(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", TERMINATED], cwd=tmp_path, timeout=60)
+    assert done.returncode == 128 + 15
+    assert os.listdir(tmp_path) == []

@@ -139,3 +139,17 @@ def test_names_cannot_point_elsewhere(run, people: Path, name: str) -> None:
     answer = run("forget", name, "--yes")
     assert (answer.code, answer.out) == (2, "")
     assert (people / "models" / "tiny").exists()
+
+
+def test_whose_vectors_are_kept_too_is_said_and_goes(
+    run, people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = {"faces": 3, "people": 2, "whose": {"anna": 2, "bob\x1b[31m": 1}}
+    monkeypatch.setitem(FACTS, "negatives", kept)
+    enroll("fam", "0" * 16)
+    whose = r"vectors of 3 faces of 2 others from --negatives: anna (2), bob\x1b[31m (1)"
+    assert whose in run("enrolled", "fam").out
+    assert "--negatives" not in run("enrolled", "me").out
+    answer = run("forget", "fam", "--yes")
+    assert f"gone with it: {whose}" in answer.out
+    assert "gone with it" not in run("forget", "me", "--yes").out

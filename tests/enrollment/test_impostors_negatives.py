@@ -52,6 +52,7 @@ def test_every_usable_face_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     found = read(monkeypatch, {"a.jpg": [unit(1), unit(2)], "b.jpg": [], "c.jpg": [None]})
     np.testing.assert_array_equal(found.vectors, [unit(1), unit(2)])
     assert found.record() == {
+        "whose": {"a.jpg": 2},
         "photos": 3,
         "faces": 2,
         "people": 2,
@@ -67,6 +68,22 @@ def test_alike_faces_are_one_person_wherever_they_lie(monkeypatch: pytest.Monkey
     loose = {"a.jpg": [unit(1)], "b.jpg": [near(unit(1), 3)], "c.jpg": [unit(2)]}
     people = read(monkeypatch, loose).people
     assert people[0] == people[1] != people[2]
+
+
+def test_whose_vectors_are_kept_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = {
+        "fam/anna/1.jpg": [unit(1)],
+        "fam/anna/2.jpg": [unit(2)],
+        "fam/bo\udcff/1.jpg": [unit(3)],
+    }
+    found = read(monkeypatch, photos)
+    assert found.record()["whose"] == {"anna": 2, "bo\\udcff": 1}
+    again = stored_negatives(found.arrays(), D)
+    assert again.record()["whose"] == found.record()["whose"]
+    older = {k: v for k, v in found.arrays().items() if k != "negative_sources"}
+    assert stored_negatives(older, D).record()["whose"] == {}
+    with pytest.raises(DataError, match="does not fit together"):
+        stored_negatives({**found.arrays(), "negative_sources": np.zeros(3)}, D)
 
 
 def test_the_person_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
