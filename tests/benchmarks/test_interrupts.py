@@ -20,7 +20,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return Place(tmp_path_factory.mktemp("interrupted"))
 
 
-@pytest.mark.parametrize("job", JOBS, ids=[job.name for job in JOBS])
+#: The others are tried by ``python -m benchmarks faults``.
+TRIED = [job for job in JOBS if job.name in ("enroll --out", "forget", "transfer")]
+
+
+@pytest.mark.parametrize("job", TRIED, ids=[job.name for job in TRIED])
 def test_an_interrupted_command(place: Place, job: Job) -> None:
     tries = list(interrupt(place, job, 1))
     assert len(tries) > 2
@@ -29,8 +33,7 @@ def test_an_interrupted_command(place: Place, job: Job) -> None:
 
 @pytest.mark.parametrize("job", [JOBS[0], JOBS[4]], ids=["enroll", "transfer"])
 def test_commands_beside_each_other(place: Place, job: Job) -> None:
-    for processes in (2, 4):
-        assert beside(place, job, processes).fault == ""
+    assert beside(place, job, 3).fault == ""
 
 
 def test_a_draft_that_stays_is_a_fault(place: Place) -> None:
