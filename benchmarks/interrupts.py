@@ -49,7 +49,8 @@ class Job:
         name: What a table calls it.
         command: Arguments of ``facekit``.
         before: Commands that have run earlier.
-        again: Exit codes of the same command after it was interrupted.
+        again: Exit codes of the same command after it was interrupted; 2 where it may
+            have ended all the same, and is refused the second time.
     """
 
     name: str
@@ -66,10 +67,9 @@ _TRANSFER: Final = (
 JOBS: Final = (
     Job("enroll", _ENROLL),
     Job("enroll --out", (*_ENROLL, "--out", "out")),
-    Job("enroll --add", ("enroll", "more", "--name", "drawn", "--yes", "--add"), (_ENROLL,)),
+    Job("enroll --add", ("enroll", "more", "--name", "drawn", "--yes", "--add"), (_ENROLL,), (0, 2)),
     Job("forget", _FORGET, ((*_ENROLL, "--out", "out"),), (0, 2)),
-    Job("transfer", _TRANSFER),
-    Job("transfer --resume", (*_TRANSFER, "--resume"), (_TRANSFER,)),
+    Job("transfer", _TRANSFER, again=(0, 2)),
     Job("predict --jsonl", ("predict", "photos", "--jsonl", "seen.jsonl", "--annotate", "boxes")),
 )
 

@@ -23,7 +23,7 @@ def tell(text: str) -> None:
     Args:
         text: One line, or a small table of several.
     """
-    _LOGGER.warning("%s", text)
+    _LOGGER.warning("%s", printable(text))
 
 
 def printable(text: str) -> str:
@@ -45,7 +45,7 @@ class _Plain(logging.Handler):
     """Messages as they are, on whatever standard error is at that moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        sys.stderr.write(f"{printable(record.getMessage())}\n")
+        sys.stderr.write(f"{record.getMessage()}\n")
 
 
 def open_streams() -> None:
