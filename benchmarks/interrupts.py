@@ -60,6 +60,7 @@ class Job:
 
 
 _ENROLL: Final = ("enroll", "photos", "--name", "drawn", "--yes")
+_ADD: Final = ("enroll", "more", "--name", "drawn", "--yes")
 _FORGET: Final = ("forget", "drawn", "--yes")
 _TRANSFER: Final = (
     "transfer", "fer", "--data", "fer", "--recipe", "fer-frozen-linear", "--out", "run",
@@ -67,7 +68,7 @@ _TRANSFER: Final = (
 JOBS: Final = (
     Job("enroll", _ENROLL),
     Job("enroll --out", (*_ENROLL, "--out", "out")),
-    Job("enroll --add", ("enroll", "more", "--name", "drawn", "--yes", "--add"), (_ENROLL,), (0, 2)),
+    Job("enroll --add", (*_ADD, "--add"), (_ENROLL,), (0, 2)),
     Job("forget", _FORGET, ((*_ENROLL, "--out", "out"),), (0, 2)),
     Job("transfer", _TRANSFER, again=(0, 2)),
     Job("predict --jsonl", ("predict", "photos", "--jsonl", "seen.jsonl", "--annotate", "boxes")),
