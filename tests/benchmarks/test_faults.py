@@ -58,7 +58,7 @@ def read(path):
     if way == 4:
         os.write(2, b"libfoo: oops")
     if way == 5:
-        bytearray(faults.MEMORY)
+        bytearray(2 * faults.MEMORY)
     if way == 6:
         raise DataError("one" + chr(10) + "two")
     if way == 7:
