@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from facekit.backbones.dlib_resnet import NAME as DLIB
 from facekit.backbones.vggface import NAME as VGGFACE
 from facekit.errors import RecipeError, nearest
 from facekit.recipe.schema import BackboneSpec, Pool
@@ -72,6 +73,7 @@ FAMILIES: dict[str, Family] = {
         Family("resnet-v1", "resnet_cifar:build_v1", _DEPTH, ("stage3_",), (104, 6, 2)),
         Family("resnet-v2", "resnet_cifar:build_v2", _DEPTH, ("stage3_",), (155, 9, 2)),
         Family("vggface", "vggface:build_parts", ("weights",), ("conv5_",)),
+        Family("dlib-resnet", "dlib_resnet:build_parts", ("weights",), ("level4_",)),
         Family("mobilenetv2", _KERAS, ("alpha", "weights"), _BLOCKS),
         Family("resnet50v2", _KERAS, ("weights",), ("conv5", "post")),
         Family("densenet121", _KERAS, ("weights",), ("pool4", "conv5", "bn")),
@@ -142,10 +144,11 @@ def check_backbone(spec: BackboneSpec) -> None:
                 f"backbone.{key} says nothing to the family {spec.family}: leave it out "
                 f"(it knows {known})"
             )
-    if spec.family == "vggface" and spec.weights == "imagenet":
+    own = {"vggface": VGGFACE, "dlib-resnet": DLIB}.get(spec.family)
+    if own and spec.weights == "imagenet":
         raise RecipeError(
-            "backbone.weights='imagenet' is not for vggface, whose weights are of faces: give "
-            f"your copy of {VGGFACE} with --set backbone.weights=FILE, or none"
+            f"backbone.weights='imagenet' is not for {spec.family}, whose weights are of faces: "
+            f"give your copy of {own} with --set backbone.weights=FILE, or none"
         )
     resolve_depth(spec)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from facekit.backbones.dlib_resnet import NAME as DLIB
 from facekit.backbones.vggface import NAME as VGGFACE
 from facekit.errors import RecipeError
 from facekit.recipe.schema import BackboneSpec
@@ -19,7 +20,15 @@ if TYPE_CHECKING:
 _LICENCES: Final = {
     "vggface": {
         "VGGFace": "non-commercial research only (Visual Geometry Group, University of Oxford)"
-    }
+    },
+    "dlib-resnet": {"dlib_face_recognition_resnet_model_v1": "public domain (CC0)"},
+}
+
+
+#: Files that the user has, and who publishes them.
+_FILES: Final = {
+    "vggface": f"{VGGFACE} (keras-vggface publishes it)",
+    "dlib-resnet": f"{DLIB} (pip package face_recognition_models)",
 }
 
 
@@ -60,10 +69,15 @@ def load_weights(backbone: keras.Model, spec: BackboneSpec) -> None:
 
 def _read(spec: BackboneSpec) -> Mapping[str, Sequence[Any]]:
     """The weights of every layer that has any, by its name."""
+    path = Path(spec.weights).expanduser()
     if spec.family == "vggface":
         from facekit.backbones.vggface import read_file
 
-        return read_file(Path(spec.weights).expanduser())
+        return read_file(path)
+    if spec.family == "dlib-resnet":
+        from facekit.backbones.dlib_resnet import read_file as read_dlib
+
+        return read_dlib(path)
     from facekit.backbones import applications
 
     read = applications.read_weights(spec)
@@ -82,13 +96,13 @@ def require_file(spec: BackboneSpec) -> None:
     """
     if spec.weights in ("none", "imagenet"):
         return
-    if not spec.weights and spec.family == "vggface":
+    if not spec.weights and spec.family in _FILES:
         raise RecipeError(
-            f"backbone.weights names no file: give your copy of {VGGFACE} (keras-vggface "
-            "publishes it) with --set backbone.weights=FILE, or =none to try it at random"
+            f"backbone.weights names no file: give your copy of {_FILES[spec.family]} "
+            "with --set backbone.weights=FILE, or =none to try it at random"
         )
     if not spec.weights or not Path(spec.weights).expanduser().is_file():
-        ways = "or none" if spec.family == "vggface" else "imagenet or none"
+        ways = "or none" if spec.family in _FILES else "imagenet or none"
         raise RecipeError(
             f"backbone.weights={spec.weights!r} is no file: give the path of one, {ways}"
         )

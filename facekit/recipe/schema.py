@@ -238,9 +238,9 @@ class ScheduleSpec(Spec):
 
 
 class TrainingSpec(Spec):
-    """Length and bookkeeping of a run."""
+    """Length and bookkeeping of a run; no epochs package published weights as they are."""
 
-    epochs: Count = 40
+    epochs: Annotated[int, Field(ge=0)] = 40
     batch_size: Annotated[int, Field(ge=2)] = 128
     seed: Annotated[int, Field(ge=0)] = 0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
@@ -299,4 +299,10 @@ class PretrainRecipe(Spec):
     def _attributes_always(self) -> PretrainRecipe:
         if "attributes" not in self.targets:
             raise ValueError("targets.attributes is missing: the 40 attributes are always there")
+        return self
+
+    @model_validator(mode="after")
+    def _weights_for_no_epochs(self) -> PretrainRecipe:
+        if self.training.epochs == 0 and self.backbone.weights == "none":
+            raise ValueError("training.epochs=0 trains nothing: name backbone.weights, or train")
         return self

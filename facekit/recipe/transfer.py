@@ -180,6 +180,12 @@ class TransferRecipe(Spec):
         return self
 
     @model_validator(mode="after")
+    def _training(self) -> TransferRecipe:
+        if self.training.epochs == 0:
+            raise ValueError("training.epochs=0 trains nothing: give 1 or more")
+        return self
+
+    @model_validator(mode="after")
     def _climbing(self) -> TransferRecipe:
         if self.rung == "auto" and not self.model:
             raise ValueError(

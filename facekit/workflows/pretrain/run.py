@@ -83,7 +83,8 @@ def pretrain(
         changes = [*overrides, *([f"data.source={source}"] if source else [])]
         resolved = resolve_recipe(run, recipe, changes, resume, PretrainRecipe)
         _require(resolved, teacher_table is not None, resume=resume)
-        if identity_spec(resolved) is None:  # an untrained part would only mislead
+        published = resolved.training.epochs == 0  # its identity part is somebody's own
+        if identity_spec(resolved) is None and not published:  # an untrained one would mislead
             backbone_spec = resolved.backbone.model_copy(update={"identity_size": 0})
             resolved = resolved.model_copy(update={"backbone": backbone_spec})
         folder, listed, taught = (
@@ -92,15 +93,21 @@ def pretrain(
         opened, vectors, backend = _open(resolved, folder, listed, taught, allow_missing)
         targets = _targets(resolved, opened, vectors)
         start_folder(run, resolved, _fed(opened, vectors, backend), resume=resume)
-        training, backbone, sitting = _train(run, resolved, opened, targets, resume, epochs)
-        if not sitting.finished:
-            last = sitting.history[-1] if sitting.history else {}
-            return PretrainResult(run, None, last, False)
-        training.restore_best()
+        done = 0
+        if published:
+            backbone = build_backbone(resolved.backbone, resolved.frame.side)
+            load_weights(backbone, resolved.backbone)
+        else:
+            training, backbone, sitting = _train(run, resolved, opened, targets, resume, epochs)
+            if not sitting.finished:
+                last = sitting.history[-1] if sitting.history else {}
+                return PretrainResult(run, None, last, False)
+            training.restore_best()
+            done = sitting.epoch
         from facekit.workflows.pretrain.package import Trained, package
 
         teachers = name_teachers(resolved, teacher_table)
-        trained = Trained(backbone, sitting.epoch, backend, teachers)
+        trained = Trained(backbone, done, backend, teachers)
         bundle, metrics = package(run, resolved, trained, opened, targets)
         return PretrainResult(run, bundle, metrics, True)
 
