@@ -126,7 +126,7 @@ def test_an_override_that_cannot_be_read_is_refused(override: str) -> None:
 
 
 def test_several_faults_are_counted() -> None:
-    assert "(and 1 more)" in fault("training.epochs=0", "training.seed=-1")
+    assert "(and 1 more)" in fault("training.epochs=-1", "training.seed=-1")
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
@@ -169,3 +169,9 @@ def test_a_file_name_without_a_letter_asks_for_a_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["My run", "../up", "-x", "a" * 65, "a\n"])
 def test_a_name_that_no_bundle_could_have_is_refused(name: str) -> None:
     assert fault(f"name={json.dumps(name)}").startswith("recipe demo.toml: name=")
+
+
+def test_no_epochs_need_weights_that_are_published() -> None:
+    assert "trains nothing" in fault("training.epochs=0")
+    with pytest.raises(RecipeError, match="trains nothing"):
+        load_recipe("fer-full", ["training.epochs=0"])
