@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,6 +29,11 @@ class Identifies(Protocol):
         """The parts of mirrored crops that are needed."""
         ...
 
+    @property
+    def elsewhere(self) -> Sequence[tuple[Bundle, Identifies]]:
+        """Bundles that read the same faces for others, and who those are."""
+        ...
+
     def identify(self, reading: Reading, n: int) -> list[dict[str, Any]]:
         """Verdicts by name for each of n crops; each has a ``record()``."""
         ...
@@ -47,6 +52,7 @@ class FoundFace:
         points: float64 array of shape (5, 2) in pixels of the crop, or None where
             the detector gives boxes alone.
         turned: Degrees clockwise by which the photo was turned to see it upright.
+        others: The same face in the frames of other bundles, in their order.
     """
 
     box: Box
@@ -55,6 +61,7 @@ class FoundFace:
     matrix: Float64
     points: Float64 | None
     turned: int = 0
+    others: tuple[UInt8, ...] = ()
 
 
 def checked_image(image: Image) -> Image:
@@ -88,10 +95,25 @@ def open_image(image: Image) -> Picture:
     return read_picture(Path(image))
 
 
-def find_faces(picture: Picture, detector: Detector, bundle: Bundle) -> tuple[FoundFace, ...]:
-    """Detect faces and bring them into the bundle's frame, the largest first."""
+def find_faces(
+    picture: Picture, detector: Detector, bundle: Bundle, others: Sequence[Bundle] = ()
+) -> tuple[FoundFace, ...]:
+    """Detect faces and bring them into the bundle's frame, the largest first.
+
+    Args:
+        picture: The photo.
+        detector: What finds faces.
+        bundle: Whose frame it is.
+        others: Bundles that read the faces too, each in its own frame.
+    """
     turn, found = look(picture.rgb, detector)
-    return cut_faces(picture, found, detector.name, bundle, turn=turn)
+    faces = cut_faces(picture, found, detector.name, bundle, turn=turn)
+    if not (faces and others):
+        return faces
+    more = [cut_faces(picture, found, detector.name, one, turn=turn) for one in others]
+    return tuple(
+        replace(face, others=tuple(cut[i].crop for cut in more)) for i, face in enumerate(faces)
+    )
 
 
 def cut_faces(
@@ -134,6 +156,10 @@ def read_faces(found: Sequence[FoundFace], bundle: Bundle, gallery: Identifies) 
     reading = bundle.read_views(crops, list(heads), gallery.mirrored)
     scores = {name: rows.astype(float) for name, rows in reading.scores.items()}
     verdicts = gallery.identify(reading, len(found))
+    for k, (reader, people) in enumerate(gallery.elsewhere):
+        again = reader.read_views(np.stack([one.others[k] for one in found]), [], people.mirrored)
+        more = people.identify(again, len(found))
+        verdicts = [{**mine, **theirs} for mine, theirs in zip(verdicts, more, strict=True)]
     return [
         Face(
             one.box,

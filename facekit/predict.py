@@ -175,7 +175,8 @@ class FaceModel:
         path = None if isinstance(image, np.ndarray) else str(image)
         try:
             picture = open_image(image)
-            faces = find_faces(picture, self.detector, self.bundle)
+            readers = [bundle for bundle, _ in self.gallery.elsewhere]
+            faces = find_faces(picture, self.detector, self.bundle, readers)
         except _PHOTO_ERRORS as error:
             return _Found(path, _one_line(error))
         return _Found(path, None, picture.width, picture.height, faces)

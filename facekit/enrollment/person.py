@@ -155,7 +155,7 @@ class Enrollment:
             BundleError: The model is gone, or has another backbone.
         """
         checked_image(image)
-        bundle = _kept_bundle(self.bundle if model is None else model)
+        bundle = kept_bundle(self.bundle if model is None else model)
         self.require_fit(bundle)
         found = find_faces(open_image(image), _kept_detector(detector), bundle)
         faces = read_faces(found, bundle, Gallery((self,)))
@@ -197,10 +197,13 @@ class Gallery:
     Attributes:
         enrolled: Who is looked for.
         left_out: Why somebody is not, in one line, by name.
+        elsewhere: Who was enrolled on other backbones: their bundles, which read the
+            same faces once more, each in its own frame.
     """
 
     enrolled: tuple[Enrollment, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: tuple[tuple[Bundle, Gallery], ...] = ()
 
     @property
     def mirrored(self) -> tuple[str, ...]:
@@ -226,7 +229,7 @@ class Gallery:
 
 
 @lru_cache(maxsize=2)
-def _kept_bundle(name: str | Path) -> Bundle:
+def kept_bundle(name: str | Path) -> Bundle:
     """Kept between calls: opening a graph takes longer than a photo."""
     return load_bundle(name)
 

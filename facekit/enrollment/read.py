@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -26,7 +26,7 @@ from facekit.enrollment.layout import (
     parse_manifest,
     settle,
 )
-from facekit.enrollment.person import Enrollment, Gallery
+from facekit.enrollment.person import Enrollment, Gallery, kept_bundle
 from facekit.errors import BundleError, DataError, FacekitError, UsageError
 from facekit.heads.arrays import unpack
 from facekit.heads.kinds import load_head
@@ -233,24 +233,42 @@ def open_gallery(bundle: Bundle, wanted: str | Sequence[str] = "all") -> Gallery
     Raises:
         UsageError: A name that nobody has.
         DataError: A named enrolment is damaged, or the folder is a link.
-        BundleError: A named enrolment was made with another backbone.
+        BundleError: A named enrolment was made with another backbone, which is not there.
     """
     if wanted == "none":
         return Gallery()
     if wanted != "all":
         names = (wanted,) if isinstance(wanted, str) else tuple(dict.fromkeys(wanted))
         found = [read_enrollment(name) for name in names]
-        for one in found:
-            one.require_fit(bundle)
-        return Gallery(tuple(found))
+        return _gallery(bundle, [(one, _reader(one, bundle)) for one in found], {})
     fitting, left_out = [], {}
     for entry in list_enrolled():
         try:
             if entry.enrollment is None:
                 left_out[entry.name] = str(entry.error)
             else:
-                entry.enrollment.require_fit(bundle)
-                fitting.append(entry.enrollment)
+                fitting.append((entry.enrollment, _reader(entry.enrollment, bundle)))
         except FacekitError as error:
             left_out[entry.name] = str(error)
-    return Gallery(tuple(fitting), left_out)
+    return _gallery(bundle, fitting, left_out)
+
+
+def _reader(one: Enrollment, bundle: Bundle) -> Bundle:
+    """What reads the faces for somebody: the bundle itself, or that of the enrolment."""
+    folder = None if one.key == bundle.key else named_bundle(one.bundle)
+    if folder is None or read_manifest(folder).key != one.key:
+        one.require_fit(bundle)
+        return bundle
+    return kept_bundle(folder)
+
+
+def _gallery(
+    bundle: Bundle, found: Sequence[tuple[Enrollment, Bundle]], left_out: Mapping[str, str]
+) -> Gallery:
+    """Everybody, by who reads the faces for them."""
+    groups: dict[str, tuple[Bundle, list[Enrollment]]] = {}
+    for one, reader in found:
+        groups.setdefault(reader.key, (reader, []))[1].append(one)
+    _, own = groups.pop(bundle.key, (bundle, []))
+    others = tuple((reader, Gallery(tuple(people))) for reader, people in groups.values())
+    return Gallery(tuple(own), left_out, others)

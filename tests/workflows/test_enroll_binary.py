@@ -157,9 +157,30 @@ def test_the_person_is_looked_for_with_that_network(home: Path) -> None:
     assert face.identities["me"]["score"] == pytest.approx(verdict.score, abs=1e-4)
 
 
-def test_with_another_network_nobody_is_looked_for(
-    home: Path, caplog: pytest.LogCaptureFixture
+def test_with_another_network_the_persons_own_reads_the_face_too(home: Path) -> None:
+    mine = home / "mine" / "01.png"
+    model = facekit.load(detector="none")
+    verdict = read_enrollment("me").verify(mine, detector="none")[0][1]
+    for identities in ("all", "me"):
+        model = facekit.load(detector="none", identities=identities)
+        (face,) = model.analyze(mine).faces
+        assert face.identities["me"]["score"] == pytest.approx(verdict.score, abs=1e-4)
+        assert face.crop.shape[0] == model.bundle.frame.side
+        assert [len(one.faces) for one in model.analyze_many([mine, mine])] == [1, 1]
+    assert facekit.load(detector="none", identities="none").gallery.elsewhere == ()
+
+
+@pytest.fixture
+def copied(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(home / "home", tmp_path / "home")
+    monkeypatch.setenv("FACEKIT_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def test_where_that_network_is_gone_the_person_is_not_looked_for(
+    home: Path, copied: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    shutil.rmtree(copied / "home" / "models" / "plain-cnn")
     with caplog.at_level("WARNING"):
         model = facekit.load(detector="none")
     assert "not looked for: me was enrolled with another backbone" in caplog.text
@@ -169,13 +190,6 @@ def test_with_another_network_nobody_is_looked_for(
     assert "\n" not in str(caught.value)
     with pytest.raises(BundleError, match="another backbone"):
         read_enrollment("me").verify(home / "mine" / "01.png", model=model.bundle.folder)
-
-
-@pytest.fixture
-def copied(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copytree(home / "home", tmp_path / "home")
-    monkeypatch.setenv("FACEKIT_HOME", str(tmp_path / "home"))
-    return tmp_path
 
 
 def test_photos_are_added(copied: Path) -> None:
