@@ -28,6 +28,7 @@ from facekit.system.terminal import tell
 
 #: Faces, or photos, that are embedded at once.
 BATCH: Final = 32
+_MOST_THREADS: Final = 1024
 #: What one photo may raise without stopping the others.
 _PHOTO_ERRORS: Final = (FacekitError, OSError, ValueError, MemoryError, cv2.error)
 
@@ -70,6 +71,8 @@ def load(
         UsageError: There is no such detector, or nobody has that name.
         DataError: The enrolment of somebody named is damaged.
     """
+    if threads not in range(_MOST_THREADS + 1):  # also refuses what is no whole number
+        raise UsageError(f"threads={threads!r}: give 0 for one a core, or up to {_MOST_THREADS}")
     found = find_detector(detector)  # first: the cheaper of the two mistakes
     bundle = load_bundle(name, threads=threads)
     gallery = open_gallery(bundle, identities)
@@ -150,16 +153,22 @@ class FaceModel:
                 f"analyze_many takes several images, not one {type(images).__name__}: "
                 "give a list, or use analyze"
             )
+        if not isinstance(images, Iterable):
+            raise UsageError(f"analyze_many takes several images, not {type(images).__name__}")
         return self._analyze_many(images)
 
     def _analyze_many(self, images: Iterable[Image]) -> Iterator[Analysis]:
-        pool = self._threads_of_this_process()
+        pool, process = self._threads_of_this_process(), os.getpid()
         source = (pool.submit(self._find, checked_image(image)) for image in images)
         waiting: deque[Future[_Found]] = deque()
         batch: list[_Found] = []
         try:
             waiting.extend(islice(source, 2 * self._threads))
             while waiting:
+                if os.getpid() != process:  # its threads stayed behind
+                    raise UsageError(
+                        "analyze_many was begun in another process: begin it anew after a fork"
+                    )
                 batch.append(waiting.popleft().result())
                 waiting.extend(islice(source, 1))
                 faces = sum(len(found.faces) for found in batch)

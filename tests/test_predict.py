@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -283,3 +284,37 @@ def test_a_bundle_without_attributes_works(
     assert face.attributes == {}
     assert list(face.record()) == ["box", "detection_score"]
     assert load_bundle(bundle.folder).heads == {}
+
+
+@pytest.mark.parametrize("threads", [-1, 1.5, "two", 10**9])
+def test_threads_that_cannot_be_are_one_line(threads: object) -> None:
+    with pytest.raises(UsageError, match="threads="):
+        load(threads=threads, identities="none")  # type: ignore[arg-type]
+
+
+def test_what_is_no_row_of_images_is_one_line() -> None:
+    model = load(identities="none")
+    for images in (None, 3):
+        with pytest.raises(UsageError, match="takes several images"):
+            model.analyze_many(images)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX forks")
+def test_images_begun_before_a_fork_are_refused_after_it() -> None:
+    code = """
+import os, sys, warnings, numpy as np, facekit
+warnings.simplefilter("ignore")
+black = np.zeros((80, 80, 3), np.uint8)
+found = facekit.load(detector="none", identities="none").analyze_many([black] * 99)
+next(found)
+child = os.fork()
+if not child:
+    try:
+        list(found)
+    except facekit.FacekitError as error:
+        print(error, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert "begun in another process" in done.stdout, done.stderr

@@ -7,6 +7,7 @@ stopped by the user.
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from collections.abc import Callable
@@ -96,6 +97,8 @@ def main(command: Callable[[], object] | None = None) -> None:
     except OSError as error:  # a full disk, a folder that may not be written
         reason = error.strerror or str(error) or type(error).__name__
         line = reason if error.filename is None else f"{error.filename}: {reason}"
+        if error.errno == errno.ENOSPC:
+            line += ": free some, or name another place"
     except KeyboardInterrupt:
         sys.exit(130)  # 128 + SIGINT, as shells have it
     else:

@@ -397,6 +397,12 @@ def _numbers(path: Path, names: list[str], cells: list[str]) -> Int8:
         row = next((i for i, cell in enumerate(cells) if not set(cell.split()) <= allowed), 0)
         raise DataError(f"{path}: the values of {names[row][:_SHOWN]!r} are not all 1, -1 or 0")
     if (raw == -1).any():
+        unknown, no = int((raw == 0).sum()), int((raw == -1).sum())
+        if unknown:
+            tell(
+                f"{path}: {unknown:,} values are 0 and {no:,} are -1: -1 is no and 0 unknown, as "
+                "in CelebA's own list; where 0 means no, there must be no -1"
+            )
         return np.where(raw == 1, 1, np.where(raw == -1, 0, -1)).astype(np.int8)
     return raw.astype(np.int8)
 

@@ -10,7 +10,9 @@ from typing import Final
 from facekit.errors import DataError
 
 #: What may stand between cells; the first where nothing shows it.
-_SEPARATORS: Final = (",", ";", "\t")
+_SEPARATORS: Final = (",", ";", "\t", "|")
+#: How UTF-16 begins, read as bytes that are no UTF-8.
+_UTF16: Final = ("\udcff\udcfe", "\udcfe\udcff")
 
 
 def read_rows(
@@ -38,12 +40,17 @@ def read_rows(
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             head = [file.readline(), file.readline()]
             file.seek(0)
-            if blanks and any(len(line.split()) > 1 for line in head):
+            if "\0" in head[0] or head[0].startswith(_UTF16):
+                raise ValueError("it is no UTF-8 text (UTF-16, it seems): save it as UTF-8")
+            parted = any(one in line for line in head for one in _SEPARATORS)
+            if blanks and not parted and any(len(line.split()) > 1 for line in head):
                 rows: Iterator[tuple[int, list[str]]] = (
                     (number, line.split()) for number, line in enumerate(file, 1)
                 )
             else:
-                reader = csv.reader(file, delimiter=_separator(head))
+                reader = csv.reader(
+                    file, delimiter=_separator(head), skipinitialspace=True, strict=True
+                )
                 rows = ((reader.line_num, [cell.strip() for cell in cells]) for cells in reader)
             for number, cells in rows:
                 long = next((one for one in cells if len(one) > (longest or len(one))), None)

@@ -16,6 +16,7 @@ from facekit.arrays import Bool, Float64, Int64
 from facekit.datasets.table import Table
 from facekit.errors import DataError
 from facekit.system.sheet import plain_cell
+from facekit.system.terminal import tell
 
 #: More rows on the other side are worth it only if they bring the shares nearer.
 _EPSILON: Final = 1e-12
@@ -226,10 +227,11 @@ def read_excluded(path: Path | str) -> frozenset[str]:
         header = [cell.strip().casefold() for cell in next(reader, [])]
         column = next((header.index(name) for name in _COLUMNS if name in header), None)
         if column is not None:
-            cells = (row[column].rstrip() for row in reader if len(row) > column)
-            return frozenset(map(plain_cell, cells)) - {
-                ""
-            }  # a csv without rows: an audit that found nothing
+            cells = [row[column].rstrip() if len(row) > column else "" for row in reader if row]
+            if empty := cells.count(""):
+                tell(f"{path}: {empty:,} rows name no picture: passed over")
+            # Perhaps none: a csv without rows is an audit that found nothing.
+            return frozenset(map(plain_cell, cells)) - {""}
     except csv.Error as error:
         raise DataError(f"{path} cannot be read as a list of pictures: {error}") from error
     if path.suffix.lower() == ".csv" and len(header) > 1:

@@ -20,7 +20,7 @@ from facekit.datasets.table import Issues, Table
 from facekit.errors import DataError, MissingExtraError, UsageError
 from facekit.labels import EMOTIONS, plain_class
 from facekit.system.inputs import is_hidden
-from facekit.system.terminal import silent_stderr
+from facekit.system.terminal import silent_stderr, tell
 
 #: Keys of TF-Slim's image records, which most tools write.
 IMAGE_KEY: Final = "image/encoded"
@@ -248,15 +248,22 @@ def _require_first(found: Sequence[_Found], classes: int, first_label: int) -> N
     numbers = [one.value for one in found if isinstance(one.value, int) and not one.text]
     if first_label == 0 and numbers and min(numbers) == 1 and max(numbers) == classes:
         raise DataError(f"the labels run from 1 to {classes}: pass first_label 1 (0 was taken)")
+    if first_label == 0 and numbers and min(numbers) > 0:
+        tell(
+            f"no record has the label 0, they run from {min(numbers)} to {max(numbers)}: where "
+            "numbers start at 1 every class is one off (first_label 1)"
+        )
 
 
 def _unusable(
     have: set[str], asked: tuple[str, str], numbers: str, wrong: Sequence[str], blank: Sequence[str]
 ) -> DataError:
     """Why no record can be used."""
+    if not have:
+        return DataError("no file holds a record: write or fetch them again")
     absent = [key for key in asked if key not in have]
     if absent:
-        shown = ", ".join(sorted(have)[:8]) or "no keys"
+        shown = ", ".join(key[:60] for key in sorted(have)[:8])
         return DataError(
             f"no record has {' or '.join(absent)}; they have {shown}: name the right key"
         )
@@ -457,6 +464,12 @@ def name_labels(
         except DataError:  # something else stands there, a caption say
             named = {}
         if not any(_find_label(text, names) is not None for text in named.values()):
+            if named:
+                shown = ", ".join(repr(text[:40]) for text in list(named.values())[:3])
+                tell(
+                    f"the records name their classes {shown}, which are none of "
+                    f"{', '.join(names[:8])}: their numbers are taken, in the order of these"
+                )
             named = {}
     known: dict[Any, int | None] = {}
     for value in values:

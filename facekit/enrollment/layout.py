@@ -23,6 +23,7 @@ from facekit.bundle.manifest import MANIFEST, FileName, Sha256, seal, unseal
 from facekit.errors import DataError, UsageError
 from facekit.system import home
 from facekit.system.files import check_folder, locked, read_private
+from facekit.system.terminal import tell
 
 #: No separators, no leading dot, no dot or blank at the end (Windows drops them).
 NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,62}[A-Za-z0-9_-])?")
@@ -85,14 +86,19 @@ def settle(root: Path) -> None:
         if kind == "new":  # killed before it was enrolled: nothing else lists its copies
             listed = set(copies_in(root / name))
             remove_copies([copy for copy in copies_in(path) if copy not in listed], name)
-        remove(path)
+        try:
+            remove(path)
+        except OSError as error:  # it must not bar everybody else
+            tell(f"facekit: {path} is left of a run that was killed and cannot be removed: {error}")
 
 
 def remove(path: Path) -> None:
-    """Delete a folder and all in it, or a link itself."""
+    """Delete a folder and all in it, or a link itself; closed folders of ours are opened."""
     if path.is_symlink() or not path.is_dir():
         path.unlink()
     else:
+        with suppress(OSError):  # it is somebody else's, or deleted all the same
+            path.chmod(0o700)
         shutil.rmtree(path)
 
 

@@ -195,6 +195,8 @@ def forget(name: str) -> Forgotten:
     with held() as root:
         if not os.path.lexists(folder) and not leftovers(root, name):
             raise unknown(name)
+        if folder.is_dir() and not folder.is_symlink():
+            folder.chmod(0o700)  # nothing has happened yet where it is not ours
         traces = [folder] if os.path.lexists(folder) else []
         traces += [path for path, _, _ in leftovers(root, name)]
         removed, kept = remove_copies([copy for path in traces for copy in copies_in(path)], name)

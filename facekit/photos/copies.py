@@ -251,6 +251,8 @@ def conflicts(groups: ArrayLike, labels: ArrayLike) -> Bool:
     values = np.asarray(labels)
     if values.dtype.kind in "US":
         values = np.unique(values, return_inverse=True)[1]
+    if not len(values):
+        return np.zeros(0, bool)
     columns = values.reshape(len(values), -1).astype(np.int64)
     count = int(code.max(initial=-1)) + 1
     low = np.full((count, columns.shape[1]), np.iinfo(np.int64).max)

@@ -46,7 +46,7 @@ _FORMATS: Final = tuple(
         (rb"\x89PNG\r\n\x1a\n", "PNG", "PIL.PngImagePlugin"),
         (rb"RIFF.{4}WEBP", "WEBP", "PIL.WebPImagePlugin"),
         (rb"GIF8[79]a", "GIF", "PIL.GifImagePlugin"),
-        (rb"II\*\0|MM\0\*", "TIFF", "PIL.TiffImagePlugin"),
+        (rb"II[*+]\0|MM\0[*+]", "TIFF", "PIL.TiffImagePlugin"),
         (rb"BM", "BMP", "PIL.BmpImagePlugin"),
         (rb".{4}ftyp.{0,40}avi[fs]", "AVIF", "PIL.AvifImagePlugin"),
         (rb".{4}ftyp.{0,40}(hei|hev|mif1|msf1)", "HEIF", "pillow_heif"),
@@ -390,10 +390,16 @@ def _exif(image: Any) -> Image.Exif:
         return image.getexif()  # type: ignore[no-any-return]
     exif = Image.Exif()
     try:
-        exif.load(image.info.get("exif") or b"")
+        exif.load(image.info.get("exif") or _raw_profile(image))
     except Exception:
         return Image.Exif()
     return exif
+
+
+def _raw_profile(image: Any) -> bytes:
+    """EXIF as older tools write it into a PNG: a name, a length, lines of hexadecimals."""
+    text = image.info.get("Raw profile type exif", "")
+    return bytes.fromhex("".join(text.split("\n")[3:])) if isinstance(text, str) else b""
 
 
 def _over_white(image: Any) -> UInt8:

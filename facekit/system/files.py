@@ -81,6 +81,14 @@ def write_output(path: Path, text: str) -> None:
 _AS_TEXT: Final[Any] = {"encoding": "utf-8", "errors": "surrogateescape", "newline": "\n"}
 
 
+def _is_stdout(path: Path) -> bool:
+    """Whether a path, such as /dev/stdout, names what standard output is."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(1))
+    except OSError:
+        return False
+
+
 @contextmanager
 def output_stream(path: Path) -> Iterator[IO[str]]:
     """Open a text file (UTF-8) that the user named for an answer.
@@ -98,11 +106,13 @@ def output_stream(path: Path) -> Iterator[IO[str]]:
     Raises:
         OSError: It cannot be written.
     """
-    if str(path) == "-":
+    if str(path) == "-" or _is_stdout(path):
         yield sys.stdout
         sys.stdout.flush()
         return
     target = Path(os.path.realpath(path))
+    if target.is_symlink():  # the links lead in a circle
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     if target.exists() and not target.is_file():
         with path.open("w", **_AS_TEXT) as stream:
             yield stream

@@ -119,7 +119,10 @@ def test_an_error_is_one_line_and_code_2(run, monkeypatch: pytest.MonkeyPatch) -
     ("error", "line"),
     [
         (PermissionError(13, "Permission denied", "/a/b"), "/a/b: Permission denied"),
-        (OSError(28, "No space left on device"), "No space left on device"),
+        (
+            OSError(28, "No space left on device"),
+            "No space left on device: free some, or name another place",
+        ),
         (TimeoutError(), "TimeoutError"),
     ],
 )

@@ -43,6 +43,21 @@ def test_the_way_up_is_where_the_detector_is_surest(turn: int, elsewhere: float,
     assert detector.looks == (1 if turn == 0 else 4)
 
 
+def test_a_large_photo_is_turned_small_and_its_faces_are_found_in_full() -> None:
+    large = np.zeros((4000, 6000, 3), np.uint8)
+    large[990:1010, 1400:1420] = (255, 0, 0)
+    sizes: list[tuple[int, ...]] = []
+
+    class Sized(Marked):
+        def detect(self, rgb: np.ndarray) -> list[Detection]:
+            sizes.append(rgb.shape[:2])
+            return super().detect((rgb > 200).astype(np.uint8) * 255)
+
+    turn, (face,) = look(turned(large, 2), Sized())
+    assert turn == 2 and face.box[:2] == (1400, 990)
+    assert sizes[0] == sizes[-1] == (4000, 6000) and max(map(max, sizes[1:-1])) == 1600
+
+
 def test_a_photo_whose_turns_are_no_better_stays_as_it_is() -> None:
     weak = PHOTO[::-1]  # never in the upper left by turning alone, once
     assert look(np.zeros_like(PHOTO) + 255, Marked(elsewhere=0.8))[0] == 0

@@ -175,3 +175,8 @@ def test_no_epochs_need_weights_that_are_published() -> None:
     assert "trains nothing" in fault("training.epochs=0")
     with pytest.raises(RecipeError, match="trains nothing"):
         load_recipe("fer-full", ["training.epochs=0"])
+
+
+@pytest.mark.parametrize("key", ["training.epochs", "training.batch_size", "augment.mirror"])
+def test_true_is_no_number(key: str) -> None:
+    assert "no yes or no" in fault(f"{key}=true")

@@ -73,6 +73,24 @@ def test_a_device_is_written_and_stays(tmp_path: Path) -> None:
     assert link.is_symlink()
 
 
+@posix
+def test_a_link_that_leads_in_a_circle_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match="symbolic links"):
+        write_output(tmp_path / "a", "x")
+    assert (tmp_path / "a").is_symlink()
+
+
+@posix
+def test_the_file_that_standard_output_goes_to_is_written_on(tmp_path: Path) -> None:
+    code = "from pathlib import Path; from facekit.system.files import write_output\n"
+    code += "print('before', flush=True); write_output(Path('/dev/stdout'), 'x\\n'); print('after')"
+    with (tmp_path / "out").open("wb") as out:
+        subprocess.run([sys.executable, "-c", code], stdout=out, check=True, timeout=60)
+    assert (tmp_path / "out").read_text() == "before\nx\nafter\n"
+
+
 def test_a_dash_is_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     write_output(Path("-"), "said\n")
     assert capsys.readouterr().out == "said\n"

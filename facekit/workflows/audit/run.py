@@ -22,7 +22,7 @@ from facekit.evaluation.mistakes import Suspect, likely_wrong, likely_wrong_attr
 from facekit.photos.copies import ORDER, Copies, exact_groups, near_copies
 from facekit.photos.quality import CropMeasures, measure_crops
 from facekit.report.record import write_json
-from facekit.system.files import write_atomically, write_output
+from facekit.system.files import PICTURE_SUFFIXES, write_atomically, write_output
 from facekit.system.sheet import list_text
 from facekit.system.terminal import progress_bar
 from facekit.workflows.audit.findings import (
@@ -169,6 +169,8 @@ def _check(
         raise UsageError(f"--data is missing: name the folder of {dataset}")
     if exclude_out is not None and (exclude_out.is_dir() or not exclude_out.parent.is_dir()):
         raise UsageError(f"--exclude-out {exclude_out} must be a file in a folder that exists")
+    if exclude_out is not None and exclude_out.suffix.lower() in PICTURE_SUFFIXES:
+        raise UsageError(f"--exclude-out {exclude_out} is called like a picture: name a csv")
 
 
 def _open(dataset: str, data: Path | str | None, people: Path | None) -> Table:

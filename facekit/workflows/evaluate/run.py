@@ -71,6 +71,8 @@ def crop_classes(
     left = replace(left, table=known_classes(bundle, left.table))
     unlabelled = int((left.table.labels < 0).sum())
     tell_left_out(dataset, len(opened.table), len(opened.table) - len(left.table), unlabelled)
+    if unlabelled == len(left.table):
+        raise DataError(f"{dataset}: no image has a label that the model {bundle.name} knows")
     tell_conflicts(left)
     return left
 
