@@ -218,11 +218,16 @@ def _check(
     with os.scandir(images) as entries:
         present = {entry.name for entry in entries}
     extra = sorted(name for name in present.difference(listed) if name.lower().endswith(_SUFFIXES))
-    others = {name.rpartition(".")[0]: name for name in extra}
-    missing, unreadable, elsewhere = [], [], []
+    others: dict[str, list[str]] = {}
+    for name in extra:
+        others.setdefault(name.rpartition(".")[0], []).append(name)
+    missing, unreadable, elsewhere, doubled = [], [], [], []
     found: list[str | None] = []
     for name in wanted:
-        file = name if name in present else others.get(name.rpartition(".")[0])
+        stand_ins = [] if name in present else others.get(name.rpartition(".")[0], [])
+        file = name if name in present else next(iter(stand_ins), None)
+        if len(stand_ins) > 1:
+            doubled.append(" and ".join(stand_ins))
         if file is None:
             missing.append(name)
         elif not _looks_like_picture(images / file):
@@ -233,6 +238,11 @@ def _check(
         found.append(file)
     if elsewhere:
         tell(f"{images}: {len(elsewhere):,} images have another suffix, such as {elsewhere[0]}")
+    if doubled:
+        tell(
+            f"{images}: {len(doubled):,} images have several files of other suffixes, such as "
+            f"{doubled[0]}: the first is read"
+        )
     stems = {name.rpartition(".")[0] for name in listed if name not in present}
     unlisted = tuple(name for name in extra if name.rpartition(".")[0] not in stems)
     return Issues(tuple(missing), tuple(unreadable), unlisted), found
@@ -367,6 +377,11 @@ def _head(path: Path, rows: Iterator[list[str]]) -> tuple[int | None, list[str]]
             )
         count, first = int(first[0]), next(rows, [])
     if path.suffix.lower() == ".csv" and first:
+        if not first[0] and len(first) > len(ATTRIBUTES) + 1:
+            raise DataError(
+                f"{path}: its first column has no name, as pandas writes an index; wanted are "
+                "the file names first: save it with index=False"
+            )
         first = first[1:]  # a csv names the column of file names too
     return count, first
 
@@ -394,8 +409,13 @@ def _numbers(path: Path, names: list[str], cells: list[str]) -> Int8:
         raw = np.full(shape, 9, np.int64)
     if not np.isin(raw, (-1, 0, 1)).all():
         allowed = {"-1", "0", "1", "+1"}
-        row = next((i for i, cell in enumerate(cells) if not set(cell.split()) <= allowed), 0)
-        raise DataError(f"{path}: the values of {names[row][:_SHOWN]!r} are not all 1, -1 or 0")
+        values = [cell.split() for cell in cells]
+        good = (len(row) == len(ATTRIBUTES) and set(row) <= allowed for row in values)
+        row = next((i for i, fine in enumerate(good) if not fine), 0)
+        raise DataError(
+            f"{path}: the values of {names[row][:_SHOWN]!r} are not all 1, -1 or 0"
+            + (" (a cell is empty)" if len(values[row]) < len(ATTRIBUTES) else "")
+        )
     if (raw == -1).any():
         unknown, no = int((raw == 0).sum()), int((raw == -1).sum())
         if unknown:

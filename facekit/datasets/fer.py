@@ -35,8 +35,8 @@ LABELS: Final[tuple[str, ...]] = ("fer", "ferplus")
 _CSV: Final = ("fer2013.csv", "icml_face_data.csv")  # the second is Kaggle's later name
 _VOTES_BY_FILE: Final = "ferplus_votes.csv"
 _VOTES_BY_ROW: Final = "fer2013new.csv"
-#: Digits of a number of votes; ten people voted.
-_DIGITS: Final = 6
+#: Digits of a number of votes (ten people voted) and of a row's number.
+_DIGITS, _LONGEST = 6, 12
 
 
 def read_fer(
@@ -310,7 +310,8 @@ def read_votes_by_row(path: Path, usages: Sequence[str]) -> Float32:
     """Float32 of ``fer2013new.csv``, whose rows follow those of ``fer2013.csv``.
 
     Args:
-        path: Column ``Usage`` and one column an emotion.
+        path: Column ``Usage``, one column an emotion, and ``Image name`` if it is there:
+            ``fer0000012.png``, counting upwards; a picture left out has none.
         usages: The Usage of the n rows of ``fer2013.csv``.
 
     Returns:
@@ -328,9 +329,24 @@ def read_votes_by_row(path: Path, usages: Sequence[str]) -> Float32:
             f"{path} has {len(rows):,} rows that do not follow the {len(usages):,} of the pixel "
             "csv (their Usage differs): take both files as they were published"
         )
+    if "image name" in header:
+        _require_order(path, [cells[header.index("image name")] for cells in rows])
     pick = _columns(path, header)
     votes = [_numbers(path, cells, pick) for cells in rows]
     return np.array(votes, np.float32).reshape(-1, len(EMOTIONS))
+
+
+def _require_order(path: Path, names: Sequence[str]) -> None:
+    """Names count upwards (with or without those left out): other orders are other people's."""
+    last = -1
+    for name in filter(None, names):
+        digits = "".join(c for c in PurePosixPath(name).stem if c.isdecimal())[:_LONGEST] or "-1"
+        if int(digits) <= last:
+            raise DataError(
+                f"{path}: {name[:80]!r} comes after number {last:,}, names should count upwards: "
+                "the rows must follow those of the pixel csv; take the file as it was published"
+            )
+        last = int(digits)
 
 
 def _read(path: Path) -> tuple[list[str], list[list[str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,8 @@ from facekit.errors import DataError
 
 #: What may stand between cells; the first where nothing shows it.
 _SEPARATORS: Final = (",", ";", "\t", "|")
+#: A number of rows alone in its line, with or without marks between thousands.
+_COUNT: Final = re.compile(r"\d{1,3}(?:[,.' ]\d{3})+|\d+")
 #: How UTF-16 begins, read as bytes that are no UTF-8.
 _UTF16: Final = ("\udcff\udcfe", "\udcfe\udcff")
 
@@ -42,16 +45,23 @@ def read_rows(
             file.seek(0)
             if "\0" in head[0] or head[0].startswith(_UTF16):
                 raise ValueError("it is no UTF-8 text (UTF-16, it seems): save it as UTF-8")
+            counted = bool(_COUNT.fullmatch(head[0].strip()))
+            if counted and not _COUNT.fullmatch(head[1].strip()):  # 202,599 images: no cells
+                yield 1, ["".join(c for c in file.readline() if c.isdecimal())]
+                head = [head[1]]
             parted = any(one in line for line in head for one in _SEPARATORS)
             if blanks and not parted and any(len(line.split()) > 1 for line in head):
                 rows: Iterator[tuple[int, list[str]]] = (
-                    (number, line.split()) for number, line in enumerate(file, 1)
+                    (number, line.split()) for number, line in enumerate(file, 3 - len(head))
                 )
             else:
                 reader = csv.reader(
                     file, delimiter=_separator(head), skipinitialspace=True, strict=True
                 )
-                rows = ((reader.line_num, [cell.strip() for cell in cells]) for cells in reader)
+                rows = (
+                    (reader.line_num + 2 - len(head), [cell.strip() for cell in cells])
+                    for cells in reader
+                )
             for number, cells in rows:
                 long = next((one for one in cells if len(one) > (longest or len(one))), None)
                 if long is not None:

@@ -302,6 +302,20 @@ def test_images_of_another_suffix_than_the_lists_say(
     assert "60 images have another suffix" in capsys.readouterr().err
 
 
+def test_several_files_for_one_listed_image_are_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = read_celeba(folder).images[0]
+    for suffix in (".png", ".webp"):
+        first.with_suffix(suffix).write_bytes(first.read_bytes())
+    read_celeba(folder)
+    assert "several files" not in capsys.readouterr().err  # its own is there
+    first.unlink()
+    assert read_celeba(folder).images[0] == first.with_suffix(".png")
+    told = capsys.readouterr().err
+    assert f"1 images have several files of other suffixes, such as {first.stem}.png and" in told
+
+
 def test_identities_of_other_images_are_refused(folder: Path) -> None:
     path = folder / "identity_CelebA.txt"
     path.write_text(path.read_text().replace(".jpg", ""))

@@ -65,6 +65,35 @@ def test_values_that_are_none(path: Path, value: str, place: int) -> None:
         read_attributes(path)
 
 
+@pytest.mark.parametrize("said", ["1", "0,001", "  1 ", "000'001"])
+def test_the_number_of_images_may_have_marks(path: Path, said: str) -> None:
+    write(path, {"a.jpg": ["-1"] * 40})
+    head, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([said, *lines]))
+    assert head == "1" and read_attributes(path)[0] == ["a.jpg"]
+    path.write_text("\n".join(["202,599", *lines]))
+    with pytest.raises(DataError, match=r"says 202,599 images, it lists 1"):
+        read_attributes(path)
+
+
+@pytest.mark.parametrize("row", [0, 2])
+def test_an_empty_cell_names_its_image(tmp_path: Path, row: int) -> None:
+    rows = [[f"{i}.jpg", *["-1"] * 40] for i in range(4)]
+    rows[row][7] = ""
+    path = tmp_path / "list_attr_celeba.csv"
+    path.write_text("\n".join(",".join(cells) for cells in [["image_id", *ATTRIBUTES], *rows]))
+    with pytest.raises(DataError, match=rf"'{row}\.jpg' are not all 1, -1 or 0 \(a cell is empty"):
+        read_attributes(path)
+
+
+def test_an_index_that_pandas_wrote_is_called_so(tmp_path: Path) -> None:
+    path = tmp_path / "list_attr_celeba.csv"
+    rows = [["", "image_id", *ATTRIBUTES], ["0", "a.jpg", *["1"] * 40]]
+    path.write_text("\n".join(",".join(cells) for cells in rows))
+    with pytest.raises(DataError, match=r"as pandas writes an index.*index=False"):
+        read_attributes(path)
+
+
 @pytest.mark.parametrize("digits", [13, 400, 5000])
 def test_a_number_of_images_of_absurd_size(path: Path, digits: int) -> None:
     write(path, {"a.jpg": ["1"] * 40})

@@ -205,6 +205,30 @@ def test_votes_of_the_official_list(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("order", "good"),
+    [
+        (["fer0000000.png", "", *(f"fer000000{i}.png" for i in range(1, 8))], True),
+        (["fer0000000.png", "", *(f"fer000000{i}.png" for i in range(2, 9))], True),
+        ([f"fer000000{i}.png" for i in (1, 0, *range(2, 9))], False),
+        ([f"fer000000{i}.png" for i in (0, 1, 2, 2, 3, 4, 5, 6, 7)], False),
+        ([f"fer000000{i}.png" for i in range(8, -1, -1)], False),
+    ],
+)
+def test_votes_in_another_order_are_refused(
+    tmp_path: Path, order: Sequence[str], good: bool
+) -> None:
+    pixels = pixel_rows()
+    write_pixels(tmp_path, pixels)
+    rows = [[row[2], name, *votes(fear=10)] for row, name in zip(pixels, order, strict=True)]
+    write(tmp_path / "fer2013new.csv", ("Usage", "Image name", *VOTED), rows)
+    if good:
+        assert read_fer(tmp_path, labels="ferplus").labels.tolist() == [2] * 9
+        return
+    with pytest.raises(DataError, match="names should count upwards"):
+        read_fer(tmp_path, labels="ferplus")
+
+
+@pytest.mark.parametrize(
     ("header", "row", "message"),
     [
         (None, None, r"ferplus_votes\.csv is missing.*--labels fer"),
