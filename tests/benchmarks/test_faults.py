@@ -63,6 +63,10 @@ def read(path):
         raise DataError("one" + chr(10) + "two")
     if way == 7:
         raise DataError("one line")
+    if way == 8:
+        begun = time.process_time()
+        while time.process_time() < begun + 1.5:
+            pass
 """
 
 
@@ -73,17 +77,19 @@ def test_every_kind_of_failure_is_seen(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "count").write_text("0")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("COUNT", str(tmp_path / "count"))
-    monkeypatch.setattr(faults, "SECONDS", 3.0)
+    monkeypatch.setattr(faults, "PATIENCE", 20.0)
+    monkeypatch.setattr(faults, "SECONDS", 1.0)
     wrong = importlib.import_module("wrong_reader")
     tally = try_all([Reader("wrong", wrong.read, wrong.whole)], 9, seed=0)["wrong"]
-    assert tally.counts == {"read": 2, "refused": 1}, tally
+    assert tally.counts == {"read": 1, "refused": 1}, tally
     assert tally.failures[1] == "KeyError: 'broken'"
     assert tally.failures[2] == f"died (-{signal.SIGSEGV.value})"
     assert tally.failures[3] == "longer than the limit"
     assert "libfoo: oops" in tally.failures[4]
     assert tally.failures[5].startswith("MemoryError")
     assert tally.failures[6].startswith("no one line")
-    assert sorted(tally.failures) == [1, 2, 3, 4, 5, 6]
+    assert tally.failures[8].endswith("processor seconds")
+    assert sorted(tally.failures) == [1, 2, 3, 4, 5, 6, 8]
 
 
 def test_the_table_names_tries_and_failures() -> None:
