@@ -295,10 +295,10 @@ DAMAGED: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("what", DAMAGED)
 def test_damaged_arrays_are_one_line(what: str, recwarn: pytest.WarningsRecorder) -> None:
-    data, begun = DAMAGED[what](), time.perf_counter()
+    data, begun = DAMAGED[what](), time.process_time()
     with pytest.raises(BundleError, match="the head is not a readable") as caught:
         unpack(data, "the head")
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
     assert not recwarn.list
 

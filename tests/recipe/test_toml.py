@@ -31,10 +31,10 @@ ABSURD = {
 
 
 def refusal(path: Path | str, overrides: tuple[str, ...] = ()) -> str:
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(RecipeError) as caught:
         load_recipe(path, overrides)
-    assert time.perf_counter() - begun < 3
+    assert time.process_time() - begun < 3
     message = str(caught.value)
     assert "\n" not in message and len(message) < 800 + len(str(path))
     return message
