@@ -193,20 +193,24 @@ def fit_linear(
     return LinearHead(weight=weight, bias=bias, mean=mean, scale=scale, **named)
 
 
-def calibrate_head(head: Head, logits: Float32, labels: Int64) -> Head:
-    """Divide a head's logits by the temperature that suits the labels.
+def calibrate_head(
+    head: Head, logits: Float32, labels: Int64, shift: Float32 | None = None
+) -> Head:
+    """Shift a head's logits, then divide them by the temperature that suits the labels.
 
     Args:
         head: Softmax.
         logits: float array of shape (m, k): what it gives, uncalibrated.
         labels: int array of shape (m,).
+        shift: float32 array of shape (k,), added to the logits; None for zeros.
 
     Returns:
         The head with a calibration.
     """
     from facekit.evaluation.calibration import fit_temperature  # brings SciPy
 
-    slope = 1 / fit_temperature(labels, logits)
     k = len(head.labels)
-    calibration = np.column_stack([np.full(k, slope), np.zeros(k)]).astype(np.float32)
+    shift = np.zeros(k, np.float32) if shift is None else shift
+    slope = 1 / fit_temperature(labels, logits + shift)
+    calibration = np.column_stack([np.full(k, slope), slope * shift]).astype(np.float32)
     return replace(head, calibration=calibration)

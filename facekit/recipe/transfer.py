@@ -110,12 +110,15 @@ class HeadSpec(Spec):
     (``l2`` of ``heads.fit.fit_logistic`` as a share of the number of rows);
     validation picks one. ``balance`` makes rare classes count: by weights, by drawing
     their images more often, or by that and augmenting them more (which the rungs that
-    train a backbone can). The rest is the MLP's.
+    train a backbone can). ``logit_adjustment`` does so afterwards: this much of the
+    classes' shares in the training data is taken out of the answers. The rest is the
+    MLP's.
     """
 
     kind: Annotated[str, one_of(lambda: HEAD_KINDS)] = "mlp"
     strengths: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (0.01, 0.03, 0.1)
     balance: Literal["none", "weights", "sampling", "augment"] = "none"
+    logit_adjustment: Share = 0.0  # of Menon et al., 2021
     smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     widths: Annotated[tuple[Count, ...], Field(min_length=1, max_length=3)] = (512,)
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
@@ -125,6 +128,15 @@ class HeadSpec(Spec):
     epochs: Count = 12
     batch_size: Annotated[int, Field(ge=2)] = 512
     members: Annotated[int, Field(ge=1, le=10)] = 1  # MLPs of other seeds, averaged
+
+    @model_validator(mode="after")
+    def _once(self) -> HeadSpec:
+        if self.logit_adjustment and self.balance != "none":
+            raise ValueError(
+                f"logit_adjustment={self.logit_adjustment:g} and balance={self.balance!r} both "
+                "make rare classes count: take one of them"
+            )
+        return self
 
 
 class MixSpec(Spec):

@@ -48,6 +48,8 @@ def test_a_recipe_knows_its_kind(name: str) -> None:
         ("features.parts=[]", "features.parts"),
         ("features.channels={gird=4}", "channels.gird is of no part; parts are pooled,"),
         ("features.channels={grid=-4}", "features.channels.grid"),
+        ("head={balance='weights',logit_adjustment=0.5}", "take one of them"),
+        ("head.logit_adjustment=1.1", "head.logit_adjustment"),
         ("mix.share=0.5", "mix.share is set but neither"),
         ("best=f1", "best='f1' is not allowed"),
     ],

@@ -207,6 +207,24 @@ def class_weights(labels: Int64, classes: int) -> Float64:
     return out
 
 
+def prior_shift(data: ClassData, strength: float) -> Float32:
+    """What is added to logits so that a class is not answered for being common.
+
+    Logit adjustment: Menon et al., "Long-tail learning via logit adjustment", 2021.
+
+    Args:
+        data: The classes; how common each is, its training rows say.
+        strength: In [0, 1]: 0 keeps the shares of the training data, 1 takes all
+            classes as equally likely.
+
+    Returns:
+        float32 array of shape (k,), 0 on average.
+    """
+    counts = np.bincount(data.labels[data.train], minlength=len(data.names)) + 1.0
+    shift = -strength * np.log(counts)
+    return (shift - shift.mean()).astype(np.float32)
+
+
 def row_weights(data: ClassData, balance: str) -> ClassData:
     """Targets weighted so that rare classes count as much as common ones.
 

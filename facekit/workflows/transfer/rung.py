@@ -21,7 +21,7 @@ from facekit.workflows.evaluate.answers import known_emotions
 from facekit.workflows.evaluate.run import crop_classes, measure_classes
 from facekit.workflows.run_folder import start_folder
 from facekit.workflows.transfer.backbone import open_model
-from facekit.workflows.transfer.data import ClassData, Sources, facts_of, open_data
+from facekit.workflows.transfer.data import ClassData, Sources, facts_of, open_data, prior_shift
 from facekit.workflows.transfer.fits import HEAD_FITS, mean_logits
 from facekit.workflows.transfer.inputs import read_inputs
 from facekit.workflows.transfer.results import (
@@ -199,7 +199,7 @@ def fit_frozen(
         head = kind.fit(inputs, recipe, report)
         out = mean_logits(head, inputs.seen)
         logits, labels = {"val": out}, inputs.answers
-    head = calibrate_head(head, out, labels)
+    head = calibrate_head(head, out, labels, prior_shift(data, recipe.head.logit_adjustment))
     if inputs.tested:
         logits["test"] = mean_logits(head, inputs.tested)
     seconds = time.perf_counter() - begun

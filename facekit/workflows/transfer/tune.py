@@ -21,7 +21,7 @@ from facekit.recipe.transfer import TransferRecipe
 from facekit.report.record import read_history
 from facekit.system.terminal import tell
 from facekit.workflows.transfer.backbone import Network, open_network
-from facekit.workflows.transfer.data import ClassData, class_weights, row_weights
+from facekit.workflows.transfer.data import ClassData, class_weights, prior_shift, row_weights
 from facekit.workflows.transfer.results import Learned
 
 if TYPE_CHECKING:
@@ -197,7 +197,8 @@ def export_tuned(
     contents = replace(contents, training=_origin(recipe, bundle), data_licences=licences)
     made = write_bundle(run / "backbone", contents)
     logits = predict_logits(tuned.model, data.crops, data.val, mirror=recipe.mirror)
-    head = calibrate_head(read_head(tuned.model, data.names), logits, data.labels[data.val])
+    shift = prior_shift(data, recipe.head.logit_adjustment)
+    head = calibrate_head(read_head(tuned.model, data.names), logits, data.labels[data.val], shift)
     seconds = sum(float(row["seconds"]) for row in read_history(run / "metrics.jsonl"))
     return Learned(made, head, "", seconds, tuned.trainable)
 

@@ -112,6 +112,38 @@ def test_calibration_makes_a_cocky_head_modest() -> None:
     assert head.calibration is None
 
 
+def test_what_is_added_is_added_before_the_temperature() -> None:
+    rng = np.random.default_rng(1)
+    logits = rng.normal(0, 1, (2000, 3))
+    shift = np.array([0.5, -1.5, 1], np.float32)
+    labels = (rng.random((2000, 1)) > _chance(logits + shift).cumsum(1)).sum(1).clip(0, 2)
+    head = LinearHead(
+        parts=("p",), labels=tuple("abc"), weight=np.eye(3), bias=np.zeros(3), activation="softmax"
+    )
+    found = calibrate_head(head, logits.astype(np.float32), labels, shift)
+    np.testing.assert_allclose(found.scores({"p": logits}), _chance(logits + shift), atol=0.05)
+    strong = calibrate_head(head, (4 * logits).astype(np.float32), labels, 4 * shift)
+    np.testing.assert_allclose(strong.scores({"p": 4 * logits}), _chance(logits + shift), atol=0.05)
+
+
+def test_a_rare_class_is_answered_more_often_where_the_recipe_says_so(
+    bundle: Bundle, data: ClassData
+) -> None:
+    few = replace(data, train=data.train[3 * len(data.train) // 8 :])  # 5 of the first class
+    assert np.bincount(data.labels[few.train]).tolist() == [5, 20]
+    plain, half, whole = (
+        fit_frozen(bundle, few, recipe(f"head.logit_adjustment={value}")) for value in (0, 0.5, 1)
+    )
+    assert plain.head.calibration is not None and not plain.head.calibration[:, 1].any()
+    crops = data.crops[data.val]
+    rare = [fit.head.scores(bundle.embed(crops))[:, 0] for fit in (plain, half, whole)]
+    ratio = [np.log(one / (1 - one)) for one in rare]
+    slope = [fit.head.calibration[0, 0] for fit in (plain, half, whole)]
+    logits = [one / s for one, s in zip(ratio, slope, strict=True)]
+    np.testing.assert_allclose(logits[1] - logits[0], 0.5 * np.log(21 / 6), atol=0.05)
+    np.testing.assert_allclose(logits[2] - logits[0], np.log(21 / 6), atol=0.05)
+
+
 def _chance(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits)
     return np.asarray(powers / powers.sum(1, keepdims=True))
