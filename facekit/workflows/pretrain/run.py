@@ -16,10 +16,19 @@ from facekit.backbones.weights import check_weights, load_weights, require_file
 from facekit.cache.teacher import read_teacher_table, to_targets
 from facekit.datasets.sources import open_attributes
 from facekit.errors import RecipeError, UsageError
+from facekit.labels import ATTRIBUTES
 from facekit.recipe.schema import PretrainRecipe, TargetSpec
 from facekit.training.backend import require_backend, start_keras
 from facekit.workflows.run_folder import hash_arrays, occupied, resolve_recipe, start_folder
 from facekit.workflows.sources import Source, crop_source, listed_attributes, tell_left_out, without
+from facekit.workflows.teachers import (
+    Teach,
+    choose_heads,
+    open_teachers,
+    teachers_licences,
+    teaching,
+    who_taught,
+)
 
 if TYPE_CHECKING:
     from facekit.training.loop import Sitting, TrainingRun
@@ -84,21 +93,29 @@ def pretrain(
         resolved = resolve_recipe(run, recipe, changes, resume, PretrainRecipe)
         _require(resolved, teacher_table is not None, resume=resume)
         published = resolved.training.epochs == 0  # its identity part is somebody's own
-        if identity_spec(resolved) is None and not published:  # an untrained one would mislead
+        taught_identity = identity_spec(resolved) is not None or resolved.distill.identity
+        if not (taught_identity or published):  # an untrained one would mislead
             backbone_spec = resolved.backbone.model_copy(update={"identity_size": 0})
             resolved = resolved.model_copy(update={"backbone": backbone_spec})
+        bundles = () if published else open_teachers(resolved.distill)
+        size = resolved.backbone.identity_size
+        chosen = choose_heads(resolved.distill, bundles, ATTRIBUTES, "sigmoid", size)
         folder, listed, taught = (
             None if one is None else Path(one) for one in (data, exclude, teacher_table)
         )
         opened, vectors, backend = _open(resolved, folder, listed, taught, allow_missing)
         targets = _targets(resolved, opened, vectors)
-        start_folder(run, resolved, _fed(opened, vectors, backend), resume=resume)
+        fed = {**_fed(opened, vectors, backend), "teachers": who_taught(bundles)}
+        start_folder(run, resolved, fed, resume=resume)
         done = 0
         if published:
             backbone = build_backbone(resolved.backbone, resolved.frame.side)
             load_weights(backbone, resolved.backbone)
         else:
-            training, backbone, sitting = _train(run, resolved, opened, targets, resume, epochs)
+            teach = teaching(resolved.distill, chosen, resolved.frame.build(), ATTRIBUTES)
+            training, backbone, sitting = _train(
+                run, resolved, opened, targets, teach, resume, epochs
+            )
             if not sitting.finished:
                 last = sitting.history[-1] if sitting.history else {}
                 return PretrainResult(run, None, last, False)
@@ -107,7 +124,9 @@ def pretrain(
         from facekit.workflows.pretrain.package import Trained, package
 
         teachers = name_teachers(resolved, teacher_table)
-        trained = Trained(backbone, done, backend, teachers)
+        if bundles:
+            teachers["distill"] = "; ".join(who_taught(bundles))
+        trained = Trained(backbone, done, backend, teachers, teachers_licences(bundles))
         bundle, metrics = package(run, resolved, trained, opened, targets)
         return PretrainResult(run, bundle, metrics, True)
 
@@ -186,6 +205,7 @@ def _train(
     recipe: PretrainRecipe,
     source: Source,
     targets: Targets,
+    teach: Teach | None,
     resume: bool,
     epochs: int | None,
 ) -> tuple[TrainingRun, Any, Sitting]:
@@ -205,6 +225,7 @@ def _train(
         recipe.augment,
         recipe.training.batch_size,
         recipe.training.seed,
+        teach=teach,
     )
     with Journal(run, recipe.training.epochs) as journal:
         training = TrainingRun(
