@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facekit.arrays import Float32, UInt8
-from facekit.backbones.catalog import check_backbone, spec_from_config
+from facekit.backbones.catalog import check_family
 from facekit.bundle.bundle import IDENTITY, Bundle
 from facekit.bundle.load import load_bundle
 from facekit.bundle.manifest import MANIFEST, read_manifest
@@ -43,8 +43,7 @@ def open_teachers(spec: DistillSpec) -> tuple[Bundle, ...]:
         return ()
     found = tuple(load_bundle(_bundle_in(name)) for name in spec.teachers)
     for bundle in found:
-        entry = bundle.manifest.backbone
-        check_backbone(spec_from_config(entry.family, entry.config)[0])
+        check_family(bundle.manifest.backbone.family)
     return found
 
 
