@@ -134,11 +134,16 @@ class FrameSpec(Spec):
 
 
 class TargetSpec(Spec):
-    """One target of the trunk: a loss and its weight; 0 switches it off."""
+    """One target of the trunk: a loss and its weight; 0 switches it off.
+
+    ``views`` is how many views of each image the teacher sees: the image itself, then
+    mirrored, shifted, turned and lit ones; their mean is what is learned.
+    """
 
     weight: NonNegative = 1.0
     smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     teacher: Literal["none", "dlib"] = "none"
+    views: Annotated[int, Field(ge=1, le=100)] = 1
     relation_weight: NonNegative = 0.0  # squared error of the batch's similarity matrix
 
 

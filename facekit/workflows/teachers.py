@@ -124,10 +124,11 @@ def teaching(
 
 def who_taught(bundles: Sequence[Bundle]) -> list[str]:
     """Who taught, for manifest and card: name, version and hash, no path of this machine."""
-    return [_told(bundle.folder) for bundle in bundles]
+    return [name_bundle(bundle.folder) for bundle in bundles]
 
 
-def _told(folder: Path) -> str:
+def name_bundle(folder: Path) -> str:
+    """A bundle's own name, version and the hash of its manifest, which has all others."""
     own = read_manifest(folder)  # a bundle of heads alone: the loaded one bears its base's name
     digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
     return f"{own.name} {own.version}, sha256 {digest[:16]}"

@@ -13,7 +13,8 @@ import numpy as np
 from facekit.arrays import Float32
 from facekit.backbones.catalog import build_backbone, check_backbone
 from facekit.backbones.weights import check_weights, load_weights, require_file
-from facekit.cache.teacher import read_teacher_table, to_targets
+from facekit.bundle.load import find_bundle
+from facekit.cache.teacher import TEACHER, read_teacher_table, to_targets
 from facekit.datasets.sources import open_attributes
 from facekit.errors import RecipeError, UsageError
 from facekit.labels import ATTRIBUTES
@@ -24,6 +25,7 @@ from facekit.workflows.sources import Source, crop_source, listed_attributes, te
 from facekit.workflows.teachers import (
     Teach,
     choose_heads,
+    name_bundle,
     open_teachers,
     teachers_licences,
     teaching,
@@ -150,7 +152,7 @@ def _open(
     if identity_spec(recipe) is None:
         vectors = None
     elif vectors is None:  # of all images: lists to leave out share them, like the crops
-        vectors = teach_identity(opened)
+        vectors = teach_identity(opened, recipe.targets["identity"].views)
     left = without(opened, gone)
     tell_left_out(table.name, len(opened.table), len(opened.table) - len(left.table))
     return left, vectors, backend
@@ -261,8 +263,8 @@ def require_identity(recipe: PretrainRecipe, *, has_vectors: bool) -> None:
         has_vectors: A teacher table is given; no teacher has to run.
 
     Raises:
-        RecipeError: The target has no part of the backbone, or no teacher.
-        MissingExtraError: The teacher is not installed.
+        RecipeError: The target has no part of the backbone, or no teacher, or a table
+            beside what it cannot say.
     """
     spec = identity_spec(recipe)
     if spec is None:
@@ -272,6 +274,11 @@ def require_identity(recipe: PretrainRecipe, *, has_vectors: bool) -> None:
             "targets.identity has a weight but backbone.identity_size is 0: "
             "give the part a size (dlib's teacher has 128), or the target weight 0"
         )
+    if has_vectors and spec.views > 1:
+        raise RecipeError(
+            f"targets.identity.views={spec.views} says nothing to --teacher-table, whose vectors "
+            "are made already: leave one of them out"
+        )
     if has_vectors:
         return
     if spec.teacher == "none":
@@ -279,16 +286,14 @@ def require_identity(recipe: PretrainRecipe, *, has_vectors: bool) -> None:
             "targets.identity has a weight but no teacher: --set targets.identity.teacher=dlib, "
             "or give vectors with --teacher-table FILE"
         )
-    from facekit.cache.teacher import model_files
-
-    model_files()
 
 
-def teach_identity(source: Source) -> Float32:
+def teach_identity(source: Source, views: int = 1) -> Float32:
     """Run the teacher over a source, or load what it said before.
 
     Args:
         source: Table and crops.
+        views: How many views of each image it sees.
 
     Returns:
         float32 array by row of the crop cache; NaN where nothing was taught.
@@ -299,7 +304,7 @@ def teach_identity(source: Source) -> Float32:
 
     vectors = np.full((len(source.cache.ids), DLIB_SIZE), np.nan, np.float32)
     root = cache_folder()
-    vectors[source.rows] = teach(source.table, decode, root=root / "teachers")
+    vectors[source.rows] = teach(source.table, decode, root=root / "teachers", views=views)
     return vectors
 
 
@@ -309,7 +314,8 @@ def name_teachers(recipe: PretrainRecipe, table: Path | str | None) -> dict[str,
     if spec is None:
         return {}
     if table is None:
-        return {"identity": spec.teacher}
+        views = f", the mean of {spec.views} views" if spec.views > 1 else ""
+        return {"identity": f"{spec.teacher} ({name_bundle(find_bundle(TEACHER))}{views})"}
     digest = hashlib.sha256(Path(table).read_bytes()).hexdigest()[:16]
     name = "unnamed" if spec.teacher == "none" else spec.teacher
     return {"identity": f"{name} (vectors in {Path(table).name}, sha256 {digest})"}
