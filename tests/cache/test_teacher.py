@@ -23,8 +23,9 @@ from facekit.photos.image import decode
 
 #: Teaches six images, two a block, and kills itself while it reads the fifth.
 KILLED = """
-import os, signal, sys
+import os, signal, sys, time
 from pathlib import Path
+import numpy as np
 from facekit.photos.image import decode
 from facekit.datasets.celeba import read_celeba
 from facekit.cache import teacher
@@ -33,6 +34,9 @@ table = read_celeba(sys.argv[1], splits=("train",)).select(range(6))
 
 def read(path):
     if path == table.images[4]:
+        (states,) = Path(sys.argv[2]).glob("*/state.npy")
+        while np.load(states)[1] != 1:  # the first block is not on disk yet
+            time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGKILL)
     return decode(path)
 
