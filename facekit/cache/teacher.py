@@ -22,6 +22,7 @@ from facekit.cache.crops import encoded, hash_table
 from facekit.datasets.table import Table
 from facekit.errors import DataError
 from facekit.heads.arrays import StoredArrays
+from facekit.photos.align import through_points
 from facekit.recipe.schema import AugmentSpec
 from facekit.system.files import open_regular
 
@@ -87,12 +88,18 @@ def teach(
 def _load(read: Read, aligned: str, views: int) -> Callable[[Path | bytes], Float32]:
     """Build the function from an image to its vector; threads share the network."""
     bundle = load_bundle(TEACHER, threads=1)
+    refine = bundle.refiner()
 
     def describe(image: Path | bytes) -> Float32:
         pixels = read(image)
         height, width = pixels.shape[:2]
         matrix = bundle.frame.matrix_from_aligned(aligned, width, height)
-        return describe_crop(bundle, bundle.frame.warp(pixels, matrix), views)
+        crop = bundle.frame.warp(pixels, matrix)
+        # Sources are aligned by the eyes, which is not where dlib's own landmarks put a face.
+        better = refine and through_points(matrix, refine(crop[None])[0], bundle.frame)
+        if better is not None:
+            crop = bundle.frame.warp(pixels, better)
+        return describe_crop(bundle, crop, views)
 
     return describe
 
