@@ -137,7 +137,7 @@ def finetune(
     return FineTuning(training, network, model, sitting, count_trainable(model))
 
 
-def _batches(recipe: TransferRecipe, data: ClassData, teach: Teach | None) -> Batches:
+def _batches(recipe: TransferRecipe, data: ClassData, teach: Teach | None = None) -> Batches:
     from facekit.training.batches import Batches
     from facekit.training.classifier import ClassTargets
 
