@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -240,4 +241,6 @@ def _short(word: str) -> str:
     if Path(word).is_absolute():  # its name may have an equals sign: a sweep's folders do
         return Path(word).name
     key, equals, value = word.rpartition("=")
+    if value.startswith("["):  # a list of paths, such as distill.teachers
+        value = re.sub(r"""(?<=["'])/[^"']*""", lambda path: Path(path[0]).name, value)
     return f"{key}{equals}{Path(value).name if Path(value).is_absolute() else value}"
