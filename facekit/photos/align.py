@@ -74,7 +74,7 @@ def align_faces(
     if refine is None or not len(boxes):
         return crops, matrices
     for i, points in zip(boxes, refine(crops[boxes]), strict=True):
-        better = _second(matrices[i], np.asarray(points, np.float64), frame)
+        better = through_points(matrices[i], np.asarray(points, np.float64), frame)
         if better is not None:
             matrices[i] = better
             crops[i] = frame.warp(rgb, better)
@@ -91,8 +91,17 @@ def _first(face: Detection, frame: FaceFrame, detector: str) -> Float64:
     return np.array([[scale, 0.0, -x * scale], [0.0, scale, -y * scale]])
 
 
-def _second(matrix: Float64, points: Float64, frame: FaceFrame) -> Float64 | None:
-    """The matrix through the refined points, or None when they cannot be right."""
+def through_points(matrix: Float64, points: Float64, frame: FaceFrame) -> Float64 | None:
+    """A crop's matrix brought to the points found in that crop.
+
+    Args:
+        matrix: float64 array of shape (2, 3), image to frame pixels.
+        points: float64 array of shape (5, 2) in pixels of the crop.
+        frame: The frame of the crop.
+
+    Returns:
+        float64 array of shape (2, 3), or None when the points cannot be right.
+    """
     try:
         step = frame.matrix_from_points(points)
     except ValueError:

@@ -134,11 +134,16 @@ class FrameSpec(Spec):
 
 
 class TargetSpec(Spec):
-    """One target of the trunk: a loss and its weight; 0 switches it off."""
+    """One target of the trunk: a loss and its weight; 0 switches it off.
+
+    ``views`` is how many views of each image the teacher sees: the image itself, then
+    mirrored, shifted, turned and lit ones; their mean is what is learned.
+    """
 
     weight: NonNegative = 1.0
     smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     teacher: Literal["none", "dlib"] = "none"
+    views: Annotated[int, Field(ge=1, le=100)] = 1
     relation_weight: NonNegative = 0.0  # squared error of the batch's similarity matrix
 
 
@@ -259,6 +264,33 @@ class TrainingSpec(Spec):
     keras_file: bool = False  # transfer: leave ``model.keras`` in the run folder as well
 
 
+class DistillSpec(Spec):
+    """Other bundles that teach, on the very images the network sees; none by default.
+
+    ``teachers`` are installed names, or paths of bundles or of runs. ``weight`` is the
+    share of the loss that is theirs: ``temperature`` squared times the divergence from
+    the mean of their softened probabilities (Hinton et al., 2015); the labels keep the
+    rest. ``identity`` is the weight, in pretraining, of one minus the cosine to the mean
+    of their identity vectors, beside what the recipe's own identity target costs.
+    """
+
+    teachers: Annotated[tuple[str, ...], Field(max_length=16)] = ()
+    weight: Share = 0.7
+    temperature: Annotated[float, Field(gt=0, le=100)] = 2.0
+    identity: NonNegative = 0.0
+
+    @model_validator(mode="after")
+    def _somebody_teaches(self) -> DistillSpec:
+        if self.identity and not self.teachers:
+            raise ValueError("identity has a weight and teachers names none: name a model")
+        return self
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is learned from a teacher."""
+        return bool(self.teachers) and bool(self.weight or self.identity)
+
+
 class ExpectedSpec(Spec):
     """A metric: what others published, what a run of ours gave, its range.
 
@@ -302,6 +334,7 @@ class PretrainRecipe(Spec):
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ScheduleSpec()
     training: TrainingSpec = TrainingSpec()
+    distill: DistillSpec = DistillSpec()
     expected: tuple[ExpectedSpec, ...] = ()
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from facekit.recipe.schema import (
     BackboneSpec,
     ClassSource,
     Count,
+    DistillSpec,
     ExpectedSpec,
     FrameSpec,
     Name,
@@ -181,6 +182,7 @@ class TransferRecipe(Spec):
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ScheduleSpec()
     training: TrainingSpec = TrainingSpec()
+    distill: DistillSpec = DistillSpec()
     best: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
     mirror: bool = True  # average over the mirror image when it predicts
     expected: tuple[ExpectedSpec, ...] = ()
@@ -203,6 +205,17 @@ class TransferRecipe(Spec):
             raise ValueError(
                 "model is empty and rung='auto' climbs from a bundle: name one, or take rung=frozen"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _distilling(self) -> TransferRecipe:
+        if self.distill.teachers and self.rung in ("frozen", "auto"):
+            raise ValueError(
+                f"distill.teachers teach while a backbone trains, and rung={self.rung!r} reads "
+                "stored features: take rung=last, full or scratch"
+            )
+        if self.distill.identity:
+            raise ValueError("distill.identity is for `facekit pretrain`: leave it out here")
         return self
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -43,6 +43,8 @@ class Batches:
             the rows of an epoch are drawn, with replacement; None takes each once.
         stronger: float64 array beside ``crops``: factor of the augmentation of each;
             None is 1 everywhere.
+        teach: Gives more targets, by output, of a batch of images as they are seen:
+            augmented and mixed; None gives none.
     """
 
     def __init__(
@@ -56,10 +58,11 @@ class Batches:
         mixer: Mixer | None = None,
         chance: Float64 | None = None,
         stronger: Float64 | None = None,
+        teach: Callable[[UInt8], dict[str, Float32]] | None = None,
     ) -> None:
         self.crops, self.rows, self.targets, self.spec = crops, rows, targets, spec
         self.size = min(size, len(rows))
-        self.seed, self.chance, self.stronger = seed, chance, stronger
+        self.seed, self.chance, self.stronger, self.teach = seed, chance, stronger, teach
         self.mixer = mixer if mixer is not None and mixer.active else None
         self.per_epoch = len(rows) // self.size
 
@@ -97,6 +100,10 @@ class Batches:
         images, values = self.mixer.mix(images, values, epoch, step)
         return images, {name: values}
 
+    def _taught(self, batch: Batch) -> Batch:
+        images, wanted = batch
+        return batch if self.teach is None else (images, wanted | self.teach(images))
+
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from step ``start`` on.
 
@@ -110,7 +117,7 @@ class Batches:
                 order = self.order(epoch)
                 self._begin_mixing(epoch, start)
                 for step in range(start, self.per_epoch):
-                    batch = self._mixed(self.make(order, epoch, step), epoch, step)
+                    batch = self._taught(self._mixed(self.make(order, epoch, step), epoch, step))
                     _offer(ready, batch, stopped)
                 _offer(ready, None, stopped)
             except BaseException as error:  # handed to the consumer, who raises it

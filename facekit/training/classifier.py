@@ -16,6 +16,7 @@ from facekit.heads.head import Head
 from facekit.heads.kinds import LinearHead, MlpHead
 from facekit.recipe.schema import TopSpec
 from facekit.recipe.transfer import TransferRecipe
+from facekit.training.distill import add_teaching
 from facekit.training.keras import to_numpy
 from facekit.training.schedule import build_optimizer, use_jit
 
@@ -39,7 +40,8 @@ def build_classifier(
             ``scale`` where there is no such table; None begins at random.
 
     Returns:
-        A compiled Keras model from crops to ``{"classes": logits (n, k)}``.
+        A compiled Keras model from crops to ``{"classes": logits (n, k)}``, and what
+        ``distill.add_teaching`` adds.
 
     Raises:
         RecipeError: The rung is unknown or the backbone has no last stage.
@@ -50,16 +52,18 @@ def build_classifier(
         logits = build_top(x, recipe.top, classes)
     else:
         logits = _normalised(x, recipe.head.dropout, classes)
-    trainer = keras.Model(backbone.input, {"classes": logits}, name="classifier")
+    outputs, losses, weights = (
+        {"classes": one} for one in (logits, class_loss(recipe.head.smoothing), 1.0)
+    )
+    add_teaching(recipe.distill, outputs, losses, weights)
+    trainer = keras.Model(backbone.input, outputs, name="classifier")
     if start is not None and recipe.top is not None:
         if not start_top(trainer, start):
             raise ValueError("the head to start from has other layers than the recipe's top")
     elif isinstance(start, LinearHead):
         _start_normalised(trainer, start)
     trainer.compile(
-        build_optimizer(recipe.optimizer),
-        loss={"classes": class_loss(recipe.head.smoothing)},
-        jit_compile=use_jit(),
+        build_optimizer(recipe.optimizer), loss=losses, loss_weights=weights, jit_compile=use_jit()
     )
     return trainer
 
@@ -202,7 +206,7 @@ def start_top(model: keras.Model, head: Head) -> bool:
     Returns:
         Whether it fits; if not, nothing is changed.
     """
-    arrays = _arrays(head)
+    arrays = plain_layers(head)
     found = _dense(model)
     shapes = [tuple(layer.kernel.shape) for layer in found]
     if shapes != [weight.shape for weight, _ in arrays] or head.channels:
@@ -213,8 +217,8 @@ def start_top(model: keras.Model, head: Head) -> bool:
     return True
 
 
-def _arrays(head: Head) -> Layers:
-    """(weight, bias) of every layer on the input as it is."""
+def plain_layers(head: Head) -> Layers:
+    """(weight, bias) of every layer of a head, without calibration, on the input as it is."""
     arrays = list(head.dense)
     if not arrays:
         return []

@@ -13,6 +13,7 @@ from keras import layers, ops
 from facekit.arrays import Float32, Int8, Int64, UInt8
 from facekit.backbones.layers import PixelMean
 from facekit.recipe.schema import PretrainRecipe
+from facekit.training.distill import TAUGHT_IDENTITY, add_teaching
 from facekit.training.schedule import build_optimizer, use_jit
 
 #: Parts of the embedding that the attribute head reads.
@@ -49,7 +50,8 @@ def build_trainer(backbone: keras.Model, recipe: PretrainRecipe, targets: Target
         targets: Only asked which targets there are.
 
     Returns:
-        A compiled Keras model from crops to one output a target.
+        A compiled Keras model from crops to one output a target, and what
+        ``distill.add_teaching`` adds.
     """
     parts = backbone.output
     read = [parts[name] for name in ATTRIBUTE_PARTS]
@@ -65,6 +67,11 @@ def build_trainer(backbone: keras.Model, recipe: PretrainRecipe, targets: Target
         spec = recipe.targets["identity"]
         losses["identity"] = identity_loss(spec.relation_weight)
         weights["identity"] = spec.weight
+    add_teaching(recipe.distill, outputs, losses, weights)
+    if recipe.distill.identity:
+        outputs[TAUGHT_IDENTITY] = parts["identity"]
+        losses[TAUGHT_IDENTITY] = identity_loss()
+        weights[TAUGHT_IDENTITY] = recipe.distill.identity
     trainer = keras.Model(backbone.input, outputs, name="trainer")
     trainer.compile(
         build_optimizer(recipe.optimizer), loss=losses, loss_weights=weights, jit_compile=use_jit()
@@ -151,7 +158,9 @@ def validate(
     predicted = _predict(model, crops, rows)
     wanted = targets.rows(rows)
     losses = {
-        name: _mean_loss(loss, wanted[name], predicted[name]) for name, loss in model.loss.items()
+        name: _mean_loss(loss, wanted[name], predicted[name])
+        for name, loss in model.loss.items()
+        if name in wanted  # teachers see training images alone
     }
     weights = {str(name): spec.weight for name, spec in recipe.targets.items()}
     total: float = sum(weights[name] * value for name, value in losses.items())

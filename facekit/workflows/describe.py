@@ -19,7 +19,7 @@ from facekit.recipe.enroll import EnrollRecipe
 from facekit.recipe.load import Recipe
 from facekit.recipe.schema import PretrainRecipe
 from facekit.recipe.transfer import TransferRecipe
-from facekit.workflows.pretrain.run import identity_spec
+from facekit.workflows.pretrain.identity import learns_identity
 from facekit.workflows.transfer.backbone import open_network
 from facekit.workflows.transfer.fits import HEAD_FITS
 
@@ -81,7 +81,7 @@ def _pretrained(recipe: PretrainRecipe) -> Any:
     from facekit.training.trunk import Targets, build_trainer
 
     spec, vectors = recipe.backbone, None
-    if identity_spec(recipe) is None:
+    if not learns_identity(recipe):
         spec = spec.model_copy(update={"identity_size": 0})
     else:
         vectors = np.zeros((0, spec.identity_size), np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,8 +24,8 @@ R = TypeVar("R", PretrainRecipe, TransferRecipe)
 #: Parts of a recipe that a resumed run may not change: they shape its arrays, or say
 #: which epoch is the best.
 _FIXED: Final[dict[type[Any], tuple[str, ...]]] = {
-    PretrainRecipe: ("data", "frame", "backbone", "targets"),
-    TransferRecipe: ("data", "frame", "backbone", "top", "model", "rung", "best"),
+    PretrainRecipe: ("data", "frame", "backbone", "targets", "distill"),
+    TransferRecipe: ("data", "frame", "backbone", "top", "model", "rung", "best", "distill"),
 }
 
 #: Held in a run folder as long as a process works in it.
@@ -39,6 +40,7 @@ _KEPT: Final = {
     "labels": "other labels or partitions: give the same lists with --data and --exclude",
     "crops": "other image files: give the same ones with --data",
     "identity": "other identity vectors: give the --teacher-table it began with, or none if none",
+    "teachers": "other teachers: distill.teachers must name the very models it began with",
     "backend": "another backend: set KERAS_BACKEND to {before}",
 }
 
@@ -239,4 +241,6 @@ def _short(word: str) -> str:
     if Path(word).is_absolute():  # its name may have an equals sign: a sweep's folders do
         return Path(word).name
     key, equals, value = word.rpartition("=")
+    if value.startswith("["):  # a list of paths, such as distill.teachers
+        value = re.sub(r"""(?<=["'])/[^"']*""", lambda path: Path(path[0]).name, value)
     return f"{key}{equals}{Path(value).name if Path(value).is_absolute() else value}"

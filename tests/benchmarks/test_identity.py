@@ -207,11 +207,11 @@ def test_what_cannot_be_measured_is_refused(
     with pytest.raises(DataError, match="nobody with 11 photos"):
         measure_identity(BenchOptions(data=painted_lfw.parent.parent, model=model))
 
-    def missing(instead: str) -> Path:
-        raise MissingExtraError("dlib", "teachers", instead)
+    def missing() -> Path:
+        raise MissingExtraError("dlib", "peers", "or leave out --peer dlib")
 
     monkeypatch.setattr("benchmarks.peer_dlib.model_files", missing)
-    with pytest.raises(MissingExtraError, match=r"teachers.*leave out --peer dlib"):
+    with pytest.raises(MissingExtraError, match=r"peers.*leave out --peer dlib"):
         measure_identity(BenchOptions(data=painted_lfw, model=model, peer=Path("dlib")))
 
 

@@ -17,7 +17,7 @@ from facekit.errors import MissingExtraError
 
 needs_dlib = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("dlib", "face_recognition_models")),
-    reason="dlib is not installed: pip install 'facekit-transfer[teachers]'",
+    reason="dlib is not installed: pip install 'facekit-transfer[peers]'",
 )
 
 
@@ -72,7 +72,7 @@ def test_the_most_central_face_is_described_as_the_package_does(
 ) -> None:
     log: list[object] = []
     monkeypatch.setitem(sys.modules, "dlib", fake_dlib(log))
-    monkeypatch.setattr(peer_dlib, "model_files", lambda instead: tmp_path)
+    monkeypatch.setattr(peer_dlib, "model_files", lambda: tmp_path)
     for name, size in (
         ("shape_predictor_5_face_landmarks", 9),
         ("dlib_face_recognition_resnet_model_v1", 22),
@@ -96,7 +96,7 @@ def test_what_is_missing_is_named_in_one_line(
 ) -> None:
     spec = SimpleNamespace(origin="/nowhere/__init__.py")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else spec)
-    with pytest.raises(MissingExtraError, match=rf"^{missing} is not installed.*teachers.*--peer"):
+    with pytest.raises(MissingExtraError, match=rf"^{missing} is not installed.*peers.*--peer"):
         DlibReader()
 
 

@@ -17,6 +17,10 @@ from facekit.workflows.run_folder import command_line
         (["--set", "model=/home/me/tiny"], "--set model=tiny"),
         (["--set", "model=here/tiny", "runs/mine"], "--set model=here/tiny runs/mine"),
         (["--set", "head.strengths=[0.1, 1]"], "--set head.strengths=[0.1, 1]"),
+        (
+            ["--set", "distill.teachers=['/home/me/a', \"/b c/wide\", 'runs/d', 'e']"],
+            "--set distill.teachers=['a', \"wide\", 'runs/d', 'e']",
+        ),
         (["--out", "/home/me/sweep/seed=1"], "--out seed=1"),
         ([], ""),
     ],

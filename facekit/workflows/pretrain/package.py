@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,12 +46,14 @@ class Trained:
         epochs: Epochs that were trained.
         backend: Keras backend that trained them.
         teachers: By target, the teacher's name first, then where its vectors are from.
+        licences: Of what models among them learned from.
     """
 
     backbone: Any
     epochs: int
     backend: str
     teachers: dict[str, str]
+    licences: dict[str, str] = field(default_factory=dict)
 
 
 def package(
@@ -98,7 +100,7 @@ def package(
         mirror=mirror,
         metrics=metrics,
         training=training,
-        data_licences={**_licences(training), **licences_of(spec)},
+        data_licences={**trained.licences, **_licences(training), **licences_of(spec)},
     )
     finished = draft_bundle(final, backbone=trial.backbone)
     card, strangers = card_of(finished, measured), ship_strangers(finished, source)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,26 @@ from facekit.backbones.weights import check_weights, load_weights, require_file
 from facekit.cache.teacher import read_teacher_table, to_targets
 from facekit.datasets.sources import open_attributes
 from facekit.errors import RecipeError, UsageError
-from facekit.recipe.schema import PretrainRecipe, TargetSpec
+from facekit.labels import ATTRIBUTES
+from facekit.recipe.schema import PretrainRecipe
 from facekit.training.backend import require_backend, start_keras
+from facekit.workflows.pretrain.identity import (
+    identity_spec,
+    learns_identity,
+    name_teachers,
+    require_identity,
+    teach_identity,
+)
 from facekit.workflows.run_folder import hash_arrays, occupied, resolve_recipe, start_folder
 from facekit.workflows.sources import Source, crop_source, listed_attributes, tell_left_out, without
+from facekit.workflows.teachers import (
+    Teach,
+    choose_heads,
+    open_teachers,
+    teachers_licences,
+    teaching,
+    who_taught,
+)
 
 if TYPE_CHECKING:
     from facekit.training.loop import Sitting, TrainingRun
@@ -84,21 +99,28 @@ def pretrain(
         resolved = resolve_recipe(run, recipe, changes, resume, PretrainRecipe)
         _require(resolved, teacher_table is not None, resume=resume)
         published = resolved.training.epochs == 0  # its identity part is somebody's own
-        if identity_spec(resolved) is None and not published:  # an untrained one would mislead
+        if not (learns_identity(resolved) or published):  # an untrained one would mislead
             backbone_spec = resolved.backbone.model_copy(update={"identity_size": 0})
             resolved = resolved.model_copy(update={"backbone": backbone_spec})
+        bundles = () if published else open_teachers(resolved.distill)
+        size = resolved.backbone.identity_size
+        chosen = choose_heads(resolved.distill, bundles, ATTRIBUTES, "sigmoid", size)
         folder, listed, taught = (
             None if one is None else Path(one) for one in (data, exclude, teacher_table)
         )
         opened, vectors, backend = _open(resolved, folder, listed, taught, allow_missing)
         targets = _targets(resolved, opened, vectors)
-        start_folder(run, resolved, _fed(opened, vectors, backend), resume=resume)
+        fed = {**_fed(opened, vectors, backend), "teachers": who_taught(bundles)}
+        start_folder(run, resolved, fed, resume=resume)
         done = 0
         if published:
             backbone = build_backbone(resolved.backbone, resolved.frame.side)
             load_weights(backbone, resolved.backbone)
         else:
-            training, backbone, sitting = _train(run, resolved, opened, targets, resume, epochs)
+            teach = teaching(resolved.distill, chosen, resolved.frame.build(), ATTRIBUTES)
+            training, backbone, sitting = _train(
+                run, resolved, opened, targets, teach, resume, epochs
+            )
             if not sitting.finished:
                 last = sitting.history[-1] if sitting.history else {}
                 return PretrainResult(run, None, last, False)
@@ -107,7 +129,9 @@ def pretrain(
         from facekit.workflows.pretrain.package import Trained, package
 
         teachers = name_teachers(resolved, teacher_table)
-        trained = Trained(backbone, done, backend, teachers)
+        if bundles:
+            teachers["distill"] = "; ".join(who_taught(bundles))
+        trained = Trained(backbone, done, backend, teachers, teachers_licences(bundles))
         bundle, metrics = package(run, resolved, trained, opened, targets)
         return PretrainResult(run, bundle, metrics, True)
 
@@ -131,7 +155,7 @@ def _open(
     if identity_spec(recipe) is None:
         vectors = None
     elif vectors is None:  # of all images: lists to leave out share them, like the crops
-        vectors = teach_identity(opened)
+        vectors = teach_identity(opened, recipe.targets["identity"].views)
     left = without(opened, gone)
     tell_left_out(table.name, len(opened.table), len(opened.table) - len(left.table))
     return left, vectors, backend
@@ -186,6 +210,7 @@ def _train(
     recipe: PretrainRecipe,
     source: Source,
     targets: Targets,
+    teach: Teach | None,
     resume: bool,
     epochs: int | None,
 ) -> tuple[TrainingRun, Any, Sitting]:
@@ -205,6 +230,7 @@ def _train(
         recipe.augment,
         recipe.training.batch_size,
         recipe.training.seed,
+        teach=teach,
     )
     with Journal(run, recipe.training.epochs) as journal:
         training = TrainingRun(
@@ -221,74 +247,3 @@ def _train(
         if resume:
             training.resume()
         return training, backbone, training.sit(epochs)
-
-
-# The identity target of a pretraining: is it wanted, who teaches it, what was said.
-
-
-def identity_spec(recipe: PretrainRecipe) -> TargetSpec | None:
-    """The recipe's identity target, or None where it is switched off."""
-    spec = recipe.targets.get("identity")
-    return spec if spec is not None and spec.weight > 0 else None
-
-
-def require_identity(recipe: PretrainRecipe, *, has_vectors: bool) -> None:
-    """Refuse at once what would only show after the images have been read.
-
-    Args:
-        recipe: The resolved recipe.
-        has_vectors: A teacher table is given; no teacher has to run.
-
-    Raises:
-        RecipeError: The target has no part of the backbone, or no teacher.
-        MissingExtraError: The teacher is not installed.
-    """
-    spec = identity_spec(recipe)
-    if spec is None:
-        return
-    if recipe.backbone.identity_size == 0:
-        raise RecipeError(
-            "targets.identity has a weight but backbone.identity_size is 0: "
-            "give the part a size (dlib's teacher has 128), or the target weight 0"
-        )
-    if has_vectors:
-        return
-    if spec.teacher == "none":
-        raise RecipeError(
-            "targets.identity has a weight but no teacher: --set targets.identity.teacher=dlib, "
-            "or give vectors with --teacher-table FILE"
-        )
-    from facekit.cache.teacher import model_files
-
-    model_files()
-
-
-def teach_identity(source: Source) -> Float32:
-    """Run the teacher over a source, or load what it said before.
-
-    Args:
-        source: Table and crops.
-
-    Returns:
-        float32 array by row of the crop cache; NaN where nothing was taught.
-    """
-    from facekit.cache.teacher import DLIB_SIZE, teach
-    from facekit.photos.image import decode
-    from facekit.system.home import cache_folder
-
-    vectors = np.full((len(source.cache.ids), DLIB_SIZE), np.nan, np.float32)
-    root = cache_folder()
-    vectors[source.rows] = teach(source.table, decode, root=root / "teachers")
-    return vectors
-
-
-def name_teachers(recipe: PretrainRecipe, table: Path | str | None) -> dict[str, str]:
-    """Who taught, and for a table which file said so."""
-    spec = identity_spec(recipe)
-    if spec is None:
-        return {}
-    if table is None:
-        return {"identity": spec.teacher}
-    digest = hashlib.sha256(Path(table).read_bytes()).hexdigest()[:16]
-    name = "unnamed" if spec.teacher == "none" else spec.teacher
-    return {"identity": f"{name} (vectors in {Path(table).name}, sha256 {digest})"}

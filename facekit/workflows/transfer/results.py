@@ -314,6 +314,7 @@ def provenance_of(recipe: TransferRecipe, data: ClassData, learned: Learned) -> 
         "validation": recipe.data.validation,
         "images": images,
         "base": learned.bundle.name if learned.base else "none",
+        **({"teachers": list(learned.teachers)} if learned.teachers else {}),
         "seconds": round(learned.seconds, 1),
         "facekit": __version__,
         "python": platform.python_version(),
@@ -336,6 +337,7 @@ class Learned:
             rows of ``ClassData``, averaged over the views of prediction, where they
             are known already. Those of ``cv`` are of the training rows, each from a
             head that has not seen its group.
+        teachers: Who taught beside the labels, in words.
     """
 
     bundle: Bundle
@@ -344,6 +346,7 @@ class Learned:
     seconds: float
     trainable: int
     logits: Mapping[str, Float32] = field(default_factory=dict)
+    teachers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

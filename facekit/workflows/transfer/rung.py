@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facekit.bundle.bundle import Bundle
 from facekit.datasets.sources import open_classes
@@ -20,6 +20,7 @@ from facekit.system.files import write_atomically
 from facekit.workflows.evaluate.answers import known_emotions
 from facekit.workflows.evaluate.run import crop_classes, measure_classes
 from facekit.workflows.run_folder import start_folder
+from facekit.workflows.teachers import choose_heads, open_teachers, who_taught
 from facekit.workflows.transfer.backbone import open_model
 from facekit.workflows.transfer.data import ClassData, Sources, facts_of, open_data, prior_shift
 from facekit.workflows.transfer.fits import HEAD_FITS, mean_logits
@@ -30,6 +31,9 @@ from facekit.workflows.transfer.results import (
     measure_results,
     write_results,
 )
+
+if TYPE_CHECKING:
+    from facekit.training.teachers import Teacher
 
 
 def train_rung(
@@ -66,12 +70,15 @@ def train_rung(
     elif resume or epochs is not None:
         raise RecipeError("a frozen head takes seconds: leave --resume and --epochs out")
     bundle = open_model(recipe)
+    teachers = open_teachers(recipe.distill)
     quick = not (trains or climbs) and HEAD_FITS[recipe.head.kind].cross_fit is not None
     data = open_data(recipe, source, bundle, cross_validated=quick)
     _require_shared(recipe.data.cross, data.names)
     if trains or bundle is None:
-        start_folder(run, recipe, facts_of(data), resume=resume)
-        tuned = _fine_tuned(run, recipe, bundle, data, resume, epochs)
+        chosen = choose_heads(recipe.distill, teachers, data.names, "softmax")
+        facts = {**facts_of(data), "teachers": who_taught(teachers)}
+        start_folder(run, recipe, facts, resume=resume)
+        tuned = _fine_tuned(run, recipe, bundle, data, chosen, resume, epochs)
         if tuned is None:
             last = (read_history(run / "metrics.jsonl") or [{}])[-1]
             return TransferResult(run, recipe.rung, None, last, False)
@@ -142,6 +149,7 @@ def _fine_tuned(
     recipe: TransferRecipe,
     bundle: Bundle | None,
     data: ClassData,
+    teachers: Sequence[Teacher],
     resume: bool,
     epochs: int | None,
 ) -> Learned | None:
@@ -150,10 +158,10 @@ def _fine_tuned(
     from facekit.workflows.transfer.tune import export_tuned, finetune
 
     start_keras(seed=recipe.training.seed, precision=recipe.training.precision)
-    tuned = finetune(run, recipe, bundle, data, resume=resume, epochs=epochs)
+    tuned = finetune(run, recipe, bundle, data, teachers, resume=resume, epochs=epochs)
     if not tuned.sitting.finished:
         return None
-    return export_tuned(run, recipe, tuned, data, bundle)
+    return export_tuned(run, recipe, tuned, data, bundle, [one for one, _ in teachers])
 
 
 # The frozen rung: features from the store, a head on them, calibrated.

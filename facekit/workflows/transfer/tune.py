@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from facekit.heads.kinds import calibrate_head, fit_linear
 from facekit.recipe.transfer import TransferRecipe
 from facekit.report.record import read_history
 from facekit.system.terminal import tell
+from facekit.workflows.teachers import Teach, teachers_licences, teaching, who_taught
 from facekit.workflows.transfer.backbone import Network, open_network
 from facekit.workflows.transfer.data import ClassData, class_weights, prior_shift, row_weights
 from facekit.workflows.transfer.results import Learned
@@ -27,6 +29,7 @@ from facekit.workflows.transfer.results import Learned
 if TYPE_CHECKING:
     from facekit.training.batches import Batches
     from facekit.training.loop import Sitting, TrainingRun
+    from facekit.training.teachers import Teacher
 
 #: Augmentation of a rare class at most, times that of the most common one: beyond,
 #: expressions of 48 px are lost (by eye, on montages).
@@ -79,6 +82,7 @@ def finetune(
     recipe: TransferRecipe,
     bundle: Bundle | None,
     data: ClassData,
+    teachers: Sequence[Teacher] = (),
     *,
     resume: bool = False,
     epochs: int | None = None,
@@ -90,6 +94,7 @@ def finetune(
         recipe: Its rung is ``last``, ``full`` or ``scratch``.
         bundle: Whose backbone is trained on; None with ``scratch``.
         data: The classes.
+        teachers: From ``workflows.teachers.choose_heads``.
         resume: Go on from the checkpoint.
         epochs: Train so many more and stop; None trains to the end.
 
@@ -114,13 +119,13 @@ def finetune(
         size = int(network.backbone.output[CLASSIFIER_PART].shape[-1])
         start = choose_start(bundle, data, recipe, CLASSIFIER_PART, size)
     model = build_classifier(network.backbone, recipe, len(data.names), start)
-    labels = data.labels[data.val]
+    labels, frame = data.labels[data.val], data.source.cache.frame
     with Journal(run, recipe.training.epochs) as journal:
         training = TrainingRun(
             run,
             recipe,
             model,
-            _batches(recipe, data),
+            _batches(recipe, data, teaching(recipe.distill, teachers, frame, data.names)),
             lambda: validate_classes(model, data.crops, data.val, labels, mirror=recipe.mirror),
             f"val_{recipe.best}",
             journal.report,
@@ -132,7 +137,7 @@ def finetune(
     return FineTuning(training, network, model, sitting, count_trainable(model))
 
 
-def _batches(recipe: TransferRecipe, data: ClassData) -> Batches:
+def _batches(recipe: TransferRecipe, data: ClassData, teach: Teach | None = None) -> Batches:
     from facekit.training.batches import Batches
     from facekit.training.classifier import ClassTargets
 
@@ -154,6 +159,7 @@ def _batches(recipe: TransferRecipe, data: ClassData) -> Batches:
         Mixer(recipe.mix, seed),
         chance,
         stronger,
+        teach,
     )
 
 
@@ -169,7 +175,12 @@ def _strengths(weights: Float64) -> Float64:
 
 
 def export_tuned(
-    run: Path, recipe: TransferRecipe, tuned: FineTuning, data: ClassData, bundle: Bundle | None
+    run: Path,
+    recipe: TransferRecipe,
+    tuned: FineTuning,
+    data: ClassData,
+    bundle: Bundle | None,
+    teachers: Sequence[Bundle] = (),
 ) -> Learned:
     """The best epoch as a light backbone and a calibrated head.
 
@@ -179,6 +190,7 @@ def export_tuned(
         tuned: A finished fine-tuning.
         data: The classes.
         bundle: Whose backbone it began from; None from scratch.
+        teachers: Who taught.
 
     Returns:
         What ``class_results.write_results`` takes.
@@ -193,6 +205,7 @@ def export_tuned(
     spec = tuned.network.spec.model_copy(update={"identity_size": 0})
     frame, pool = data.source.cache.frame, tuned.network.pool
     licences = licences_of(recipe.backbone) if bundle is None else bundle.manifest.data_licences
+    licences = {**teachers_licences(teachers), **licences}
     contents = network_contents(recipe.name, frame, trunk, spec, pool)
     contents = replace(contents, training=_origin(recipe, bundle), data_licences=licences)
     made = write_bundle(run / "backbone", contents)
@@ -200,7 +213,8 @@ def export_tuned(
     shift = prior_shift(data, recipe.head.logit_adjustment)
     head = calibrate_head(read_head(tuned.model, data.names), logits, data.labels[data.val], shift)
     seconds = sum(float(row["seconds"]) for row in read_history(run / "metrics.jsonl"))
-    return Learned(made, head, "", seconds, tuned.trainable)
+    taught = tuple(who_taught(teachers))
+    return Learned(made, head, "", seconds, tuned.trainable, teachers=taught)
 
 
 def _origin(recipe: TransferRecipe, bundle: Bundle | None) -> dict[str, Any]:

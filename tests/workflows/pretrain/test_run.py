@@ -6,7 +6,6 @@ not there.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import shutil
@@ -23,14 +22,7 @@ import pytest
 from facekit.bundle.load import load_bundle
 from facekit.bundle.strangers import read_strangers
 from facekit.datasets.celeba import read_partitions
-from facekit.errors import (
-    DataError,
-    FacekitError,
-    InterruptedRunError,
-    MissingExtraError,
-    RecipeError,
-    UsageError,
-)
+from facekit.errors import DataError, FacekitError, InterruptedRunError, RecipeError, UsageError
 from facekit.labels import ATTRIBUTES
 from facekit.recipe.load import load_recipe
 from facekit.recipe.schema import PretrainRecipe
@@ -289,7 +281,7 @@ def test_lists_share_what_the_teacher_said(
     """It may have taken hours: the teacher is shown every image, with any list."""
     shown: list[int] = []
 
-    def teach(source: Source) -> np.ndarray:
+    def teach(source: Source, views: int) -> np.ndarray:
         shown.append(len(source.table))
         return np.ones((len(source.cache.ids), 8), np.float32)
 
@@ -351,30 +343,25 @@ def test_bad_input_leaves_no_folder(train: Train, data: Path, tmp_path: Path) ->
         assert not run.exists(), words
 
 
-def hide(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if a module were not installed."""
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == module else find(name)
-    )
-
-
 @pytest.mark.tf
-def test_without_dlib_one_line_says_what_else_does(
+@pytest.mark.slow
+def test_the_shipped_network_teaches_without_dlib(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hide("dlib", monkeypatch)
-    with pytest.raises(MissingExtraError, match=r"\[teachers\].*--teacher-table") as caught:
-        train(tmp_path / "run", recipe="celeba-compact")
-    assert "\n" not in str(caught.value)
-    assert not (tmp_path / "run").exists()
+    monkeypatch.setitem(sys.modules, "dlib", None)
+    changes = ("targets.identity.views=2", "training.epochs=1")
+    result = train(tmp_path / "run", *changes, recipe="celeba-compact")
+    assert "val_identity_cosine" in result.metrics and result.bundle is not None
+    said = load_bundle(result.bundle).manifest.training["teachers"]["identity"]
+    wanted = r"dlib \(dlib-identity 1, sha256 [0-9a-f]{16}, the mean of 2 views\)"
+    assert re.fullmatch(wanted, said)
 
 
 @pytest.mark.tf
 def test_weight_zero_trains_without_a_teacher(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hide("dlib", monkeypatch)
+    monkeypatch.setattr(workflow, "teach_identity", None)
     change = "targets.identity.weight=0"
     result = train(tmp_path / "run", change, recipe="celeba-compact", epochs=1)
     assert "identity_cosine" not in result.metrics
@@ -390,6 +377,8 @@ def test_a_table_of_vectors_is_a_teacher(train: Train, data: Path, tmp_path: Pat
     options: dict[str, Any] = {"teacher_table": tmp_path / "table.npz"}
     with pytest.raises(RecipeError, match="identity_size=8"):
         train(tmp_path / "run", *changes, **options)
+    with pytest.raises(RecipeError, match=r"views=4 says nothing to --teacher-table"):
+        train(tmp_path / "run", *changes, "targets.identity.views=4", **options)
     more = ("backbone.identity_size=8", "training.epochs=1")
     result = train(tmp_path / "run", *changes, *more, **options)
     (row,) = rows_of(result.run)
