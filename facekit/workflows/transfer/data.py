@@ -222,7 +222,8 @@ def prior_shift(data: ClassData, strength: float) -> Float32:
     """
     counts = np.bincount(data.labels[data.train], minlength=len(data.names)) + 1.0
     shift = -strength * np.log(counts)
-    return (shift - shift.mean()).astype(np.float32)
+    centred: Float32 = (shift - shift.mean()).astype(np.float32)
+    return centred
 
 
 def row_weights(data: ClassData, balance: str) -> ClassData:
