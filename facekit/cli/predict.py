@@ -43,6 +43,13 @@ def predict(
         str,
         typer.Option(metavar="all|none|NAME", help="Who is looked for; several names with commas."),
     ] = "all",
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|float|int8",
+            help="Which graph of the model; auto: int8 where it loses next to nothing.",
+        ),
+    ] = "auto",
 ) -> None:
     """Find faces in photos and say what is in them.
 
@@ -59,7 +66,7 @@ def predict(
         if annotate:
             _make(annotate)
         sinks = _sinks(stack, as_json, jsonl)
-        for record in _records(_load(model, detector, identities), items):
+        for record in _records(_load(model, detector, identities, precision), items):
             good = record["error"] is None
             if good and annotate:
                 good = _annotate(record, annotate)
@@ -71,12 +78,12 @@ def predict(
         raise typer.Exit(1)
 
 
-def _load(model: str | None, detector: str, identities: str) -> FaceModel:
+def _load(model: str | None, detector: str, identities: str, precision: str) -> FaceModel:
     from facekit.predict import load
 
     names = [name.strip() for name in identities.split(",")]
     wanted = identities if identities in ("all", "none") else names
-    return load(model, detector=detector, identities=wanted)
+    return load(model, detector=detector, identities=wanted, precision=precision)  # type: ignore[arg-type]
 
 
 def _sinks(stack: ExitStack, as_json: bool, jsonl: Path | None) -> list[Callable[[Record], None]]:

@@ -230,8 +230,8 @@ class Gallery:
 
 @lru_cache(maxsize=2)
 def kept_bundle(name: str | Path) -> Bundle:
-    """Kept between calls: opening a graph takes longer than a photo."""
-    return load_bundle(name)
+    """What reads photos, kept between calls: opening a graph takes longer than a photo."""
+    return load_bundle(name, precision="auto")
 
 
 @lru_cache(maxsize=2)
