@@ -49,7 +49,7 @@ def load(
     detector: str = "auto",
     *,
     threads: int = 0,
-    identities: str | Sequence[str] = "all",
+    identities: str | Sequence[str] = "auto",
     precision: Asked = "auto",
 ) -> FaceModel:
     """Load a model, a detector and everybody who is enrolled.
@@ -61,7 +61,8 @@ def load(
             "none" (the photo is one face) or a detector file.
         threads: In [1, inf), or 0 for one a core.
         identities: Who is looked for: "all" (with a message for each enrolment
-            that cannot be used), "none", a name, or several.
+            that cannot be used), "matches" (all, without verdicts of "no"), "auto" (all;
+            matches where more than 10 are enrolled), "none", a name, or several.
         precision: "auto" runs the int8 graph of a model whose manifest says that it
             loses next to nothing, and the float graph of every other; or "float" or
             "int8". Of models that others were enrolled with it is always "auto".
