@@ -85,7 +85,7 @@ def quantize(
     bundle = quantize(model, data, dataset=source)
     made = bundle.manifest.int8
     if made is not None:
-        lost = ", ".join(f"{name} {points:+.2f}" for name, points in made.loss.items())
+        lost = ", ".join(f"{name} {points:z.2f}" for name, points in made.loss.items())
         used = "by default" if made.default else "with --precision int8"
         say(f"{bundle.folder / made.file}: points lost: {lost}; predicts {used}")
 

@@ -175,7 +175,7 @@ def _accuracy(answers: Answers) -> float:
 
 def _told(made: Int8Entry) -> str:
     """Its part of card.md."""
-    lost: dict[str, Any] = {f"points lost, {name}": f"{v:+.2f}" for name, v in made.loss.items()}
+    lost: dict[str, Any] = {f"points lost, {k}": f"{v:z.2f}" for k, v in made.loss.items()}
     rows = {
         "used by `facekit predict`": "by default" if made.default else "with --precision int8",
         **lost,
