@@ -17,10 +17,11 @@ from facekit.bundle.manifest import Int8Entry
 from facekit.bundle.session import OnnxBackbone
 from facekit.bundle.write import add_int8
 from facekit.datasets.sources import open_attributes, open_classes
-from facekit.errors import DataError, UsageError
+from facekit.errors import DataError, FacekitError, UsageError
 from facekit.evaluation.measures import attribute_metrics, class_metrics
 from facekit.evaluation.verification import FMRS, verification_metrics
 from facekit.evaluation.weighted import WeightedAttributes, WeightedClasses
+from facekit.system.terminal import tell
 from facekit.workflows.evaluate.answers import (
     Answers,
     answer_attributes,
@@ -77,6 +78,14 @@ def quantize(model: str | Path, data: Path, *, dataset: str = "celeba") -> Bundl
             f"{FEWEST} are needed to calibrate, and others to measure"
         )
     return quantize_bundle(folder, source, rows[True], rows[False])
+
+
+def ship_int8(folder: Path, source: Source, train: Int64, held: Int64) -> None:
+    """As ``quantize_bundle``, at the end of a training, which it must not cost."""
+    try:
+        quantize_bundle(folder, source, train, held)
+    except FacekitError as error:
+        tell(f"facekit: {folder} has no int8 graph: {error}")
 
 
 def quantize_bundle(folder: Path, source: Source, train: Int64, held: Int64) -> Bundle:

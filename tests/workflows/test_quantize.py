@@ -20,7 +20,7 @@ from facekit.datasets.sources import open_attributes
 from facekit.errors import BundleError, DataError, UsageError
 from facekit.predict import load
 from facekit.workflows import quantize as room
-from facekit.workflows.quantize import measure_loss, quantize, quantize_bundle
+from facekit.workflows.quantize import measure_loss, quantize, quantize_bundle, ship_int8
 from facekit.workflows.sources import Source, crop_source
 
 
@@ -152,6 +152,22 @@ def test_where_nobody_can_be_told_apart_it_is_no_default(
         (False, ["attributes"]),
         (True, ["attributes", "fnmr_at_fmr_1pct"]),
     ]
+
+
+def test_a_training_is_not_lost_by_it(
+    tiny_bundle: Path, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog
+) -> None:
+    copy = Path(shutil.copytree(tiny_bundle, tmp_path / "copy"))
+    splits = source.places("train"), source.places("val")
+    ship_int8(copy, source, *splits)
+    assert not caplog.records and load_bundle(copy).manifest.int8 is None, "too few, as documented"
+    monkeypatch.setattr(room, "FEWEST", 8)
+    (copy / "backbone.onnx").write_bytes(b"")
+    ship_int8(copy, source, *splits)
+    assert "has no int8 graph" in caplog.text
+    shutil.copytree(tiny_bundle, copy, dirs_exist_ok=True)
+    ship_int8(copy, source, *splits)
+    assert load_bundle(copy).manifest.int8 is not None
 
 
 def test_too_few_images_are_refused_and_leave_the_bundle(
