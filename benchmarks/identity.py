@@ -54,7 +54,9 @@ def measure_identity(options: BenchOptions) -> dict[str, Any]:
     folder, peer = _folder(options.data), _peer(options.peer)
     recipe = load_recipe(_RECIPE, (), EnrollRecipe)
     model = FaceModel(load_bundle(options.model), find_detector("auto"))
-    enroller, ours = Enroller(model, recipe), FaceReader(model)
+    # As the tool does: enrolled with the float graph, looked for with the one that predicts.
+    quick = FaceModel(load_bundle(options.model, precision="auto"), model.detector)
+    enroller, ours = Enroller(model, recipe), FaceReader(quick)
     readers = {OURS: ours} | ({} if peer is None else {peer.name: peer})
     with progress_bar("reading faces", 1) as tick:
         lineup = read_lineup(
@@ -74,6 +76,7 @@ def measure_identity(options: BenchOptions) -> dict[str, Any]:
     record = {
         "dataset": folder.name,
         "model": model.bundle.name,
+        "precision": quick.bundle.precision,
         "detector": model.detector.name,
         "recipe": recipe.name,
         **_counts(lineup, outcome),

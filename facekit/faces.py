@@ -34,6 +34,11 @@ class Identifies(Protocol):
         """Bundles that read the same faces for others, and who those are."""
         ...
 
+    @property
+    def people(self) -> int:
+        """How many are looked for, elsewhere too."""
+        ...
+
     def identify(self, reading: Reading, n: int) -> list[dict[str, Any]]:
         """Verdicts by name for each of n crops; each has a ``record()``."""
         ...
@@ -172,6 +177,7 @@ def read_faces(found: Sequence[FoundFace], bundle: Bundle, gallery: Identifies) 
             {part: rows[i] for part, rows in reading.embedding.items()},
             {name: verdict.record() for name, verdict in verdicts[i].items()},
             one.turned,
+            gallery.people - len(verdicts[i]),
         )
         for i, one in enumerate(found)
     ]

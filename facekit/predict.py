@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from facekit.bundle.bundle import Bundle
-from facekit.bundle.load import load_bundle
+from facekit.bundle.load import Asked, load_bundle
 from facekit.enrollment.person import Gallery
 from facekit.enrollment.read import open_gallery
 from facekit.errors import FacekitError, UsageError
@@ -49,7 +49,8 @@ def load(
     detector: str = "auto",
     *,
     threads: int = 0,
-    identities: str | Sequence[str] = "all",
+    identities: str | Sequence[str] = "auto",
+    precision: Asked = "auto",
 ) -> FaceModel:
     """Load a model, a detector and everybody who is enrolled.
 
@@ -60,7 +61,11 @@ def load(
             "none" (the photo is one face) or a detector file.
         threads: In [1, inf), or 0 for one a core.
         identities: Who is looked for: "all" (with a message for each enrolment
-            that cannot be used), "none", a name, or several.
+            that cannot be used), "matches" (all, without verdicts of "no"), "auto" (all;
+            matches where more than 10 are enrolled), "none", a name, or several.
+        precision: "auto" runs the int8 graph of a model whose manifest says that it
+            loses next to nothing, and the float graph of every other; or "float" or
+            "int8". Of models that others were enrolled with it is always "auto".
 
     Returns:
         What finds and reads faces.
@@ -74,7 +79,7 @@ def load(
     if threads not in range(_MOST_THREADS + 1):  # also refuses what is no whole number
         raise UsageError(f"threads={threads!r}: give 0 for one a core, or up to {_MOST_THREADS}")
     found = find_detector(detector)  # first: the cheaper of the two mistakes
-    bundle = load_bundle(name, threads=threads)
+    bundle = load_bundle(name, threads=threads, precision=precision)
     gallery = open_gallery(bundle, identities)
     for reason in gallery.left_out.values():
         tell(f"facekit: not looked for: {reason}")

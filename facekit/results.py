@@ -28,6 +28,8 @@ class Face:
             where nobody is enrolled.
         turned: Degrees clockwise by which the photo was turned to see it upright: 0, 90,
             180 or 270. The box is that of the photo as it is.
+        identities_no: How many more are enrolled whose verdict is "no": they are left
+            out of ``identities`` where only matches are wanted, else it is 0.
     """
 
     box: tuple[int, int, int, int]
@@ -37,6 +39,7 @@ class Face:
     embedding: Mapping[str, Float32] = field(repr=False)
     identities: dict[str, dict[str, float | str]] = field(default_factory=dict)
     turned: int = 0
+    identities_no: int = 0
 
     @property
     def attributes(self) -> dict[str, float]:
@@ -51,12 +54,15 @@ class Face:
     def record(self) -> dict[str, Any]:
         """The face as JSON values.
 
-        "identities" is there when somebody is enrolled, "turned" when it is not 0.
+        "identities" is there when somebody is enrolled, "turned" and "identities_no" when
+        they are not 0.
         """
         record = {"box": list(self.box), "detection_score": self.detection_score, **self.scores}
         if self.turned:
             record["turned"] = self.turned
-        return {**record, "identities": self.identities} if self.identities else record
+        if self.identities or self.identities_no:
+            record["identities"] = self.identities
+        return {**record, "identities_no": self.identities_no} if self.identities_no else record
 
 
 @dataclass(frozen=True)

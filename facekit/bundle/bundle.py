@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from facekit.heads.head import Head, activate
 
 #: What overflows is found behind it, and NumPy would print a warning.
 _QUIET: Final = functools.partial(np.errstate, over="ignore", invalid="ignore")
+#: Which of a bundle's graphs runs; see ``load_bundle``.
+Precision = Literal["float", "int8"]
 #: The head that brings box-only detections into the frame; it is no answer.
 POINTS: Final = "points"
 
@@ -47,7 +49,9 @@ class Bundle:
         manifest: What it says about itself.
         heads: Heads by name.
         backbone: The graph in ONNX Runtime.
-        graph: The file of the graph; a base's where there is one.
+        graph: The file of the float graph; a base's where there is one.
+        precision: Which graph ``backbone`` is: "float", which everything is fitted and
+            measured with, or "int8", which predicts in less time.
     """
 
     folder: Path
@@ -55,6 +59,7 @@ class Bundle:
     heads: dict[str, Head]
     backbone: OnnxBackbone = field(repr=False)
     graph: Path
+    precision: Precision = "float"
 
     @property
     def name(self) -> str:

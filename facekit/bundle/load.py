@@ -14,10 +14,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Literal
 
-from facekit.bundle.bundle import Bundle
+from facekit.bundle.bundle import Bundle, Precision
 from facekit.bundle.manifest import MANIFEST, Manifest, read_checked, read_manifest
 from facekit.bundle.session import OnnxBackbone
-from facekit.errors import BundleError
+from facekit.errors import BundleError, UsageError, nearest
 from facekit.heads.head import Head
 from facekit.heads.kinds import load_head
 from facekit.system import home
@@ -26,6 +26,9 @@ from facekit.system import home
 DEFAULT: Final = "celeba-compact"
 #: Shipped bundles of heads on the default's backbone, read with it.
 COMPANIONS: Final = ("fer-frozen",)
+#: Which graph is asked for; see ``load_bundle``.
+Asked = Precision | Literal["auto"]
+_PRECISIONS: Final = ("auto", "float", "int8")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -114,22 +117,29 @@ def _listings(root: Path, origin: Literal["shipped", "home"]) -> Iterator[Listin
             yield Listing(folder.name, folder, origin, None, str(error))
 
 
-def load_bundle(name_or_path: str | Path | None = None, *, threads: int = 0) -> Bundle:
+def load_bundle(
+    name_or_path: str | Path | None = None, *, threads: int = 0, precision: Asked = "float"
+) -> Bundle:
     """Read a bundle, check the hash of every file, and open its graph.
 
     Args:
         name_or_path: As for ``find_bundle``; None also takes the heads that ship
             for the default's backbone (``COMPANIONS``).
         threads: Threads of the graph in [1, inf), or 0 for one a core.
+        precision: Which graph: "float", "int8", or for prediction "auto": int8 where the
+            manifest has one whose loss is small enough (``default``).
 
     Returns:
         The bundle.
 
     Raises:
         BundleError: There is none, a file is missing or altered, or its parts
-            do not fit together.
+            do not fit together; or it has no int8 graph and that is asked for.
+        UsageError: There is no such precision.
     """
-    bundle = _load(find_bundle(name_or_path), threads)
+    if precision not in _PRECISIONS:
+        raise UsageError(f"precision {precision!r}{nearest(precision, _PRECISIONS)}")
+    bundle = _load(find_bundle(name_or_path), threads, precision)
     if name_or_path is None:
         for name in COMPANIONS:
             if (shipped_folder() / name / MANIFEST).is_file():
@@ -140,7 +150,7 @@ def load_bundle(name_or_path: str | Path | None = None, *, threads: int = 0) -> 
     return bundle
 
 
-def _load(folder: Path, threads: int, above: tuple[Path, ...] = ()) -> Bundle:
+def _load(folder: Path, threads: int, precision: str, above: tuple[Path, ...] = ()) -> Bundle:
     manifest = read_manifest(folder)
     if manifest.base is not None:
         below, above = named_bundle(manifest.base.name), (*above, folder.resolve())
@@ -149,14 +159,27 @@ def _load(folder: Path, threads: int, above: tuple[Path, ...] = ()) -> Bundle:
                 f"{folder} needs the model {manifest.base.name!r}, which is not here: "
                 "install that first"
             )
-        base = _load(below, threads, above)
+        base = _load(below, threads, precision, above)
         return replace(_extend(base, folder), folder=folder)
     contents = _read_files(folder, manifest)
-    graph = folder / manifest.backbone.file
-    backbone = OnnxBackbone(contents[graph.name], name=str(graph), threads=threads)
+    chosen = _choose(manifest, precision)
+    entry = manifest.int8 if chosen == "int8" and manifest.int8 else manifest.backbone
+    backbone = OnnxBackbone(contents[entry.file], name=str(folder / entry.file), threads=threads)
     if backbone.parts != manifest.parts or backbone.side != manifest.frame.side:
-        raise BundleError(f"{graph} does not give the parts that {MANIFEST} lists")
-    return Bundle(folder, manifest, _heads(folder, manifest, contents), backbone, graph)
+        raise BundleError(f"{folder / entry.file} does not give the parts that {MANIFEST} lists")
+    heads, graph = _heads(folder, manifest, contents), folder / manifest.backbone.file
+    return Bundle(folder, manifest, heads, backbone, graph, chosen)
+
+
+def _choose(manifest: Manifest, precision: str) -> Precision:
+    there = manifest.int8
+    if precision == "int8" and there is None:
+        raise BundleError(
+            f"the model {manifest.name} has no int8 graph: use --precision float, or make one with "
+            f"`facekit models quantize {manifest.name} --data DIR`"
+        )
+    wanted = precision == "int8" or (precision == "auto" and there is not None and there.default)
+    return "int8" if wanted else "float"
 
 
 def _extend(base: Bundle, folder: Path) -> Bundle:

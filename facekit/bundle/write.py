@@ -21,6 +21,7 @@ from facekit.bundle.manifest import (
     FileEntry,
     FrameEntry,
     HeadEntry,
+    Int8Entry,
     Manifest,
     read_manifest,
     render,
@@ -191,15 +192,47 @@ def add_file(folder: Path, name: str, data: bytes) -> Bundle:
         BundleError: The bundle is damaged.
     """
     load_bundle(folder)
-    manifest = read_manifest(folder)  # a base's heads are not written again
+    return _rewrite(folder, _with_other(read_manifest(folder), name, data), {name: data})
+
+
+def add_int8(folder: Path, graph: bytes, made: Int8Entry, card: str) -> Bundle:
+    """Put a second graph into a bundle, for prediction, or replace the one that is there.
+
+    Args:
+        folder: A bundle that can be written to and has its own backbone.
+        graph: The ONNX file, with the input and the outputs of the bundle's own.
+        made: What is said of it.
+        card: The text of card.md that says so too.
+
+    Returns:
+        The bundle, read back.
+
+    Raises:
+        BundleError: The bundle is damaged, or the graph does not fit it.
+    """
+    load_bundle(folder)
+    text = card.encode()
+    changed = _with_other(read_manifest(folder), "card.md", text)
+    changed = changed.model_copy(update={"int8": made})
+    return _rewrite(folder, changed, {made.file: graph, "card.md": text})
+
+
+def _with_other(manifest: Manifest, name: str, data: bytes) -> Manifest:
     entry = FileEntry(file=name, sha256=hashlib.sha256(data).hexdigest())
     kept = tuple(one for one in manifest.others if one.file != name)
-    changed = manifest.model_copy(update={"others": (*kept, entry)})
+    return manifest.model_copy(update={"others": (*kept, entry)})
+
+
+def _rewrite(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Bundle:
+    """A bundle with another manifest and these files; a base's heads are not written again."""
     with draft_folder(folder) as draft:
         shutil.copytree(folder, draft, dirs_exist_ok=True)
-        (draft / name).write_bytes(data)
-        (draft / MANIFEST).write_bytes(render(changed).encode())
+        for name, data in files.items():
+            (draft / name).write_bytes(data)
+        (draft / MANIFEST).write_bytes(render(manifest).encode())
         _try_out(load_bundle(draft))
+        if manifest.int8 is not None and manifest.base is None:
+            _try_out(load_bundle(draft, precision="int8"))
     return load_bundle(folder)
 
 

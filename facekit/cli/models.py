@@ -24,7 +24,7 @@ def list_(as_json: Json = False) -> None:
     if as_json:
         print_json(rows)
         return
-    columns = ("name", "kind", "where", "version", "state")
+    columns = ("name", "kind", "where", "version", "graphs", "state")
     print_table(columns, [[row[column] for column in columns] for row in rows])
     print_pairs({f"from {r['name']}": f"{r['origin']} ({r['licence']})" for r in rows})
     sizes = {f"cache {name}": f"{size / 1e6:.1f} MB" for name, size in cache_sizes().items()}
@@ -65,6 +65,29 @@ def fetch(name: Annotated[str, typer.Argument(help="yunet.")]) -> None:
     from facekit.workflows.models import fetch_model
 
     say(fetch_model(name))
+
+
+@app.command("quantize")
+def quantize(
+    model: Annotated[str, typer.Argument(help="Name or folder of a model with its own backbone.")],
+    data: Annotated[Path, typer.Option("--data", help="Folder of the data set.")],
+    source: Annotated[
+        str, typer.Option("--source", help="celeba, or where the classes are from: fer, folder.")
+    ] = "celeba",
+) -> None:
+    """Put an int8 graph into a model: prediction in less time, with the loss measured.
+
+    Training images calibrate it, the others measure it. It predicts by default where it
+    loses less than 0.1 points of each answer and of FNMR.
+    """
+    from facekit.workflows.quantize import quantize
+
+    bundle = quantize(model, data, dataset=source)
+    made = bundle.manifest.int8
+    if made is not None:
+        lost = ", ".join(f"{name} {points:z.2f}" for name, points in made.loss.items())
+        used = "by default" if made.default else "with --precision int8"
+        say(f"{bundle.folder / made.file}: points lost: {lost}; predicts {used}")
 
 
 @app.command("strangers")

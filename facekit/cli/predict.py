@@ -41,13 +41,25 @@ def predict(
     ] = None,
     identities: Annotated[
         str,
-        typer.Option(metavar="all|none|NAME", help="Who is looked for; several names with commas."),
-    ] = "all",
+        typer.Option(
+            metavar="auto|all|matches|none|NAME",
+            help="Who is looked for; several names with commas. matches: all, without those "
+            "whose verdict is no, who are counted; auto: matches where more than 10 are enrolled.",
+        ),
+    ] = "auto",
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|float|int8",
+            help="Which graph of the model; auto: int8 where it loses next to nothing.",
+        ),
+    ] = "auto",
 ) -> None:
     """Find faces in photos and say what is in them.
 
     One record for every input, always. When somebody is enrolled every face has
-    "identities" too: score, probability and verdict by name.
+    "identities" too: score, probability and verdict by name. Where those of "no" are
+    left out, "identities_no" says how many there are.
 
     Exit code: 0 when every input gave a record without an error, 1 when some
     record carries an error or a picture was not annotated, 2 when an option or
@@ -59,7 +71,7 @@ def predict(
         if annotate:
             _make(annotate)
         sinks = _sinks(stack, as_json, jsonl)
-        for record in _records(_load(model, detector, identities), items):
+        for record in _records(_load(model, detector, identities, precision), items):
             good = record["error"] is None
             if good and annotate:
                 good = _annotate(record, annotate)
@@ -71,12 +83,12 @@ def predict(
         raise typer.Exit(1)
 
 
-def _load(model: str | None, detector: str, identities: str) -> FaceModel:
+def _load(model: str | None, detector: str, identities: str, precision: str) -> FaceModel:
     from facekit.predict import load
 
     names = [name.strip() for name in identities.split(",")]
-    wanted = identities if identities in ("all", "none") else names
-    return load(model, detector=detector, identities=wanted)
+    wanted = identities if identities in ("auto", "all", "matches", "none") else names
+    return load(model, detector=detector, identities=wanted, precision=precision)  # type: ignore[arg-type]
 
 
 def _sinks(stack: ExitStack, as_json: bool, jsonl: Path | None) -> list[Callable[[Record], None]]:

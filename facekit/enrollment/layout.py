@@ -105,7 +105,7 @@ def remove(path: Path) -> None:
 # Names of enrolled people: what may be a folder's name, and nothing else.
 
 #: Words of ``facekit predict --identities``.
-_WORDS: Final = frozenset({"all", "none"})
+_WORDS: Final = frozenset({"all", "auto", "matches", "none"})
 #: What Windows takes for a device, with any ending.
 _DEVICES: Final = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10))}

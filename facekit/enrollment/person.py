@@ -8,24 +8,27 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 
-from facekit.arrays import Float32
+from facekit.arrays import Bool, Float32, Float64, Int64
 from facekit.bundle.bundle import IDENTITY, Bundle, Reading, join_views
 from facekit.bundle.load import load_bundle
 from facekit.errors import BundleError, DataError
 from facekit.faces import Image, checked_image, find_faces, open_image, read_faces
 from facekit.heads.head import Head
+from facekit.heads.one_person import stack_neurons
 from facekit.photos.detect import find_detector
 from facekit.photos.detection import Detector
 from facekit.results import Face
 from facekit.system import home
 
 Answer = Literal["yes", "no", "unsure"]
+#: Scores may differ so much between one neuron and many at once; rounding is below 1e-4.
+_SLACK: Final = 1e-2
 #: What a head may read: who somebody is, or what stands in for it.
 _PARTS: Final = (IDENTITY, "pooled")
 
@@ -199,13 +202,20 @@ class Gallery:
         left_out: Why somebody is not, in one line, by name.
         elsewhere: Who was enrolled on other backbones: their bundles, which read the
             same faces once more, each in its own frame.
+        matches: Leave out verdicts of "no", which most are where many are enrolled.
     """
 
     enrolled: tuple[Enrollment, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     elsewhere: tuple[tuple[Bundle, Gallery], ...] = ()
+    matches: bool = False
 
-    @property
+    @cached_property
+    def people(self) -> int:
+        """How many are looked for, on every backbone."""
+        return len(self.enrolled) + sum(others.people for _, others in self.elsewhere)
+
+    @cached_property
     def mirrored(self) -> tuple[str, ...]:
         """The parts of mirrored crops that are needed; none where nobody is looked for."""
         return tuple(sorted({one.part for one in self.enrolled}))
@@ -218,20 +228,50 @@ class Gallery:
             n: How many crops.
 
         Returns:
-            n mappings; empty ones where nobody is looked for.
+            n mappings; empty ones where nobody is looked for. With ``matches`` those of
+            "no" are left out.
         """
         vectors = {
             part: join_views(reading.embedding[part], reading.mirrored[part])
             for part in self.mirrored
         }
-        verdicts = {one.name: one.judge(vectors[one.part]) for one in self.enrolled}
-        return [{name: every[i] for name, every in verdicts.items()} for i in range(n)]
+        if not self.matches:
+            verdicts = {one.name: one.judge(vectors[one.part]) for one in self.enrolled}
+            return [{name: every[i] for name, every in verdicts.items()} for i in range(n)]
+        found: list[dict[str, Verdict]] = [{} for _ in range(n)]
+        for place in np.flatnonzero(self._near(vectors).any(0)):
+            one = self.enrolled[place]
+            for row, verdict in zip(found, one.judge(vectors[one.part]), strict=True):
+                if verdict.verdict != "no":
+                    row[one.name] = verdict
+        return found
+
+    def _near(self, vectors: Mapping[str, Float32]) -> Bool:
+        """Whom each face may be, (n, people): one product sifts, ``judge`` alone decides."""
+        n = len(next(iter(vectors.values()), ()))
+        near = np.ones((n, len(self.enrolled)), bool)
+        for part, places, weight, bias, reject in self._neurons:
+            near[:, places] = vectors[part] @ weight + bias >= reject
+        return near
+
+    @cached_property
+    def _neurons(self) -> list[tuple[str, Int64, Float32, Float64, Float64]]:
+        """By part: who reads it with one neuron, all weights (d, k), biases, least scores."""
+        stacks = []
+        for part in self.mirrored:
+            places, weight, bias = stack_neurons(
+                [one.head if one.part == part else None for one in self.enrolled]
+            )
+            if len(places):
+                reject = np.array([self.enrolled[i].reject for i in places])
+                stacks.append((part, places, weight.astype(np.float32), bias, reject - _SLACK))
+        return stacks
 
 
 @lru_cache(maxsize=2)
 def kept_bundle(name: str | Path) -> Bundle:
-    """Kept between calls: opening a graph takes longer than a photo."""
-    return load_bundle(name)
+    """What reads photos, kept between calls: opening a graph takes longer than a photo."""
+    return load_bundle(name, precision="auto")
 
 
 @lru_cache(maxsize=2)

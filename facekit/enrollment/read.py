@@ -219,13 +219,19 @@ def state_in_words(entry: Listing) -> str:
 # Everybody who is looked for in photos, read once and asked for every face.
 
 
-def open_gallery(bundle: Bundle, wanted: str | Sequence[str] = "all") -> Gallery:
+#: With more people "auto" leaves verdicts of "no" out: a thousand are 68 kB a photo.
+FEW: Final = 10
+_EVERYBODY: Final = ("auto", "all", "matches")
+
+
+def open_gallery(bundle: Bundle, wanted: str | Sequence[str] = "auto") -> Gallery:
     """Read the enrolments that are wanted.
 
     Args:
         bundle: What will embed the faces.
-        wanted: "all" (those that cannot be used are left out), "none", a name or
-            names.
+        wanted: Everybody (those that cannot be used are left out): "all" with every
+            verdict, "matches" without those of "no", "auto" with every verdict of up to
+            ``FEW`` people; or "none", a name or names.
 
     Returns:
         The gallery.
@@ -237,7 +243,7 @@ def open_gallery(bundle: Bundle, wanted: str | Sequence[str] = "all") -> Gallery
     """
     if wanted == "none":
         return Gallery()
-    if wanted != "all":
+    if wanted not in _EVERYBODY:
         names = (wanted,) if isinstance(wanted, str) else tuple(dict.fromkeys(wanted))
         found = [read_enrollment(name) for name in names]
         return _gallery(bundle, [(one, _reader(one, bundle)) for one in found], {})
@@ -250,7 +256,8 @@ def open_gallery(bundle: Bundle, wanted: str | Sequence[str] = "all") -> Gallery
                 fitting.append((entry.enrollment, _reader(entry.enrollment, bundle)))
         except FacekitError as error:
             left_out[entry.name] = str(error)
-    return _gallery(bundle, fitting, left_out)
+    matches = wanted == "matches" or (wanted == "auto" and len(fitting) > FEW)
+    return _gallery(bundle, fitting, left_out, matches)
 
 
 def _reader(one: Enrollment, bundle: Bundle) -> Bundle:
@@ -263,12 +270,17 @@ def _reader(one: Enrollment, bundle: Bundle) -> Bundle:
 
 
 def _gallery(
-    bundle: Bundle, found: Sequence[tuple[Enrollment, Bundle]], left_out: Mapping[str, str]
+    bundle: Bundle,
+    found: Sequence[tuple[Enrollment, Bundle]],
+    left_out: Mapping[str, str],
+    matches: bool = False,
 ) -> Gallery:
     """Everybody, by who reads the faces for them."""
     groups: dict[str, tuple[Bundle, list[Enrollment]]] = {}
     for one, reader in found:
         groups.setdefault(reader.key, (reader, []))[1].append(one)
     _, own = groups.pop(bundle.key, (bundle, []))
-    others = tuple((reader, Gallery(tuple(people))) for reader, people in groups.values())
-    return Gallery(tuple(own), left_out, others)
+    others = tuple(
+        (reader, Gallery(tuple(people), matches=matches)) for reader, people in groups.values()
+    )
+    return Gallery(tuple(own), left_out, others, matches)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
-from facekit.arrays import AnyArray, Float32, Float64
+from facekit.arrays import AnyArray, Float32, Float64, Int64
 from facekit.errors import DataError
+from facekit.heads.head import Head
 from facekit.heads.kinds import LinearHead
 from facekit.heads.logistic import fit_logistic
 from facekit.recipe.enroll import EnrollHeadSpec
@@ -102,6 +104,34 @@ def _centroid(own: Float32, own_weight: AnyArray, strangers: Float32) -> Fit:
     spread = float(scores.std()) or 1.0
     bias = np.array([-float(scores.mean()) / spread], np.float32)
     return (mean / spread)[:, None].astype(np.float32), bias, None, None
+
+
+def stack_neurons(heads: Sequence[Head | None]) -> tuple[Int64, Float64, Float64]:
+    """Many neurons on one part as one matrix; what is taken from their inputs is folded in.
+
+    Args:
+        heads: Of one output; those that are no plain neuron are left out, and None.
+
+    Returns:
+        int64 positions (k,) of the neurons, weight (d, k) and bias (k,), float64: the
+        scores of vectors (n, d) are ``vectors @ weight + bias``.
+    """
+    plain = [
+        (place, head)
+        for place, head in enumerate(heads)
+        if isinstance(head, LinearHead) and not head.channels and head.calibration is None
+    ]
+    sizes = {head.sizes[0] for _, head in plain}
+    if len(sizes) != 1:
+        return np.empty(0, np.int64), np.empty((0, 0)), np.empty(0)
+    columns, biases = [], []
+    for _, head in plain:
+        column = head.weight[:, 0].astype(np.float64)
+        column = column if head.scale is None else column / head.scale
+        columns.append(column)
+        biases.append(float(head.bias[0]) - (0 if head.mean is None else head.mean @ column))
+    places = np.array([place for place, _ in plain], np.int64)
+    return places, np.stack(columns, axis=1), np.array(biases)
 
 
 def score(head: LinearHead, vectors: Float32) -> Float64:

@@ -19,6 +19,8 @@ from facekit.system.files import write_new
 _COLOURS: Final = ((0, 158, 115), (230, 159, 0), (86, 180, 233), (204, 121, 167), (213, 94, 0))
 #: The key of a face that says who it is; no head.
 _IDENTITIES: Final = "identities"
+#: How many more it is not.
+_REST: Final = "identities_no"
 #: How far probabilities that were rounded for a record may be from 1 together.
 _ROUNDING: Final = 1e-3
 #: Bytes of a stem: file systems take names of 255, and ``.faces-N.jpg`` follows.
@@ -67,8 +69,9 @@ def verdicts_of(face: Mapping[str, Any]) -> list[str]:
         for name, one in ranked
         if one["verdict"] != "no"
     ]
-    if found and not lines:
-        return [f"not {next(iter(found))}" if len(found) == 1 else "nobody enrolled"]
+    every = len(found) + face.get(_REST, 0)
+    if every and not lines:
+        return [f"not {next(iter(found))}" if found and every == 1 else "nobody enrolled"]
     return lines
 
 

@@ -359,7 +359,7 @@ def open_models(recipe: EnrollRecipe, detector: str, before: Enrollment | None) 
             of the enrolment to add to.
         UsageError: There is no such detector.
     """
-    chooser = load(recipe.model or None, detector, identities="none")
+    chooser = load(recipe.model or None, detector, identities="none", precision="float")
     bundle, part = chooser.bundle, recipe.head.part
     require_part(bundle, part)
     if IDENTITY not in bundle.parts:

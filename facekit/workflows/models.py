@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from facekit.bundle.load import list_bundles, load_bundle, shipped_folder
-from facekit.bundle.manifest import MANIFEST, read_manifest
+from facekit.bundle.manifest import MANIFEST, Manifest, read_manifest
 from facekit.errors import UsageError, nearest
 from facekit.photos.detect import YUNET_SHA256, add_detector, fetch_yunet, read_yunet, yunet_path
 from facekit.system.files import draft_folder
@@ -16,8 +16,9 @@ from facekit.system.home import cache_folder, models_folder
 #: What is said of one model, there or not: what finds it; "bundle" or "detector";
 #: "shipped" with the package or in the user's "home"; of a bundle its version, of a file
 #: the start of its pinned sha256; the data it was trained on, or its public home; notes
-#: on the data, or its licence; "ok", "absent" or what is wrong; where it lies or would.
-_FACTS: Final = ("name", "kind", "where", "version", "origin", "licence", "state", "path")
+#: on the data, or its licence; "ok", "absent" or what is wrong; where it lies or would; of
+#: a backbone its graphs, the one that predicts first.
+_FACTS: Final = ("name", "kind", "where", "version", "origin", "licence", "state", "path", "graphs")
 
 
 def model_rows() -> list[dict[str, str]]:
@@ -33,11 +34,20 @@ def model_rows() -> list[dict[str, str]]:
         version = manifest.version if manifest else ""
         notes = ", ".join(licences), "; ".join(dict.fromkeys(licences.values()))
         state = found.error or "ok"
-        rows.append((found.name, "bundle", found.origin, version, *notes, state, str(found.folder)))
+        row = found.name, "bundle", found.origin, version, *notes, state, str(found.folder)
+        rows.append((*row, _graphs(manifest)))
     origin, file = "https://github.com/opencv/opencv_zoo", str(yunet_path())
     kind = "yunet", "detector", "home", YUNET_SHA256[:12]
-    rows.append((*kind, origin, "MIT", yunet_state(), file))
+    rows.append((*kind, origin, "MIT", yunet_state(), file, ""))
     return [dict(zip(_FACTS, row, strict=True)) for row in rows]
+
+
+def _graphs(manifest: Manifest | None) -> str:
+    if manifest is None or manifest.base is not None:
+        return ""
+    if manifest.int8 is None:
+        return "float"
+    return "int8, float" if manifest.int8.default else "float, int8"
 
 
 def yunet_state() -> str:

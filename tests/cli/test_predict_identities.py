@@ -72,6 +72,32 @@ def test_identities_chooses(run, photo: Path, whole, wanted: str, names: set[str
         assert "who" not in table.out
 
 
+def test_matches_count_those_it_is_not(run, photo: Path, whole, tmp_path: Path) -> None:
+    face = run("predict", photo, *whole, "--json", "--identities", "matches").json[0]["faces"][0]
+    every = run("predict", photo, *whole, "--json").json[0]["faces"][0]
+    assert "identities_no" not in every
+    assert face.pop("identities_no") == 1
+    assert every["identities"].pop("bob")["verdict"] == "no"
+    assert face == every
+    run("forget", "anna", "--yes")
+    run("forget", "me", "--yes")
+    none = run("predict", photo, *whole, "--json", "--identities", "matches").json[0]["faces"][0]
+    assert (none["identities"], none["identities_no"]) == ({}, 1)
+    assert "nobody enrolled" in run("predict", photo, *whole, "--identities", "matches").out
+
+
+def test_more_than_ten_are_matched(run, photo: Path, whole, tiny_bundle: Path) -> None:
+    for number in range(8):
+        enroll(tiny_bundle, f"p{number}", -4.0)
+    asked = {one: run("predict", photo, *whole, "--json", "--identities", one) for one in
+             ("auto", "all", "matches")}  # fmt: skip
+    faces = {one: answer.json[0]["faces"][0] for one, answer in asked.items()}
+    assert faces["auto"] == faces["matches"] and faces["auto"]["identities_no"] == 9
+    assert (
+        set(faces["auto"]["identities"]) == {"anna", "me"} and len(faces["all"]["identities"]) == 11
+    )
+
+
 @pytest.mark.parametrize("wanted", ["mee", "../x", "", "me,,bob"])
 def test_unknown_names_are_code_2(run, photo: Path, whole, wanted: str) -> None:
     answer = run("predict", photo, *whole, "--identities", wanted)

@@ -10,10 +10,11 @@ import pytest
 
 from facekit.bundle.bundle import IDENTITY, Bundle, identity_vectors
 from facekit.bundle.load import load_bundle
-from facekit.enrollment.person import Gallery
-from facekit.enrollment.read import open_gallery
+from facekit.enrollment.person import Enrollment, Gallery, Verdict
+from facekit.enrollment.read import FEW, open_gallery
 from facekit.enrollment.store import write_enrollment
 from facekit.errors import BundleError, DataError, UsageError
+from facekit.heads.kinds import LinearHead
 from facekit.system.home import enrolled_folder
 
 CROPS = np.random.default_rng(0).integers(0, 256, (3, 40, 40, 3), np.uint8)
@@ -106,3 +107,67 @@ def test_nobody_costs_nothing(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -
     averaging = replace(bundle, manifest=bundle.manifest.model_copy(update={"mirror": True}))
     averaging.read_views(CROPS, ["attributes"], (IDENTITY,))
     assert runs[3:] == [None, ["identity", "pooled"]], "the mirrored pass serves both"
+
+
+@pytest.fixture
+def thousand(bundle: Bundle) -> Gallery:
+    """Many people drawn at random: neurons with and without what goes before them."""
+    rng, people = np.random.default_rng(5), []
+    for number in range(400):
+        before = {"mean": rng.normal(size=8), "scale": rng.uniform(0.5, 2, 8)} if number % 3 else {}
+        more = {"calibration": np.array([[2.0, 0.5]])} if number % 50 == 7 else {}
+        head = LinearHead(
+            parts=("identity",), labels=("x",), activation="none",
+            weight=rng.normal(size=(8, 1)), bias=rng.normal(size=1), **before, **more,
+        )  # fmt: skip
+        people.append(
+            Enrollment(
+                name=f"p{number:03}",
+                head=head,
+                threshold=3.0,
+                reject=2.0,
+                platt=(1.0, -3.0),
+                key=bundle.key,
+                bundle="tiny",
+                created="now",
+            )
+        )
+    return Gallery(tuple(people))
+
+
+def test_matches_are_what_each_neuron_says_alone(bundle: Bundle, thousand: Gallery) -> None:
+    crops = np.random.default_rng(1).integers(0, 256, (20, 40, 40, 3), np.uint8)
+    reading = bundle.read_views(crops, [], thousand.mirrored)
+    every = thousand.identify(reading, len(crops))
+    found = replace(thousand, matches=True).identify(reading, len(crops))
+    wanted = [{n: v for n, v in row.items() if v.verdict != "no"} for row in every]
+    assert found == wanted, "the same numbers, to the last bit"
+    assert 0 < sum(map(len, found)) < sum(map(len, every)) / 4
+    assert [list(row) for row in found] == [list(row) for row in wanted]
+
+
+def test_few_are_judged_one_by_one(
+    bundle: Bundle, thousand: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    judge = Enrollment.judge
+
+    def counted(one: Enrollment, vectors: np.ndarray) -> list[Verdict]:
+        asked.append(one.name)
+        return judge(one, vectors)
+
+    monkeypatch.setattr(Enrollment, "judge", counted)
+    reading = bundle.read_views(CROPS, [], thousand.mirrored)
+    found = replace(thousand, matches=True).identify(reading, len(CROPS))
+    assert set(asked) >= {name for row in found for name in row}
+    assert len(asked) < len(thousand.enrolled) / 2
+
+
+def test_auto_leaves_no_out_where_many_are_enrolled(bundle: Bundle, make, photos) -> None:
+    for number in range(FEW):
+        write_enrollment(make(f"p{number}"), photos)
+    assert not open_gallery(bundle).matches and open_gallery(bundle, "matches").matches
+    write_enrollment(make("one-more"), photos)
+    asked = ("auto", "matches", "all", ["p0", "p1"])
+    assert [open_gallery(bundle, one).matches for one in asked] == [True, True, False, False]
+    assert open_gallery(bundle).people == FEW + 1

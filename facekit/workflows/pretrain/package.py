@@ -24,6 +24,7 @@ from facekit.system.files import write_atomically
 from facekit.workflows.evaluate.answers import Answers, measure
 from facekit.workflows.pretrain.heads import fit_attributes, majority
 from facekit.workflows.pretrain.strangers import ship_strangers
+from facekit.workflows.quantize import ship_int8
 from facekit.workflows.run_folder import command_line
 from facekit.workflows.sources import Source
 
@@ -105,7 +106,8 @@ def package(
     finished = draft_bundle(final, backbone=trial.backbone)
     card, strangers = card_of(finished, measured), ship_strangers(finished, source)
     bundle = write_bundle(run / "bundle", replace(final, card=card, files=strangers))
-    write_atomically(run / "card.md", card)
+    ship_int8(bundle.folder, source, source.places("train"), source.places("val"))
+    write_atomically(run / "card.md", (bundle.folder / "card.md").read_bytes())
     write_report(run, recipe, bundle, answers, measured, source)
     return bundle.folder, metrics
 

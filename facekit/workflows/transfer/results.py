@@ -35,6 +35,7 @@ from facekit.workflows.evaluate.answers import (
     grouped,
     measure,
 )
+from facekit.workflows.quantize import ship_int8
 from facekit.workflows.run_folder import command_line
 from facekit.workflows.taught import sketch
 from facekit.workflows.transfer.data import ClassData
@@ -131,7 +132,9 @@ def write_results(
     """
     _write_predictions(run / "validation.csv", *results.held, data)
     bundle = write_bundle(run / "bundle", results.contents)
-    write_atomically(run / "card.md", results.contents.card)
+    if not learned.base:
+        ship_int8(bundle.folder, data.source, data.train, data.val)
+    write_atomically(run / "card.md", (bundle.folder / "card.md").read_bytes())
     _write_predictions(run / "predictions.csv", results.answers, results.rows, data)
     report, record = _report(run, recipe, learned, bundle, data, results)
     write_page(run / "report.html", run_page(report))
