@@ -71,8 +71,11 @@ class MlpFit:
     _step: int = 0
 
     def __post_init__(self) -> None:
-        flat = [array for layer in self.layers for array in layer]
-        self._moments = [[np.zeros_like(a) for a in flat] for _ in (*_BETAS, "scratch")]
+        self._moments = [self.like() for _ in (*_BETAS, "scratch")]
+
+    def like(self) -> list[Float32]:
+        """Zeros in the shapes of every weight and bias from input to output."""
+        return [np.zeros_like(array) for layer in self.layers for array in layer]
 
     def logits(self, x: AnyArray) -> Float32:
         """Logits (n, k) of standardised rows (n, d)."""
@@ -84,7 +87,11 @@ class MlpFit:
         return np.asarray(x @ weight + bias, np.float32)
 
     def gradients(
-        self, batch: Batch, spec: HeadSpec, rows: int | None = None
+        self,
+        batch: Batch,
+        spec: HeadSpec,
+        rows: int | None = None,
+        space: Sequence[Float32] | None = None,
     ) -> tuple[float, list[Float32]]:
         """What a batch, or a part of one, adds to the mean loss and to its gradients.
 
@@ -92,6 +99,7 @@ class MlpFit:
             batch: Some rows.
             spec: Its shares of what is dropped.
             rows: How many the whole batch has; None for those given.
+            space: Arrays to write the gradients to; None makes new ones.
 
         Returns:
             The loss, and the gradient of every weight and bias from input to output.
@@ -109,9 +117,10 @@ class MlpFit:
         log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
         count = np.float32(rows or len(batch.x))
         error = (np.exp(log_p) * batch.goal.sum(1, keepdims=True) - batch.goal) / count
-        gradients: list[Float32] = []
+        gradients = list(self.like() if space is None else space)
         for i in range(len(self.layers) - 1, -1, -1):
-            gradients[:0] = [inputs[i].T @ error, error.sum(0)]
+            np.matmul(inputs[i].T, error, out=gradients[2 * i])
+            np.sum(error, axis=0, out=gradients[2 * i + 1])
             if i:
                 error = (error @ self.layers[i][0].T) * active[i - 1]
         return float(-(batch.goal * log_p).sum(1).sum() / count), gradients
@@ -193,13 +202,17 @@ def fit_mlp(
     steps = spec.epochs * (n // size)
     batches = _batches(rng, views, goal.astype(np.float32), size, spec, chance)
     parts = 2 if size * sum(weight.size for weight, _ in fit.layers) >= _LARGE else 1
+    spaces = [fit.like() for _ in range(parts)]  # new memory a step takes an eighth of it
     losses: list[float] = []
     # BLAS's own threads would wait for each other on the cores that the halves need.
     with threadpool_limits(max(1, cores() // 2), "blas"), ThreadPoolExecutor(2) as pool:
         coming = pool.submit(next, batches)
         for step in range(steps):
             batch = coming.result()
-            halves = [pool.submit(fit.gradients, half, spec, size) for half in batch.parts(parts)]
+            halves = [
+                pool.submit(fit.gradients, half, spec, size, space)
+                for half, space in zip(batch.parts(parts), spaces, strict=True)
+            ]
             coming = pool.submit(next, batches, batch)  # while the layers move
             loss, gradients = _added([half.result() for half in halves])
             fit.update(gradients, _rate(spec.learning_rate, step, steps), spec.weight_decay)
