@@ -15,7 +15,7 @@ from facekit.errors import DataError, RecipeError
 from facekit.evaluation.calibration import fit_temperature
 from facekit.heads.head import Head
 from facekit.heads.kinds import KINDS, LinearHead, MlpHead
-from facekit.heads.logistic import fit_logistic
+from facekit.heads.logistic import fit_logistic, second_moments
 from facekit.heads.mlp_fit import MlpFit, fit_mlp
 from facekit.recipe.transfer import HEAD_KINDS, HeadSpec, TransferRecipe
 from facekit.system.pool import cores
@@ -52,9 +52,8 @@ def fit_linear_head(inputs: HeadInputs, recipe: TransferRecipe, report: Report) 
     sign = -1 if recipe.best == "loss" else 1
     strengths = sorted(recipe.head.strengths, reverse=True)
     few = _FEW_ITERATIONS if x.size > _LARGE else _ITERATIONS
-    fits = _path(
-        x, goal, strengths, sample_weight=weights, max_iter=few, condition=len(x) > x.shape[1]
-    )
+    moments = second_moments(x) if len(x) > x.shape[1] else None  # one for all strengths
+    fits = _path(x, goal, strengths, sample_weight=weights, max_iter=few, condition=moments)
     for trial, (strength, (weight, bias)) in enumerate(zip(strengths, fits, strict=True), 1):
         head = LinearHead(weight=weight, bias=bias, **inputs.frame)
         measured = score(mean_logits(head, inputs.seen), inputs.answers)
