@@ -39,7 +39,7 @@ def features(
     clear: Annotated[bool, typer.Option("--clear", help="Delete them.")] = False,
     keys: Annotated[list[str] | None, typer.Argument(help="Which, by key; none for all.")] = None,
 ) -> None:
-    """List the cached features of frozen backbones, or delete them."""
+    """List what is kept of frozen backbones (features, inputs of heads), or delete it."""
     from facekit.cache.features import clear_sets, list_sets
     from facekit.cli.output import print_table
     from facekit.system.home import cache_folder

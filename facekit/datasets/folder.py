@@ -220,18 +220,19 @@ def list_classes(
     read = [part for part, split in parts if splits is None or split in splits]
     for part, split in parts:
         for group in _folders(part) if part in read else ():
-            before = len(listed.ids)
+            before, label = len(listed.ids), _class_name(group)
+            below = group.relative_to(folder).as_posix()
             for path in _entries(group):
-                name = path.relative_to(folder).as_posix()
+                name = f"{below}/{path.name}"
                 if not _is_picture(path):
                     others += list(_pictures_in(path, folder)) or [name]
                     continue
                 listed.ids.append(name)
                 listed.paths.append(path)
-                listed.classes.append(_class_name(group))
+                listed.classes.append(label)
                 listed.splits.append(split)
             if len(listed.ids) == before:
-                empty.append(group.relative_to(folder).as_posix())
+                empty.append(below)
     roots = [path for path, _ in parts]
     loose = [path for part in read for path in _entries(part) if not path.is_dir()]
     if folder not in roots:

@@ -63,7 +63,7 @@ def fit_logistic(
     start: tuple[ArrayLike, ArrayLike] | None = None,
     max_iter: int = 200,
     tolerance: float = 1e-5,
-    condition: bool = False,
+    condition: Float32 | None = None,
 ) -> tuple[Float32, Float32]:
     """Logistic regression by L-BFGS (Liu and Nocedal, 1989).
 
@@ -83,10 +83,10 @@ def fit_logistic(
         start: Weight and bias to start from, such as those of a nearby l2.
         max_iter: Most iterations, in [1, inf).
         tolerance: Ends when no part of the mean gradient is larger.
-        condition: Search in coordinates in which the columns are about
-            independent: a fifth of the steps where columns are a few thousand
-            and rows many more, for one factorisation of shape (d, d). Needs an
-            l2 above 0.
+        condition: ``second_moments`` of the rows, to search in coordinates in which
+            the columns are about independent: a fifth of the steps where columns are
+            a few thousand and rows many more, for one factorisation of shape (d, d).
+            Needs an l2 above 0.
 
     Returns:
         Weight, float32 array of shape (d, k), and bias, of shape (k,).
@@ -104,7 +104,9 @@ def fit_logistic(
         raise ValueError(f"l2 must be at least 0, not {l2}")
     strength = l2 / weight.sum()
     place = (
-        Coordinates(x, curvature=(k - 1) / k**2 or 0.25, strength=strength) if condition else None
+        None
+        if condition is None
+        else Coordinates(condition, curvature=(k - 1) / k**2 or 0.25, strength=strength)
     )
 
     def objective(theta: Float64) -> tuple[float, Float64]:
@@ -197,22 +199,33 @@ def _sigmoid_loss(y: Float64, share: Float64) -> Loss:
 _ROWS: Final = 16_384
 
 
+def second_moments(x: AnyArray) -> Float32:
+    """Mean products of any two columns, from some of the rows where there are many.
+
+    Args:
+        x: float array of shape (n, d), about centred.
+
+    Returns:
+        float32 array of shape (d, d).
+    """
+    rows = np.asarray(x[:: -(-len(x) // _ROWS)], np.float32)
+    return np.asarray((rows.T @ rows) / np.float32(len(rows)), np.float32)
+
+
 class Coordinates:
     """Weights W of shape (d, k) seen as ``V = L.T @ W``."""
 
-    def __init__(self, x: AnyArray, *, curvature: float, strength: float) -> None:
+    def __init__(self, moments: Float32, *, curvature: float, strength: float) -> None:
         """Estimate the curvature.
 
         Args:
-            x: float array of shape (n, d), about centred.
+            moments: From ``second_moments``: the same for every strength.
             curvature: Second derivative of the loss of one row by one logit.
             strength: L2 strength of the mean loss, in (0, inf).
         """
         from scipy.linalg import cholesky
 
-        step = -(-len(x) // _ROWS)
-        rows = np.asarray(x[::step], np.float32)
-        gram = (rows.T @ rows) * np.float32(curvature / len(rows))
+        gram = moments * np.float32(curvature)
         # A few rows span only a few directions: the diagonal keeps the others apart.
         gram[np.diag_indices_from(gram)] += strength + 1e-4 * float(np.trace(gram)) / len(gram)
         self._factor: Float32 = cholesky(gram, lower=True, overwrite_a=True)

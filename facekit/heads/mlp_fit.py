@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 from numpy.random import Generator
 
-from facekit.arrays import AnyArray, Float32, Float64, Int64
+from facekit.arrays import AnyArray, Float32, Float64
 from facekit.recipe.transfer import HeadSpec
+from facekit.system.pool import cores
 
 Layers = list[tuple[Float32, Float32]]
 
@@ -27,6 +29,33 @@ _EPSILON: Final = 1e-8
 _WARMUP: Final = 0.05
 #: Few rows are learned in smaller batches: so many steps an epoch, of so many rows.
 _STEPS, _FEWEST = 16, 16
+#: Multiply-adds of a batch from which its halves pay for the threads.
+_LARGE: Final = 10_000_000
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step learns from.
+
+    Attributes:
+        x: float32 array of shape (b, d).
+        goal: float32 array of shape (b, k): shares; rows may sum to a weight.
+        noise: Of every layer's input, uniform numbers in [0, 1) that say which of
+            them are dropped, a float32 array of its shape; None where none are.
+    """
+
+    x: Float32
+    goal: Float32
+    noise: Sequence[Float32 | None]
+
+    def parts(self, count: int) -> list[Batch]:
+        """So many batches of about as many rows, in order."""
+        edges = [len(self.x) * i // count for i in range(count + 1)]
+        return [self._rows(slice(*edge)) for edge in itertools.pairwise(edges)]
+
+    def _rows(self, rows: slice) -> Batch:
+        noise = [None if each is None else each[rows] for each in self.noise]
+        return Batch(self.x[rows], self.goal[rows], noise)
 
 
 @dataclass
@@ -42,60 +71,91 @@ class MlpFit:
     _step: int = 0
 
     def __post_init__(self) -> None:
-        flat = [array for layer in self.layers for array in layer]
-        self._moments = [[np.zeros_like(a) for a in flat] for _ in _BETAS]
+        self._moments = [self.like() for _ in (*_BETAS, "scratch")]
+
+    def like(self) -> list[Float32]:
+        """Zeros in the shapes of every weight and bias from input to output."""
+        return [np.zeros_like(array) for layer in self.layers for array in layer]
 
     def logits(self, x: AnyArray) -> Float32:
         """Logits (n, k) of standardised rows (n, d)."""
         for weight, bias in self.layers[:-1]:
-            x = np.maximum(x @ weight + bias, 0)
+            x = x @ weight
+            x += bias
+            np.maximum(x, 0, out=x)
         weight, bias = self.layers[-1]
         return np.asarray(x @ weight + bias, np.float32)
 
-    def learn(
-        self, x: Float32, goal: Float32, rate: float, spec: HeadSpec, rng: Generator
-    ) -> float:
-        """One step on one batch.
+    def gradients(
+        self,
+        batch: Batch,
+        spec: HeadSpec,
+        rows: int | None = None,
+        space: Sequence[Float32] | None = None,
+    ) -> tuple[float, list[Float32]]:
+        """What a batch, or a part of one, adds to the mean loss and to its gradients.
 
         Args:
-            x: float32 array of shape (b, d).
-            goal: float32 array of shape (b, k): shares; rows may sum to a weight.
-            rate: Learning rate of this step.
-            spec: Dropout and weight decay.
-            rng: Source of the dropout.
+            batch: Some rows.
+            spec: Its shares of what is dropped.
+            rows: How many the whole batch has; None for those given.
+            space: Arrays to write the gradients to; None makes new ones.
 
         Returns:
-            The batch's mean loss.
+            The loss, and the gradient of every weight and bias from input to output.
         """
-        inputs, active = [_dropped(x, spec.input_dropout, rng)[0]], []
-        for weight, bias in self.layers[:-1]:
-            hidden = np.maximum(inputs[-1] @ weight + bias, 0)
-            kept, scale = _dropped(hidden, spec.dropout, rng)
+        inputs, active = [_dropped(batch.x, spec.input_dropout, batch.noise[0])[0]], []
+        for (weight, bias), noise in zip(self.layers[:-1], batch.noise[1:], strict=True):
+            hidden = inputs[-1] @ weight
+            hidden += bias
+            np.maximum(hidden, 0, out=hidden)
+            kept, scale = _dropped(hidden, spec.dropout, noise)
             inputs.append(kept)
             active.append(scale * (hidden > 0))
         weight, bias = self.layers[-1]
         logits = inputs[-1] @ weight + bias
         log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-        error = (np.exp(log_p) * goal.sum(1, keepdims=True) - goal) / np.float32(len(x))
-        gradients: list[Float32] = []
+        count = np.float32(rows or len(batch.x))
+        error = (np.exp(log_p) * batch.goal.sum(1, keepdims=True) - batch.goal) / count
+        gradients = list(self.like() if space is None else space)
         for i in range(len(self.layers) - 1, -1, -1):
-            gradients[:0] = [inputs[i].T @ error, error.sum(0)]
+            np.matmul(inputs[i].T, error, out=gradients[2 * i])
+            np.sum(error, axis=0, out=gradients[2 * i + 1])
             if i:
                 error = (error @ self.layers[i][0].T) * active[i - 1]
-        self._update(gradients, rate, spec.weight_decay)
-        return float(-(goal * log_p).sum(1).mean())
+        return float(-(batch.goal * log_p).sum(1).sum() / count), gradients
 
-    def _update(self, gradients: Sequence[Float32], rate: float, decay: float) -> None:
+    def update(self, gradients: Sequence[Float32], rate: float, decay: float) -> None:
+        """One step of AdamW.
+
+        Args:
+            gradients: Of the mean loss, as ``gradients`` has them; they are overwritten.
+            rate: Learning rate of this step.
+            decay: Weight decay.
+        """
         self._step += 1
-        first, second = (np.float32(beta) for beta in _BETAS)
+        first, second = (1 - np.float32(beta) for beta in _BETAS)
         bias1, bias2 = (1 - beta**self._step for beta in _BETAS)
         flat = [array for layer in self.layers for array in layer]
-        for value, gradient, mean, square in zip(flat, gradients, *self._moments, strict=True):
-            mean += (1 - first) * (gradient - mean)
-            square += (1 - second) * (gradient * gradient - square)
+        # In place: new memory for every product takes three times as long.
+        for value, gradient, mean, square, scratch in zip(
+            flat, gradients, *self._moments, strict=True
+        ):
+            np.subtract(gradient, mean, out=scratch)
+            scratch *= first
+            mean += scratch
+            np.multiply(gradient, gradient, out=scratch)
+            scratch -= square
+            scratch *= second
+            square += scratch
+            np.divide(square, np.float32(bias2), out=scratch)
+            np.sqrt(scratch, out=scratch)
+            scratch += np.float32(_EPSILON)
+            np.multiply(mean, np.float32(rate / bias1), out=gradient)
+            gradient /= scratch
             if value.ndim == 2:
                 value *= np.float32(1 - rate * decay)
-            value -= np.float32(rate / bias1) * mean / (np.sqrt(square / bias2) + _EPSILON)
+            value -= gradient
 
 
 def fit_mlp(
@@ -108,6 +168,9 @@ def fit_mlp(
     report: Callable[[int, float, MlpFit], None] = lambda epoch, loss, fit: None,
 ) -> MlpFit:
     """Fit an MLP with softmax outputs.
+
+    A large batch is learned in two halves side by side, each on one core, their
+    gradients added. How many cores there are changes no number.
 
     Args:
         views: float arrays of shape (n, d), standardised: the same images, each
@@ -127,6 +190,8 @@ def fit_mlp(
     Raises:
         ValueError: Shapes do not fit.
     """
+    from threadpoolctl import threadpool_limits  # late, like SciPy
+
     n, k = shares.shape
     if not views or any(len(view) != n for view in views):
         raise ValueError(f"every view needs the {n} rows of the shares")
@@ -135,16 +200,36 @@ def fit_mlp(
     goal = (1 - spec.smoothing) * shares + spec.smoothing * shares.sum(1, keepdims=True) / k
     size = min(spec.batch_size, max(_FEWEST, n // _STEPS), n)
     steps = spec.epochs * (n // size)
-    for epoch in range(spec.epochs):
-        losses: list[float] = []
-        for rows, view in _batches(rng, n, size, len(views), chance):
-            rate = _rate(spec.learning_rate, epoch * (n // size) + len(losses), steps)
-            x = np.empty((len(rows), views[0].shape[1]), np.float32)
-            for i, source in enumerate(views):
-                x[view == i] = source[rows[view == i]]
-            losses.append(fit.learn(x, goal[rows].astype(np.float32), rate, spec, rng))
-        report(epoch + 1, float(np.mean(losses)), fit)
+    batches = _batches(rng, views, goal.astype(np.float32), size, spec, chance)
+    parts = 2 if size * sum(weight.size for weight, _ in fit.layers) >= _LARGE else 1
+    spaces = [fit.like() for _ in range(parts)]  # new memory a step takes an eighth of it
+    losses: list[float] = []
+    # BLAS's own threads would wait for each other on the cores that the halves need.
+    with threadpool_limits(max(1, cores() // 2), "blas"), ThreadPoolExecutor(2) as pool:
+        coming = pool.submit(next, batches)
+        for step in range(steps):
+            batch = coming.result()
+            halves = [
+                pool.submit(fit.gradients, half, spec, size, space)
+                for half, space in zip(batch.parts(parts), spaces, strict=True)
+            ]
+            coming = pool.submit(next, batches, batch)  # while the layers move
+            loss, gradients = _added([half.result() for half in halves])
+            fit.update(gradients, _rate(spec.learning_rate, step, steps), spec.weight_decay)
+            losses.append(loss)
+            if len(losses) == n // size:
+                report((step + 1) // len(losses), float(np.mean(losses)), fit)
+                losses.clear()
     return fit
+
+
+def _added(halves: Sequence[tuple[float, list[Float32]]]) -> tuple[float, list[Float32]]:
+    loss, gradients = halves[0]
+    for more, others in halves[1:]:
+        loss += more
+        for total, other in zip(gradients, others, strict=True):
+            total += other
+    return loss, gradients
 
 
 def _begin(rng: Generator, sizes: Sequence[int]) -> Layers:
@@ -158,13 +243,33 @@ def _begin(rng: Generator, sizes: Sequence[int]) -> Layers:
 
 
 def _batches(
-    rng: Generator, n: int, size: int, views: int, chance: Float64 | None
-) -> Iterator[tuple[Int64, Int64]]:
-    order = rng.permutation(n) if chance is None else rng.choice(n, n, p=chance)
-    seen = rng.integers(views, size=n)
-    for start in range(0, n - size + 1, size):
-        rows = np.sort(order[start : start + size])  # by place: the arrays are large
-        yield rows, seen[rows]
+    rng: Generator,
+    views: Sequence[AnyArray],
+    goal: Float32,
+    size: int,
+    spec: HeadSpec,
+    chance: Float64 | None,
+) -> Iterator[Batch]:
+    """Every step's rows and what it drops, in the order in which they are drawn."""
+    n, d = len(views[0]), views[0].shape[1]
+    for _ in range(spec.epochs):
+        order = rng.permutation(n) if chance is None else rng.choice(n, n, p=chance)
+        seen = rng.integers(len(views), size=n)
+        for start in range(0, n - size + 1, size):
+            rows = np.sort(order[start : start + size])  # by place: the arrays are large
+            x = np.empty((size, d), np.float32)
+            for i, source in enumerate(views):
+                x[seen[rows] == i] = source[rows[seen[rows] == i]]
+            yield Batch(x, goal[rows], _noise(rng, size, d, spec))
+
+
+def _noise(rng: Generator, rows: int, width: int, spec: HeadSpec) -> list[Float32 | None]:
+    """Uniform numbers for the input of every layer whose numbers may be dropped."""
+    shares = [spec.input_dropout, *(spec.dropout for _ in spec.widths)]
+    return [
+        rng.random((rows, inputs), dtype=np.float32) if share else None
+        for share, inputs in zip(shares, (width, *spec.widths), strict=True)
+    ]
 
 
 def _rate(base: float, step: int, steps: int) -> float:
@@ -172,9 +277,9 @@ def _rate(base: float, step: int, steps: int) -> float:
     return base * rise * 0.5 * (1 + float(np.cos(np.pi * step / steps)))
 
 
-def _dropped(x: Float32, share: float, rng: Generator) -> tuple[Float32, Any]:
+def _dropped(x: Float32, share: float, noise: Float32 | None) -> tuple[Float32, Any]:
     """Some numbers set to 0, the others scaled up; and the factors."""
-    if not share:
+    if noise is None:
         return x, np.float32(1)
-    kept = (rng.random(x.shape, dtype=np.float32) >= share) * np.float32(1 / (1 - share))
+    kept = (noise >= share) * np.float32(1 / (1 - share))
     return x * kept, kept

@@ -75,3 +75,21 @@ def test_a_memory_that_cannot_be_used_costs_time_alone(tmp_path: Path) -> None:
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")
         assert content_marks([path], tmp_path / "pipe") == [sha(b"one")]
+
+
+def test_known_and_new_sources_keep_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contents, "_SETTLED", -(10**12))  # everything is remembered
+    files = [write(tmp_path / f"{i}.png", b"%d" % i) for i in range(9)]
+    content_marks(files[::2], tmp_path / "memory")
+    sources = [*files, b"bytes", tmp_path / "missing.png", files[0]]
+    read: list[Path] = []
+    mark = contents._mark
+    monkeypatch.setattr(
+        contents, "_mark", lambda path, fresh: read.append(path) or mark(path, fresh)
+    )
+    found = content_marks(sources, tmp_path / "memory")
+    assert found[:10] == [*(sha(b"%d" % i) for i in range(9)), sha(b"bytes")]
+    assert found[10].startswith(UNREAD) and found[11] == found[0]
+    assert sorted(read) == [*files[1::2], tmp_path / "missing.png"]

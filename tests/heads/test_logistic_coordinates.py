@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from facekit.heads.logistic import Coordinates
+from facekit.heads import logistic
+from facekit.heads.logistic import Coordinates, second_moments
 
 
 def _coordinates() -> tuple[np.ndarray, Coordinates]:
     x = np.random.default_rng(0).normal(size=(200, 6)) * [1, 2, 3, 4, 5, 6]
-    return x, Coordinates(x, curvature=0.25, strength=0.01)
+    return x, Coordinates(second_moments(x), curvature=0.25, strength=0.01)
 
 
 def test_there_and_back() -> None:
@@ -31,3 +33,10 @@ def test_curvature_becomes_about_one() -> None:
     hessian = 0.25 * x.T @ x / len(x) + 0.01 * np.eye(6)
     inverse = place.leave(np.eye(6))
     np.testing.assert_allclose(inverse.T @ hessian @ inverse, np.eye(6), atol=0.02)
+
+
+def test_some_of_many_rows_tell_the_moments(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(3).normal(size=(300, 4)).astype(np.float32)
+    np.testing.assert_allclose(second_moments(x), x.T @ x / 300, atol=1e-5)
+    monkeypatch.setattr(logistic, "_ROWS", 100)
+    np.testing.assert_allclose(second_moments(x), x[::3].T @ x[::3] / 100, atol=1e-5)

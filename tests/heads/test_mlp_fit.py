@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facekit.heads.mlp_fit import MlpFit, fit_mlp
+from facekit.heads import mlp_fit
+from facekit.heads.mlp_fit import Batch, MlpFit, fit_mlp
 from facekit.recipe.transfer import HeadSpec
 
 SPEC = HeadSpec(
@@ -79,7 +80,8 @@ def test_the_gradient_is_that_of_the_loss() -> None:
 
     spec = SPEC.model_copy(update={"weight_decay": 0.0})
     fit = MlpFit([(w.copy(), b.copy()) for w, b in layers])
-    told = fit.learn(x, goal, 1e-3, spec, rng)
+    told, gradients = fit.gradients(Batch(x, goal, [None] * 3), spec)
+    fit.update(gradients, 1e-3, spec.weight_decay)
     assert told == pytest.approx(loss(MlpFit(layers)), rel=1e-5)
     for i in range(3):
         for part in range(2):
@@ -153,3 +155,67 @@ def test_views_of_another_length_are_refused() -> None:
         fit_mlp([np.zeros((3, 2)), np.zeros((2, 2))], np.eye(3, dtype=np.float32), SPEC)
     with pytest.raises(ValueError, match="needs the 3 rows"):
         fit_mlp([], np.eye(3, dtype=np.float32), SPEC)
+
+
+def drawn_batch(rows: int, rng: np.random.Generator) -> Batch:
+    """Rows, shares of two classes, and noise for the input and one layer of 32."""
+    x, y = corners(rows)
+    noise = [rng.random((rows, width), dtype=np.float32) for width in (6, 32)]
+    return Batch(x, one_hot(y), noise)
+
+
+def test_the_parts_of_a_batch_add_up_to_it() -> None:
+    """What is dropped, too, stays with its row: of halves, and of parts of unequal length."""
+    rng = np.random.default_rng(4)
+    batch = drawn_batch(101, rng)
+    fit = MlpFit(
+        [
+            (rng.normal(size=s).astype(np.float32), np.zeros(s[1], np.float32))
+            for s in ((6, 32), (32, 2))
+        ]
+    )
+    spec = SPEC.model_copy(update={"dropout": 0.5, "input_dropout": 0.2})
+    loss, gradients = fit.gradients(batch, spec)
+    for count in (2, 3):
+        parts = batch.parts(count)
+        assert sum(len(part.x) for part in parts) == 101
+        told = [fit.gradients(part, spec, 101) for part in parts]
+        assert sum(each for each, _ in told) == pytest.approx(loss, rel=1e-5)
+        for i, whole in enumerate(gradients):
+            np.testing.assert_allclose(sum(each[i] for _, each in told), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("processors", [1, 2, 16])
+def test_halves_are_the_whole_within_rounding_on_any_machine(
+    monkeypatch: pytest.MonkeyPatch, processors: int
+) -> None:
+    x, y = corners(203)
+    spec = SPEC.model_copy(update={"dropout": 0.5, "input_dropout": 0.2, "epochs": 4})
+    whole = fit_mlp([x], one_hot(y), spec)
+    monkeypatch.setattr(mlp_fit, "_LARGE", 0)
+    halves = fit_mlp([x], one_hot(y), spec)
+    monkeypatch.setattr(mlp_fit, "cores", lambda: processors)
+    elsewhere = fit_mlp([x], one_hot(y), spec)
+    for one, two, other in zip(whole.layers, halves.layers, elsewhere.layers, strict=True):
+        for i in range(2):
+            np.testing.assert_allclose(two[i], one[i], atol=1e-4)
+            assert np.array_equal(two[i], other[i])
+
+
+def test_one_step_of_adamw_is_that_of_its_authors() -> None:
+    """Twice, in float64: rising moments, their bias, and decay of weights alone."""
+    rng = np.random.default_rng(5)
+    weight, bias = rng.normal(size=(3, 2)), rng.normal(size=2)
+    fit = MlpFit([(weight.astype(np.float32), bias.astype(np.float32))])
+    moments = [(np.zeros_like(each), np.zeros_like(each)) for each in (weight, bias)]
+    for step in (1, 2):
+        gradients = [rng.normal(size=(3, 2)), rng.normal(size=2)]
+        fit.update([each.astype(np.float32) for each in gradients], 0.01, 0.1)
+        for i, (value, gradient) in enumerate(zip((weight, bias), gradients, strict=True)):
+            mean, square = moments[i]
+            mean[...] = 0.9 * mean + 0.1 * gradient
+            square[...] = 0.999 * square + 0.001 * gradient**2
+            value *= 1 - 0.01 * 0.1 * (value.ndim == 2)
+            value -= 0.01 * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
+    np.testing.assert_allclose(fit.layers[0][0], weight, atol=1e-5)
+    np.testing.assert_allclose(fit.layers[0][1], bias, atol=1e-5)

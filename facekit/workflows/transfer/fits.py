@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
 from facekit.arrays import AnyArray, Bool, Float32, Float64, Int64
+from facekit.cache.kept import Made
 from facekit.errors import DataError, RecipeError
 from facekit.evaluation.calibration import fit_temperature
 from facekit.heads.head import Head
 from facekit.heads.kinds import KINDS, LinearHead, MlpHead
-from facekit.heads.logistic import fit_logistic
+from facekit.heads.logistic import fit_logistic, second_moments
 from facekit.heads.mlp_fit import MlpFit, fit_mlp
 from facekit.recipe.transfer import HEAD_KINDS, HeadSpec, TransferRecipe
+from facekit.system.pool import cores
 from facekit.workflows.transfer.data import class_weights
 from facekit.workflows.transfer.inputs import HeadInputs, fit_components
 
@@ -49,9 +52,8 @@ def fit_linear_head(inputs: HeadInputs, recipe: TransferRecipe, report: Report) 
     sign = -1 if recipe.best == "loss" else 1
     strengths = sorted(recipe.head.strengths, reverse=True)
     few = _FEW_ITERATIONS if x.size > _LARGE else _ITERATIONS
-    fits = _path(
-        x, goal, strengths, sample_weight=weights, max_iter=few, condition=len(x) > x.shape[1]
-    )
+    moments = second_moments(x) if len(x) > x.shape[1] else None  # one for all strengths
+    fits = _path(x, goal, strengths, sample_weight=weights, max_iter=few, condition=moments)
     for trial, (strength, (weight, bias)) in enumerate(zip(strengths, fits, strict=True), 1):
         head = LinearHead(weight=weight, bias=bias, **inputs.frame)
         measured = score(mean_logits(head, inputs.seen), inputs.answers)
@@ -95,7 +97,8 @@ def fit_mlp_head(inputs: HeadInputs, recipe: TransferRecipe, report: Report) -> 
     for member in range(spec.members):
 
         def tell(epoch: int, loss: float, fit: MlpFit, member: int = member) -> None:
-            logits = _mean([fit.logits(view) for view in seen])
+            with ThreadPoolExecutor(cores()) as pool:  # BLAS has one thread at that time
+                logits = _mean(list(pool.map(fit.logits, seen)))
             done = member * spec.epochs + epoch
             report({"epoch": done, "loss": loss, **score(logits, inputs.answers)})
 
@@ -111,11 +114,13 @@ def mean_logits(head: Any, views: Sequence[Float32]) -> Float32:
 
 def score(logits: Float32, labels: Int64) -> dict[str, float]:
     """``val_loss``, ``val_accuracy``, ``val_macro_f1`` (over the labels' classes)."""
-    from sklearn.metrics import f1_score
-
-    found, shown = logits.argmax(1), np.unique(labels)
+    found, k = logits.argmax(1), logits.shape[1]
     log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-    f1 = f1_score(labels, found, labels=shown, average="macro", zero_division=0)
+    right, here, said = (
+        np.bincount(each, minlength=k) for each in (labels[found == labels], labels, found)
+    )
+    shown = here > 0
+    f1 = (2 * right[shown] / (here + said)[shown]).mean()
     return {
         "val_loss": float(-log_p[np.arange(len(labels)), labels].mean()),
         "val_accuracy": float((found == labels).mean()),
@@ -134,13 +139,23 @@ def _components(
     keep = recipe.features.components
     if not keep or keep >= inputs.views[0].shape[1]:
         return inputs.views, inputs.seen, None
-    back = fit_components(inputs.views[0], keep, seed=recipe.training.seed)
+    seed = recipe.training.seed
 
-    def project(view: AnyArray) -> Float32:
-        blocks = range(0, len(view), _BLOCK)
-        return np.concatenate([view[i : i + _BLOCK].astype(np.float32) @ back for i in blocks])
+    def make() -> Made:
+        back = fit_components(inputs.views[0], keep, seed=seed)
+        return {
+            "back": back,
+            **{f"view {i}": _projected(v, back) for i, v in enumerate(inputs.views)},
+        }
 
-    return [project(view) for view in inputs.views], [project(v) for v in inputs.seen], back
+    made = inputs.kept.arrays(make, components=keep, seed=seed)
+    back = made.pop("back")
+    return list(made.values()), [view @ back for view in inputs.seen], back
+
+
+def _projected(view: AnyArray, back: Float32) -> Float32:
+    blocks = range(0, len(view), _BLOCK)
+    return np.concatenate([view[i : i + _BLOCK].astype(np.float32) @ back for i in blocks])
 
 
 def _joined(members: list[MlpFit], back: Float32 | None) -> tuple[tuple[Float32, Float32], ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +13,7 @@ from facekit.arrays import AnyArray, Float16, Float32, Int64
 from facekit.bundle.bundle import Bundle
 from facekit.cache.extract import MIRROR, PLAIN, View, augmented_views
 from facekit.cache.features import FeatureSet, FeatureStore
+from facekit.cache.kept import Kept, Made, content_key
 from facekit.errors import RecipeError
 from facekit.heads.head import read_parts
 from facekit.heads.logistic import standardise
@@ -45,6 +46,7 @@ class HeadInputs:
         tested: As ``seen``, of the test rows.
         frame: Parts, labels, channels, mean and scale: what every head that is
             made of these inputs shares.
+        kept: Where components of the training rows are kept.
     """
 
     views: list[Float16]
@@ -55,6 +57,7 @@ class HeadInputs:
     answers: Int64
     tested: list[Float32]
     frame: dict[str, Any]
+    kept: Kept = field(default_factory=Kept)
 
 
 def read_inputs(bundle: Bundle, data: ClassData, recipe: TransferRecipe) -> HeadInputs:
@@ -81,18 +84,24 @@ def read_inputs(bundle: Bundle, data: ClassData, recipe: TransferRecipe) -> Head
     views: list[View] = [PLAIN, *([MIRROR] if recipe.features.mirror else [])]
     views += augmented_views(recipe.augment, recipe.features.augmented, seed=recipe.training.seed)
     shown = [PLAIN, *([MIRROR] if recipe.mirror else [])]
-    train = _features(store, bundle, data, data.train, parts, views)
-    channels = _channels(train, parts, recipe.features.channels)
-    raw = _reduced(train, parts, channels)
-    mean, scale = standardise(raw[0])
-    for view in raw:
-        _standardise_inplace(view, mean, scale)
-    held = []
     seen = data.val if len(data.val) else data.train
-    for rows in (seen, data.test):
-        read = _features(store, bundle, data, rows, parts, shown)
-        views32 = [view.astype(np.float32) for view in _reduced(read, parts, channels)]
-        held.append([(view - mean) / scale for view in views32])
+    train, *held = (
+        _features(store, bundle, data, rows, parts, each)
+        for rows, each in ((data.train, views), (seen, shown), (data.test, shown))
+    )
+    kept = Kept()
+    if len(data.val):  # few rows are quick, and folds make components of their own
+        hashes = [features.crops.hashes for features in (train, *held)]
+        keys = [[view.key for view in each] for each in (views, shown)]
+        keep = recipe.features.channels
+        kept = Kept(store.root / bundle.key, content_key(*hashes, parts, keys, keep))
+    made = kept.arrays(lambda: _made(train, held, parts, recipe.features.channels), what="inputs")
+    mean, scale = made["mean"], made["scale"]
+    seen32, tested = (
+        [_standardised(view, mean, scale) for view in _listed(made, name)]
+        for name in ("seen", "tested")
+    )
+    channels = {part: made[f"channels {part}"] for part in parts if f"channels {part}" in made}
     frame = {
         "parts": parts,
         "labels": data.names,
@@ -102,7 +111,28 @@ def read_inputs(bundle: Bundle, data: ClassData, recipe: TransferRecipe) -> Head
         "scale": scale,
     }
     taught = data.shares[data.train], data.labels[data.train], data.groups[data.train]
-    return HeadInputs(raw, *taught, held[0], data.labels[seen], held[1], frame)
+    raw = _listed(made, "views")
+    return HeadInputs(raw, *taught, seen32, data.labels[seen], tested, frame, kept)
+
+
+def _made(
+    train: FeatureSet, held: Sequence[FeatureSet], parts: tuple[str, ...], keep: dict[str, int]
+) -> Made:
+    """Channels, standardised training views, and the others before standardising."""
+    channels = _channels(train, parts, keep)
+    raw = _reduced(train, parts, channels)
+    mean, scale = standardise(raw[0])
+    for view in raw:
+        _standardise_inplace(view, mean, scale)
+    seen, tested = (_reduced(features, parts, channels) for features in held)
+    named = {f"channels {part}": matrix for part, matrix in channels.items()}
+    lists = {"views": raw, "seen": seen, "tested": tested}
+    listed = {f"{name} {i}": view for name, each in lists.items() for i, view in enumerate(each)}
+    return {"mean": mean, "scale": scale, **named, **listed}
+
+
+def _listed(made: Made, name: str) -> list[AnyArray]:
+    return [array for key, array in made.items() if key.split()[0] == name]
 
 
 def _features(
@@ -157,6 +187,13 @@ def _reduced(
 
 def _read(features: FeatureSet, parts: tuple[str, ...], rows: Int64) -> dict[str, Float16]:
     return {part: features.read(rows, part) for part in parts}
+
+
+def _standardised(view: AnyArray, mean: AnyArray, scale: AnyArray) -> Float32:
+    out = view.astype(np.float32)
+    out -= mean
+    out /= scale
+    return out
 
 
 def _standardise_inplace(view: Float16, mean: Float32, scale: Float32) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score, log_loss
 
+from facekit.cache.kept import Kept
 from facekit.heads.kinds import load_head
 from facekit.heads.mlp_fit import fit_mlp
 from facekit.recipe.load import load_recipe
 from facekit.recipe.transfer import TransferRecipe
+from facekit.workflows.transfer import fits
 from facekit.workflows.transfer.fits import fit_linear_head, fit_mlp_head, mean_logits, score
 from facekit.workflows.transfer.inputs import HeadInputs, fit_components
 
@@ -138,3 +142,23 @@ def test_scores_are_those_of_scikit_learn() -> None:
     assert found["val_accuracy"] == (logits.argmax(1) == labels).mean()
     f1 = f1_score(labels, logits.argmax(1), labels=[0, 1, 2], average="macro")
     assert found["val_macro_f1"] == pytest.approx(f1)
+
+
+def test_kept_components_give_the_same_head(
+    make_inputs: MakeInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Head settings read them; another seed or number of components makes its own."""
+    inputs = replace(make_inputs(*clouds()), kept=Kept(tmp_path, "a"))
+    given = recipe("features.components=4")
+    wanted = fit_mlp_head(make_inputs(*clouds()), given, nothing).to_bytes()
+    made: list[int] = []
+    monkeypatch.setattr(
+        fits, "fit_components", lambda *a, **k: made.append(1) or fit_components(*a, **k)
+    )
+    heads = [fit_mlp_head(inputs, given, nothing).to_bytes() for _ in range(2)]
+    assert heads == [wanted, wanted] and len(made) == 1
+    fit_mlp_head(inputs, recipe("features.components=4", "head.epochs=1"), nothing)
+    assert len(made) == 1
+    fit_mlp_head(inputs, recipe("features.components=4", "training.seed=1"), nothing)
+    fit_mlp_head(inputs, recipe("features.components=3"), nothing)
+    assert len(made) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ from facekit.errors import RecipeError
 from facekit.heads.kinds import LinearHead
 from facekit.recipe.load import load_recipe
 from facekit.recipe.transfer import TransferDataSpec, TransferRecipe
+from facekit.workflows.transfer import inputs as inputs_module
 from facekit.workflows.transfer.data import ClassData, crop_classes
 from facekit.workflows.transfer.inputs import read_inputs
 
@@ -94,6 +96,37 @@ def test_the_second_time_nothing_is_embedded(
         np.testing.assert_array_equal(one, other)
 
 
+def test_kept_inputs_are_those_that_were_made(
+    bundle: Bundle, data: ClassData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other head settings read them; other channels, views or rows make their own."""
+    monkeypatch.setenv("FACEKIT_HOME", str(tmp_path / "home"))  # nothing was kept before
+    made: list[int] = []
+    make = inputs_module._made
+    monkeypatch.setattr(inputs_module, "_made", lambda *given: made.append(1) or make(*given))
+    one = read_inputs(bundle, data, recipe("features.channels={grid=2}"))
+    other = read_inputs(bundle, data, recipe("features.channels={grid=2}", "head.strengths=[1]"))
+    assert len(made) == 1
+    for name in ("views", "seen", "tested"):
+        for first, again in zip(getattr(one, name), getattr(other, name), strict=True):
+            assert first.dtype == again.dtype
+            np.testing.assert_array_equal(first, again)
+    for name in ("mean", "scale"):
+        np.testing.assert_array_equal(one.frame[name], other.frame[name])
+    np.testing.assert_array_equal(one.frame["channels"]["grid"], other.frame["channels"]["grid"])
+    fewer = replace(data, train=data.train[1:])
+    for given, how in (
+        (data, "features.channels={grid=3}"),
+        (data, "features.augmented=1"),
+        (data, "mirror=false"),
+        (data, 'features.parts=["pooled"]'),
+        (fewer, "features.channels={grid=2}"),
+    ):
+        before = len(made)
+        read_inputs(bundle, given, recipe(how))
+        assert len(made) == before + 1, how
+
+
 def test_without_validation_rows_the_training_rows_are_shown(
     bundle: Bundle, data: ClassData, tmp_path: Path
 ) -> None:
@@ -104,6 +137,7 @@ def test_without_validation_rows_the_training_rows_are_shown(
     inputs = read_inputs(bundle, small, given)
     assert len(inputs.views) == 2 and len(inputs.seen) == 1 and inputs.tested == []
     assert np.array_equal(inputs.answers, inputs.labels)
+    assert inputs.kept.root is None  # folds make components of their own
     np.testing.assert_allclose(inputs.seen[0], inputs.views[0], atol=0.01)
 
 
