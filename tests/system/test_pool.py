@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import cv2
 import pytest
 
-from facekit.system.pool import map_in_order, one_cv2_thread
+from facekit.system.pool import map_in_order, one_library_thread
 
 
 def test_results_keep_their_order() -> None:
@@ -52,7 +52,7 @@ def test_the_number_of_opencv_threads_comes_back() -> None:
     before = cv2.getNumThreads()
     cv2.setNumThreads(3)
     try:
-        with pytest.raises(RuntimeError), one_cv2_thread():
+        with pytest.raises(RuntimeError), one_library_thread():
             assert cv2.getNumThreads() == 1
             raise RuntimeError
         assert cv2.getNumThreads() == 3
