@@ -19,7 +19,7 @@ from facekit.bundle.load import load_bundle
 from facekit.enrollment.person import Gallery
 from facekit.enrollment.read import open_gallery
 from facekit.errors import FacekitError, UsageError
-from facekit.faces import FoundFace, Image, checked_image, find_faces, open_image, read_faces
+from facekit.faces import FoundFace, Image, checked_image, find_faces, read_faces
 from facekit.photos.detect import find_detector
 from facekit.photos.detection import Detector
 from facekit.results import Analysis
@@ -184,9 +184,8 @@ class FaceModel:
         path = None if isinstance(image, np.ndarray) else str(image)
         try:
             with one_library_thread():
-                picture = open_image(image)
                 readers = [bundle for bundle, _ in self.gallery.elsewhere]
-                faces = find_faces(picture, self.detector, self.bundle, readers)
+                picture, faces = find_faces(image, self.detector, self.bundle, readers)
         except _PHOTO_ERRORS as error:
             return _Found(path, _one_line(error))
         return _Found(path, None, picture.width, picture.height, faces)

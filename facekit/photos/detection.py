@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import cv2
@@ -34,6 +34,13 @@ class Detection:
     box: Box
     score: float
     points: Float64 | None = None
+
+
+def scaled(face: Detection, scale: float) -> Detection:
+    """A face of a picture in pixels of the picture enlarged."""
+    x, y, width, height = (value * scale for value in face.box)
+    points = None if face.points is None else face.points * scale
+    return Detection((x, y, width, height), face.score, points)
 
 
 class Detector(Protocol):
@@ -96,6 +103,11 @@ class View:
                 image, high, high, wide, wide, cv2.BORDER_REPLICATE
             )
         return cls(image, (size[0] / width, size[1] / height), (wide, high))
+
+    def within(self, whole: View) -> View:
+        """This view of a view without a margin, as one of the picture that is shown there."""
+        across, down = whole.scale
+        return replace(self, scale=(self.scale[0] * across, self.scale[1] * down))
 
     @property
     def empty(self) -> bool:

@@ -76,8 +76,12 @@ class YuNet:
         """
         found: list[Detection] = []
         seen = set()
+        # Shrinking a large picture takes longer than to look at it: once for all looks.
+        wide = View.of(rgb, max(longest for longest, _, _ in LOOKS))
+        if any(wide.margin):
+            wide = View(rgb)
         for longest, margin, least in LOOKS:
-            view = View.of(rgb, longest, smallest=SMALLEST, margin=margin)
+            view = View.of(wide.image, longest, smallest=SMALLEST, margin=margin).within(wide)
             if view.empty or (view.scale, view.margin) in seen:
                 continue  # the picture has no more to show
             seen.add((view.scale, view.margin))

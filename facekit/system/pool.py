@@ -64,13 +64,23 @@ class _OneThread:
             if self.callers == 1:
                 self.limits.callback(cv2.setNumThreads, cv2.getNumThreads())
                 cv2.setNumThreads(1)
-                self.limits.enter_context(_libraries().limit(limits=1, user_api="blas"))
+                _apart(self._limit_blas)
 
     def leave(self) -> None:
         with self.lock:
             self.callers -= 1
             if not self.callers:
-                self.limits.close()
+                _apart(self.limits.close)
+
+    def _limit_blas(self) -> None:
+        self.limits.enter_context(_libraries().limit(limits=1, user_api="blas"))
+
+
+def _apart(function: Callable[[], None]) -> None:
+    """In a thread of its own: while the one that limited BLAS lives, no other may end that."""
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
 
 
 _ONE_THREAD: Final = _OneThread()

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -110,6 +111,24 @@ def test_small_faces_get_a_third_look_where_there_is_more_to_see(yunet) -> None:
     network.sizes.clear()
     assert detector.detect(np.zeros((480, 640, 3), np.uint8)) == []
     assert len(network.sizes) == 2
+
+
+def test_a_large_picture_is_shrunk_once_for_all_looks(yunet, monkeypatch) -> None:
+    taken, resize = [], cv2.resize
+
+    def counted(image: NDArray[np.uint8], *args: object, **named: object) -> NDArray[np.uint8]:
+        taken.append(image.shape[1])
+        return resize(image, *args, **named)
+
+    monkeypatch.setattr(cv2, "resize", counted)
+    detector, network = yunet({(640, 480): face(10, 20, 30, 40)}.get)
+    (found,) = detector.detect(np.zeros((2400, 3200, 3), np.uint8))
+    assert taken == [3200, 1600, 1600]
+    assert network.sizes == [(640, 480), (220, 180), (1600, 1200)]
+    assert found.box == pytest.approx((50, 100, 150, 200))
+    taken.clear()
+    detector.detect(np.zeros((30, 90_000, 3), np.uint8))  # padded: its views are its own
+    assert set(taken) == {90_000}
 
 
 def test_small_pictures_are_enlarged(yunet) -> None:
