@@ -14,8 +14,8 @@ from facekit.arrays import Float64, Floating, UInt8
 
 Box = tuple[float, float, float, float]
 
-#: Views have at least so many pixels on each side: on thinner ones OpenCV's
-#: network reads memory that nobody wrote and finds faces of any size.
+#: Views have at least so many pixels on each side: on thinner ones OpenCV, which ran YuNet
+#: before, read memory that nobody wrote; kept, so that answers stay what they were.
 THINNEST: Final = 64
 
 
