@@ -24,7 +24,7 @@ from facekit.photos.detect import find_detector, read_yunet
 from facekit.photos.detection import Box, Detection, Detector
 from facekit.photos.detectors import YuNet
 from facekit.photos.image import decode
-from facekit.system.pool import one_cv2_thread
+from facekit.system.pool import one_library_thread
 
 #: Pictures of each source when the user names no limit.
 _LIMIT: Final = 200
@@ -97,7 +97,7 @@ def measure_detectors(
     detectors = [find_detector("yunet"), find_detector("haar")]
     sources: dict[str, Any] = {}
     places: dict[str, list[NDArray[np.float64]]] = {each.name: [] for each in detectors}
-    with one_cv2_thread():
+    with one_library_thread():
         for source, paths in sample_pictures(data, limit, seed, sources=_SOURCES).items():
             tallies = {each.name: _Tally() for each in detectors}
             for rgb in map(decode, paths):

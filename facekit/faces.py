@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -13,12 +13,17 @@ from facekit.arrays import Float64, UInt8
 from facekit.bundle.bundle import POINTS, Bundle, Reading
 from facekit.errors import UsageError
 from facekit.photos.align import align_faces
-from facekit.photos.detection import Detection, Detector
-from facekit.photos.image import Picture, read_picture
+from facekit.photos.detection import Detection, Detector, scaled
+from facekit.photos.image import MAX_PIXELS, Picture, read_picture
 from facekit.photos.turn import box_before, look, turn_matrix, turned
 from facekit.results import Box, Face
 
 Image = str | Path | UInt8
+
+#: Pixels of a reduced photo at least: half as many again as the widest look of a detector.
+_ENOUGH: Final = 2_880_000
+#: Pixels of a crop for one of a reduced photo; with more the photo is decoded as a whole.
+_MOST_ZOOM: Final = 1.0
 
 
 class Identifies(Protocol):
@@ -86,39 +91,60 @@ def checked_image(image: Image) -> Image:
     return image
 
 
-def open_image(image: Image) -> Picture:
+def open_image(image: Image, *, enough: int = MAX_PIXELS) -> Picture:
     """Decode a photo, or take an array as it is.
 
     Args:
         image: A path, or an array that ``checked_image`` lets pass.
+        enough: As for ``read_picture``.
 
     Raises:
         ImageError: The file cannot be used.
     """
     if isinstance(image, np.ndarray):
         return Picture(np.ascontiguousarray(image), image.shape[1], image.shape[0])
-    return read_picture(Path(image))
+    return read_picture(Path(image), enough=enough)
 
 
 def find_faces(
-    picture: Picture, detector: Detector, bundle: Bundle, others: Sequence[Bundle] = ()
-) -> tuple[FoundFace, ...]:
+    image: Image, detector: Detector, bundle: Bundle, others: Sequence[Bundle] = ()
+) -> tuple[Picture, tuple[FoundFace, ...]]:
     """Detect faces and bring them into the bundle's frame, the largest first.
 
+    A large JPEG is decoded reduced, and again as a whole where a face would be
+    enlarged otherwise.
+
     Args:
-        picture: The photo.
+        image: A path, or an array that ``checked_image`` lets pass.
         detector: What finds faces.
         bundle: Whose frame it is.
         others: Bundles that read the faces too, each in its own frame.
+
+    Returns:
+        The photo as it was decoded last, and its faces.
+
+    Raises:
+        ImageError: The file cannot be used.
     """
+    picture = open_image(image, enough=_ENOUGH)
     turn, found = look(picture.rgb, detector)
-    faces = cut_faces(picture, found, detector.name, bundle, turn=turn)
-    if not (faces and others):
-        return faces
-    more = [cut_faces(picture, found, detector.name, one, turn=turn) for one in others]
-    return tuple(
-        replace(face, others=tuple(cut[i].crop for cut in more)) for i, face in enumerate(faces)
-    )
+    cuts = [cut_faces(picture, found, detector.name, one, turn=turn) for one in (bundle, *others)]
+    if picture.scale > 1 and any(_zoom(face) > _MOST_ZOOM for cut in cuts for face in cut):
+        before, picture = picture.scale, open_image(image)
+        found = [scaled(one, before / picture.scale) for one in found]
+        cuts = [
+            cut_faces(picture, found, detector.name, one, turn=turn) for one in (bundle, *others)
+        ]
+    faces = [
+        replace(cut[0], others=tuple(one.crop for one in cut[1:]))
+        for cut in zip(*cuts, strict=True)
+    ]
+    return picture, tuple(faces)
+
+
+def _zoom(face: FoundFace) -> float:
+    """Pixels of the crop for one of the decoded photo."""
+    return float(np.hypot(*face.matrix[:, 0]))
 
 
 def cut_faces(

@@ -19,11 +19,11 @@ from facekit.bundle.load import Asked, load_bundle
 from facekit.enrollment.person import Gallery
 from facekit.enrollment.read import open_gallery
 from facekit.errors import FacekitError, UsageError
-from facekit.faces import FoundFace, Image, checked_image, find_faces, open_image, read_faces
+from facekit.faces import FoundFace, Image, checked_image, find_faces, read_faces
 from facekit.photos.detect import find_detector
 from facekit.photos.detection import Detector
 from facekit.results import Analysis
-from facekit.system.pool import cores
+from facekit.system.pool import cores, one_library_thread
 from facekit.system.terminal import tell
 
 #: Faces, or photos, that are embedded at once.
@@ -188,9 +188,9 @@ class FaceModel:
         """Decode, detect and align; an error becomes part of the answer."""
         path = None if isinstance(image, np.ndarray) else str(image)
         try:
-            picture = open_image(image)
-            readers = [bundle for bundle, _ in self.gallery.elsewhere]
-            faces = find_faces(picture, self.detector, self.bundle, readers)
+            with one_library_thread():
+                readers = [bundle for bundle, _ in self.gallery.elsewhere]
+                picture, faces = find_faces(image, self.detector, self.bundle, readers)
         except _PHOTO_ERRORS as error:
             return _Found(path, _one_line(error))
         return _Found(path, None, picture.width, picture.height, faces)
@@ -208,7 +208,8 @@ class FaceModel:
     def _read_all(self, batch: list[_Found]) -> list[Analysis]:
         """Embed every face of a batch once; read every head and every enrolment."""
         every = [face for found in batch for face in found.faces]
-        faces = iter(read_faces(every, self.bundle, self.gallery))
+        with one_library_thread():
+            faces = iter(read_faces(every, self.bundle, self.gallery))
         return [
             Analysis(
                 found.path,

@@ -23,13 +23,15 @@ HEAVY = {"tensorflow", "keras", "jax", "torch", "tensorflow_datasets", "keras_cv
 MIDDLE = {"numpy", "cv2", "onnxruntime", "sklearn", "scipy", "albumentations", "rich"}
 
 PROBE = """
-import atexit, json, sys
+import atexit, gc, json, os, sys
 sockets = []
 sys.addaudithook(lambda name, _: name.startswith("socket.") and sockets.append(name))
 @atexit.register
 def report():
     modules = sorted({name.split(".")[0] for name in sys.modules})
-    print(json.dumps({"modules": modules, "sockets": sockets}), file=sys.stderr)
+    blas = os.environ.get("OPENBLAS_NUM_THREADS")
+    seen = {"modules": modules, "sockets": sockets, "frozen": gc.get_freeze_count(), "blas": blas}
+    print(json.dumps(seen), file=sys.stderr)
 """
 
 
@@ -41,6 +43,8 @@ class Seen:
     out: str
     modules: set[str]
     sockets: list[str]
+    frozen: int
+    blas: str | None
 
 
 def python(code: str) -> Seen:
@@ -54,7 +58,8 @@ def python(code: str) -> Seen:
     )
     assert "Traceback" not in done.stderr, done.stderr
     seen = json.loads(done.stderr.strip().splitlines()[-1])
-    return Seen(done.returncode, done.stdout, set(seen["modules"]), seen["sockets"])
+    seen["modules"] = set(seen["modules"])
+    return Seen(done.returncode, done.stdout, **seen)
 
 
 def facekit(*args: object) -> Seen:
@@ -97,8 +102,15 @@ def test_predict_loads_nothing_heavy_and_opens_no_socket(
     seen = facekit("predict", photo, *options, "--annotate", tmp_path / "out")
     assert seen.code == 0
     assert json.loads(seen.out)[0]["width"] == 120
-    assert not seen.modules & (HEAVY | {"sklearn", "albumentations"})
+    assert not seen.modules & (HEAVY | {"sklearn", "albumentations", "scipy"})
     assert not seen.sockets
+    assert seen.frozen  # no last collection of all that was imported
+    assert seen.blas == os.environ.get("OPENBLAS_NUM_THREADS", "1")  # what the user set stays
+
+
+def test_import_sets_nothing() -> None:
+    seen = python("import facekit, facekit.predict")
+    assert (seen.frozen, seen.blas) == (0, os.environ.get("OPENBLAS_NUM_THREADS"))
 
 
 def test_evaluate_compare_and_sweep_load_nothing_heavy(

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facekit import predict
+from facekit import faces, predict
 from facekit.bundle.bundle import Bundle
 from facekit.bundle.load import load_bundle
 from facekit.bundle.write import BundleContents, write_bundle
@@ -22,6 +22,7 @@ from facekit.errors import BundleError, UsageError
 from facekit.heads.kinds import LinearHead
 from facekit.labels import ATTRIBUTES
 from facekit.photos.detection import Detection
+from facekit.photos.image import Picture, read_picture
 from facekit.predict import BATCH, FaceModel, load
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
@@ -210,6 +211,68 @@ def shifted(contents: BundleContents, pixels: float) -> LinearHead:
     assert isinstance(head, LinearHead)
     shift = np.tile([pixels / contents.frame.side, 0], 5)
     return replace(head, bias=head.bias + shift)
+
+
+@dataclass
+class Square:
+    """A detector that finds the white square, in whatever size it is shown."""
+
+    name: str = "none"
+    key: str = "square"
+
+    def detect(self, rgb: np.ndarray) -> list[Detection]:
+        rows, columns = (np.flatnonzero((rgb > 160).any((axis, 2))) for axis in (1, 0))
+        side = float(len(columns))
+        return [Detection((float(columns[0]), float(rows[0]), side, side), 1.0)]
+
+
+@pytest.mark.parametrize(("side", "shapes"), [(200, [(240, 320)]), (60, [(240, 320), (480, 640)])])
+def test_a_large_jpeg_is_decoded_whole_only_where_a_face_would_be_enlarged(
+    model: FaceModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int, shapes: list
+) -> None:
+    rgb = np.full((480, 640, 3), (40, 60, 80), np.uint8)
+    rgb[100 : 100 + side, 300 : 300 + side] = (250, 220, 190)
+    path, decoded = save(tmp_path / "large.jpg", rgb), []
+
+    def remembered(*args: object, **named: int) -> Picture:
+        decoded.append(read_picture(*args, **named))
+        return decoded[-1]
+
+    monkeypatch.setattr(faces, "read_picture", remembered)
+    monkeypatch.setattr(faces, "_ENOUGH", 640 * 480 // 4)
+    reduced = replace_detector(model, Square()).analyze(path)
+    assert [one.rgb.shape[:2] for one in decoded] == shapes
+    assert (reduced.width, reduced.height) == (640, 480)
+    (found,), (same,) = reduced.faces, replace_detector(model, Square()).analyze(rgb).faces
+    assert np.abs(np.subtract(found.box, (300, 100, side, side))).max() <= 2
+    assert np.abs(found.crop.astype(int) - same.crop).mean() < 8
+    assert list(found.attributes.values()) == pytest.approx(list(same.attributes.values()), abs=0.1)
+
+
+def replace_detector(model: FaceModel, detector: Square) -> FaceModel:
+    return FaceModel(model.bundle, detector, threads=1)
+
+
+@pytest.mark.parametrize("one_by_one", [True, False])
+def test_the_caller_keeps_its_numbers_of_threads(model: FaceModel, one_by_one: bool) -> None:
+    seen: list[int] = []
+
+    @dataclass
+    class Seeing(Square):
+        def detect(self, rgb: np.ndarray) -> list[Detection]:
+            seen.append(cv2.getNumThreads())
+            return []
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    try:
+        blind = replace_detector(model, Seeing())
+        photos = [photo(RED), photo(BLUE)]
+        _ = [blind.analyze(one) for one in photos] if one_by_one else [*blind.analyze_many(photos)]
+        assert cv2.getNumThreads() == 3
+    finally:
+        cv2.setNumThreads(before)
+    assert set(seen) == {1}
 
 
 def test_the_points_head_refines_boxes(

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
-import os
 from collections.abc import Sequence
 from typing import Any, Final
-from weakref import WeakSet
 
 import numpy as np
 
 from facekit.arrays import Float32, UInt8
 from facekit.errors import BundleError, UsageError
-from facekit.system.pool import cores
+from facekit.system.graph import Graph
 
 #: Crops a run; bounds the memory.
 BATCH: Final = 32
-#: ONNX Runtime prints only what ends the process; errors reach us as exceptions.
-_FATAL: Final = 4
 #: Of all parts of one face; VGGFace has some 100,000.
 _MOST_NUMBERS: Final = 1 << 24
 #: Squares of larger numbers soon have no place in float32.
@@ -35,7 +30,6 @@ class OnnxBackbone:
 
     side: int
     parts: dict[str, tuple[int, ...]]
-    _opened: Any = None
 
     def __init__(self, model: bytes, *, name: str = "the backbone", threads: int = 0) -> None:
         """Open the graph on the CPU.
@@ -48,9 +42,14 @@ class OnnxBackbone:
         Raises:
             BundleError: The graph cannot be read or takes other input.
         """
-        self._model, self._name, self._threads = model, name, threads
-        _BACKBONES.add(self)
-        session = self._session()
+        self._name = name
+        try:
+            self._graph = Graph(model, threads=threads)
+        except Exception as error:  # ONNX Runtime's own types share no public base
+            raise BundleError(
+                f"{name} is no graph that ONNX Runtime can run: {_reason(error)}"
+            ) from error
+        session = self._graph.session()
         self.side = _checked_side(session.get_inputs(), name)
         self.parts = {out.name: tuple(out.shape[1:]) for out in session.get_outputs()}
         fixed = all(isinstance(size, int) for shape in self.parts.values() for size in shape)
@@ -59,33 +58,6 @@ class OnnxBackbone:
             raise BundleError(f"{name}: every output must be float32 with a fixed shape")
         if sum(map(math.prod, self.parts.values())) > _MOST_NUMBERS:
             raise BundleError(f"{name}: gives more than {_MOST_NUMBERS:,} numbers a face")
-
-    def _session(self) -> Any:
-        """The open graph; a forked child opens it again."""
-        opened = self._opened
-        if opened is None:
-            opened = self._opened = self._open()
-        return opened
-
-    def _open(self) -> Any:
-        # From 1.29 on it looks up a host and leaves a device id in the home folder;
-        # this alone prevents it, and only before the first import of the process.
-        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-        import onnxruntime as ort  # late: a tenth of a second
-
-        ort.set_default_logger_severity(_FATAL)
-        options = ort.SessionOptions()
-        options.log_severity_level = _FATAL
-        options.intra_op_num_threads = self._threads or cores()
-        options.inter_op_num_threads = 1
-        # Waiting threads sleep: others decode and detect on the same cores.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            return ort.InferenceSession(self._model, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's own types share no public base
-            raise BundleError(
-                f"{self._name} is no graph that ONNX Runtime can run: {_reason(error)}"
-            ) from error
 
     def embed(self, crops: UInt8, parts: Sequence[str] | None = None) -> dict[str, Float32]:
         """Embed crops in batches.
@@ -119,9 +91,8 @@ class OnnxBackbone:
 
     def _run(self, names: list[str], block: UInt8) -> list[Float32]:
         """A graph from elsewhere may stop, or give anything: no other exception leaves it."""
-        session = self._session()
         try:
-            values: list[Float32] = session.run(names, {"crops": block})
+            values = self._graph.run(names, {"crops": block})
         except Exception as error:
             raise BundleError(f"{self._name} cannot be run: {_reason(error)}") from error
         for name, value in zip(names, values, strict=True):
@@ -130,21 +101,6 @@ class OnnxBackbone:
             if not (np.abs(value) < _LARGEST).all():  # NaN is not below it either
                 raise BundleError(f"{self._name} gives {name!r} in numbers that are not finite")
         return values
-
-
-#: Those that a child of this process must open again.
-_BACKBONES: Final[WeakSet[OnnxBackbone]] = WeakSet()
-
-
-def _forget_sessions() -> None:
-    """In a child: the threads of a graph stay with the parent, and closing it waits for them."""
-    for backbone in _BACKBONES:
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(backbone._opened))  # it is never closed
-        backbone._opened = None
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_sessions)
 
 
 def _reason(error: Exception) -> str:

@@ -33,7 +33,7 @@ from facekit.arrays import AnyArray, Bool, Int64, Str
 from facekit.errors import DataError, ImageError, UnreadError
 from facekit.heads.arrays import open_array
 from facekit.system.files import locked, open_regular, read_regular, write_atomically
-from facekit.system.pool import cores, map_in_order, one_cv2_thread
+from facekit.system.pool import cores, map_in_order, one_library_thread
 from facekit.system.terminal import progress_bar
 
 DONE: Final = 1
@@ -143,7 +143,7 @@ def _fill(job: Job, workers: int, progress: bool) -> dict[str, str]:
     with (
         contextlib.closing(map_in_order(attempt, job.sources(rows), workers)) as results,
         progress_bar(job.what, len(state), done=before, show=progress) as tick,
-        one_cv2_thread(),
+        one_library_thread(),
     ):
         for start in range(0, len(rows), job.block):
             block = rows[start : start + job.block]

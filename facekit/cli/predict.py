@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -84,6 +85,10 @@ def predict(
 
 
 def _load(model: str | None, detector: str, identities: str, precision: str) -> FaceModel:
+    # Before the first import: BLAS starts no threads, which would wait beside ONNX Runtime's
+    # own, and pydantic does not ask every package that is installed whether it is a plugin.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from facekit.predict import load
 
     names = [name.strip() for name in identities.split(",")]

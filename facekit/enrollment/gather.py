@@ -21,7 +21,7 @@ from facekit.enrollment.subject import Ask, Candidates, Choice, ImpostorCohort, 
 from facekit.errors import DataError
 from facekit.recipe.enroll import QualitySpec
 from facekit.results import Face
-from facekit.system.pool import cores, map_in_order, one_cv2_thread
+from facekit.system.pool import cores, map_in_order, one_library_thread
 from facekit.system.terminal import progress_bar
 
 #: A photo and its faces to the place of the right one, or None to leave it out.
@@ -160,7 +160,7 @@ def examine_all(
     with (
         closing(map_in_order(look, files, cores())) as found,
         progress_bar("photos", len(files), show=progress) as tick,
-        one_cv2_thread(),
+        one_library_thread(),
     ):
         for photo in found:
             examined.append(photo)

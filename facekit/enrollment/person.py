@@ -18,7 +18,7 @@ from facekit.arrays import Bool, Float32, Float64, Int64
 from facekit.bundle.bundle import IDENTITY, Bundle, Reading, join_views
 from facekit.bundle.load import load_bundle
 from facekit.errors import BundleError, DataError
-from facekit.faces import Image, checked_image, find_faces, open_image, read_faces
+from facekit.faces import Image, checked_image, find_faces, read_faces
 from facekit.heads.head import Head
 from facekit.heads.one_person import stack_neurons
 from facekit.photos.detect import find_detector
@@ -160,7 +160,7 @@ class Enrollment:
         checked_image(image)
         bundle = kept_bundle(self.bundle if model is None else model)
         self.require_fit(bundle)
-        found = find_faces(open_image(image), _kept_detector(detector), bundle)
+        _, found = find_faces(image, _kept_detector(detector), bundle)
         faces = read_faces(found, bundle, Gallery((self,)))
         both = [(face, Verdict(**face.identities[self.name])) for face in faces]  # type: ignore[arg-type]
         return sorted(both, key=lambda one: -one[1].score)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import cv2
@@ -14,8 +14,8 @@ from facekit.arrays import Float64, Floating, UInt8
 
 Box = tuple[float, float, float, float]
 
-#: Views have at least so many pixels on each side: on thinner ones OpenCV's
-#: network reads memory that nobody wrote and finds faces of any size.
+#: Views have at least so many pixels on each side: on thinner ones OpenCV, which ran YuNet
+#: before, read memory that nobody wrote; kept, so that answers stay what they were.
 THINNEST: Final = 64
 
 
@@ -34,6 +34,13 @@ class Detection:
     box: Box
     score: float
     points: Float64 | None = None
+
+
+def scaled(face: Detection, scale: float) -> Detection:
+    """A face of a picture in pixels of the picture enlarged."""
+    x, y, width, height = (value * scale for value in face.box)
+    points = None if face.points is None else face.points * scale
+    return Detection((x, y, width, height), face.score, points)
 
 
 class Detector(Protocol):
@@ -96,6 +103,11 @@ class View:
                 image, high, high, wide, wide, cv2.BORDER_REPLICATE
             )
         return cls(image, (size[0] / width, size[1] / height), (wide, high))
+
+    def within(self, whole: View) -> View:
+        """This view of a view without a margin, as one of the picture that is shown there."""
+        across, down = whole.scale
+        return replace(self, scale=(self.scale[0] * across, self.scale[1] * down))
 
     @property
     def empty(self) -> bool:

@@ -1,4 +1,4 @@
-"""YuNet: box and five points by a small network, through OpenCV.
+"""YuNet: box and five points by a small network.
 
 Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023.
 """
@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
@@ -26,6 +26,7 @@ from facekit.photos.detection import (
     shown,
     silence_opencv,
 )
+from facekit.photos.yunet_network import YuNetNetwork
 
 #: Lowest score of a face. On 84 unaligned photos and 200 of LFW every photo
 #: keeps its face up to 0.8; at 0.5 there are 0.1 more boxes a photo.
@@ -44,8 +45,7 @@ class YuNet:
     """A detector with a box and five points for every face.
 
     Args:
-        model: Bytes of the ONNX file. From memory, because OpenCV cannot open
-            every file name on Windows.
+        model: Bytes of the ONNX file.
         score: Lowest score of a face, in [0, 1].
 
     Raises:
@@ -55,14 +55,11 @@ class YuNet:
     name = "yunet"
 
     def __init__(self, model: bytes, *, score: float = SCORE) -> None:
-        silence_opencv()
-        self._model = np.frombuffer(model, np.uint8)
-        self._score = score
-        self._local = threading.local()  # the network keeps state between calls
         self.key = f"yunet-{hashlib.sha256(model).hexdigest()[:12]}-{score}"
         try:
+            self._network = YuNetNetwork(model, score=score, overlap=OVERLAP)
             self._look(View(np.zeros((THINNEST, THINNEST, 3), np.uint8)))
-        except (cv2.error, ValueError) as error:
+        except Exception as error:  # ONNX Runtime's own types share no public base
             raise UsageError(
                 "this ONNX file is no YuNet face detector: give a file like "
                 "face_detection_yunet_2023mar.onnx"
@@ -79,8 +76,12 @@ class YuNet:
         """
         found: list[Detection] = []
         seen = set()
+        # Shrinking a large picture takes longer than to look at it: once for all looks.
+        wide = View.of(rgb, max(longest for longest, _, _ in LOOKS))
+        if any(wide.margin):
+            wide = View(rgb)
         for longest, margin, least in LOOKS:
-            view = View.of(rgb, longest, smallest=SMALLEST, margin=margin)
+            view = View.of(wide.image, longest, smallest=SMALLEST, margin=margin).within(wide)
             if view.empty or (view.scale, view.margin) in seen:
                 continue  # the picture has no more to show
             seen.add((view.scale, view.margin))
@@ -89,25 +90,12 @@ class YuNet:
         return biggest_first(found)
 
     def _look(self, view: View) -> list[Detection]:
-        height, width = view.image.shape[:2]
-        network = self._network()
-        network.setInputSize((width, height))
-        answer: Any = network.detect(cv2.cvtColor(view.image, cv2.COLOR_RGB2BGR))[1]
-        rows = np.zeros((0, 15)) if answer is None else np.asarray(answer, np.float64)
         found = []
-        for row in rows[np.isfinite(rows).all(1)]:
+        for row in self._network.rows(view.image).astype(np.float64):
             box, points = view.box(*row[:4].tolist()), row[4:14].reshape(5, 2)
             if min(box[2:]) > 0 and np.ptp(points) > 0 and view.shows(box):  # else no crop
                 found.append(Detection(box, float(row[14]), view.points(points)))
         return found
-
-    def _network(self) -> cv2.FaceDetectorYN:
-        if not hasattr(self._local, "network"):
-            empty = np.zeros(0, np.uint8)
-            self._local.network = cv2.FaceDetectorYN.create(
-                "onnx", self._model, empty, (THINNEST, THINNEST), self._score, OVERLAP
-            )
-        return self._local.network  # type: ignore[no-any-return]
 
 
 # Haar cascades: boxes alone, by the files that OpenCV ships.

@@ -37,6 +37,7 @@ from facekit.recipe.enroll import EnrollRecipe
 from facekit.recipe.load import load_recipe, to_toml
 from facekit.report.record import strict
 from facekit.system.inputs import Failure, expand
+from facekit.system.pool import one_library_thread
 from facekit.system.terminal import tell
 from facekit.workflows.run_folder import command_line
 
@@ -54,6 +55,7 @@ class _Earlier:
     crops: UInt8 | None = None
 
 
+@one_library_thread()
 def enroll(
     photos: Paths,
     *,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from facekit.cartoon import draw_scene, make_person
 from facekit.errors import UsageError
+from facekit.photos import detectors
 from facekit.photos.detect import YUNET_FILE
 from facekit.photos.detectors import SCORE, YuNet
 
@@ -27,25 +28,22 @@ def face(x: float, y: float, width: float, height: float, score: float = 0.9) ->
 
 
 class Network:
-    """Stands in for OpenCV's network; remembers the sizes that it was shown."""
+    """Stands in for YuNet's network; remembers the sizes that it was shown."""
 
     def __init__(self, answer: Answer) -> None:
-        self.answer, self.sizes, self.size = answer, [], (0, 0)
+        self.answer, self.sizes = answer, []
 
-    def setInputSize(self, size: tuple[int, int]) -> None:
-        self.size = size
-
-    def detect(self, image: NDArray[np.uint8]) -> tuple[int, Rows | None]:
-        assert (image.shape[1], image.shape[0]) == self.size
-        self.sizes.append(self.size)
-        return 1, self.answer(self.size)
+    def rows(self, rgb: NDArray[np.uint8]) -> Rows:
+        self.sizes.append((rgb.shape[1], rgb.shape[0]))
+        found = self.answer(self.sizes[-1])
+        return np.zeros((0, 15), np.float32) if found is None else found
 
 
 @pytest.fixture
 def yunet(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], tuple[YuNet, Network]]:
     def make(answer: Answer) -> tuple[YuNet, Network]:
         network = Network(answer)
-        monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *_: network)
+        monkeypatch.setattr(detectors, "YuNetNetwork", lambda *_, **__: network)
         detector = YuNet(b"weights")
         network.sizes.clear()
         return detector, network
@@ -115,6 +113,24 @@ def test_small_faces_get_a_third_look_where_there_is_more_to_see(yunet) -> None:
     assert len(network.sizes) == 2
 
 
+def test_a_large_picture_is_shrunk_once_for_all_looks(yunet, monkeypatch) -> None:
+    taken, resize = [], cv2.resize
+
+    def counted(image: NDArray[np.uint8], *args: object, **named: object) -> NDArray[np.uint8]:
+        taken.append(image.shape[1])
+        return resize(image, *args, **named)
+
+    monkeypatch.setattr(cv2, "resize", counted)
+    detector, network = yunet({(640, 480): face(10, 20, 30, 40)}.get)
+    (found,) = detector.detect(np.zeros((2400, 3200, 3), np.uint8))
+    assert taken == [3200, 1600, 1600]
+    assert network.sizes == [(640, 480), (220, 180), (1600, 1200)]
+    assert found.box == pytest.approx((50, 100, 150, 200))
+    taken.clear()
+    detector.detect(np.zeros((30, 90_000, 3), np.uint8))  # padded: its views are its own
+    assert set(taken) == {90_000}
+
+
 def test_small_pictures_are_enlarged(yunet) -> None:
     detector, network = yunet({(160, 160): face(40, 40, 80, 80)}.get)
     (found,) = detector.detect(np.zeros((48, 48, 3), np.uint8))
@@ -124,13 +140,7 @@ def test_small_pictures_are_enlarged(yunet) -> None:
 
 def test_what_cannot_be_a_face_is_left_out(yunet) -> None:
     good = face(100, 100, 50, 60)
-    bad = [
-        face(np.inf, 100, 50, 60),
-        face(100, np.nan, 50, 60),
-        face(100, 100, 0, 60),
-        face(-5000, -2000, 4, 4),
-        face(0, -1e36, 10, 1e36),
-    ]
+    bad = [face(100, 100, 0, 60), face(-5000, -2000, 4, 4), face(0, -1e36, 10, 1e36)]
     rows = np.concatenate([*bad, good, face(10, 10, 60, 90)])
     detector, _ = yunet({(640, 480): rows}.get)
     found = detector.detect(np.zeros((480, 640, 3), np.uint8))
@@ -182,7 +192,6 @@ def test_the_real_network_finds_drawn_faces(real_yunet: YuNet) -> None:
 def test_the_real_network_finds_nothing_in_thin_pictures(
     real_yunet: YuNet, size: tuple[int, int]
 ) -> None:
-    """On views below 32 px OpenCV's network returned faces of 1e37 px, now and then."""
     for grey in (0, 128):
         assert real_yunet.detect(np.full((*size, 3), grey, np.uint8)) == []
 

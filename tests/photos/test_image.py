@@ -332,6 +332,18 @@ def test_large_jpegs_are_reduced(most: int, factor: int) -> None:
         assert np.abs(picture.rgb.astype(int) - small).mean() < 6
 
 
+@pytest.mark.parametrize(("enough", "factor"), [(1351, 1), (1350, 2), (338, 2), (337, 4), (1, 8)])
+def test_jpegs_keep_as_many_pixels_as_are_enough(enough: int, factor: int) -> None:
+    picture = read_picture(turned_jpeg(6), enough=enough)  # 90 x 60, shown upright
+    assert (picture.width, picture.height) == (60, 90)
+    assert picture.rgb.shape[:2] == (-(-90 // factor), -(-60 // factor))
+    assert read_picture(encode(".png"), enough=1).rgb.shape == (60, 90, 3)
+
+
+def test_memory_counts_where_more_pixels_would_be_enough() -> None:
+    assert read_picture(turned_jpeg(1), max_pixels=1350, enough=5400).rgb.shape == (30, 45, 3)
+
+
 def test_what_cannot_be_reduced_is_refused() -> None:
     progressive = encode(".jpg", None, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
     for data in (encode(".png"), progressive, turned_jpeg(1)):

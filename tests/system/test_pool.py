@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import cv2
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from facekit.system.pool import map_in_order, one_cv2_thread
+from facekit.system.pool import map_in_order, one_library_thread
 
 
 def test_results_keep_their_order() -> None:
@@ -48,13 +49,48 @@ def test_an_error_reaches_the_caller_and_ends_the_threads() -> None:
     assert not [t for t in threading.enumerate() if t.name.startswith("crops")]
 
 
-def test_the_number_of_opencv_threads_comes_back() -> None:
+def blas() -> list[int]:
+    return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+
+
+@pytest.fixture
+def three_threads() -> Iterator[list[int]]:
+    """OpenCV's number is three; what BLAS has is given."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(3)
-    try:
-        with pytest.raises(RuntimeError), one_cv2_thread():
-            assert cv2.getNumThreads() == 1
-            raise RuntimeError
-        assert cv2.getNumThreads() == 3
-    finally:
-        cv2.setNumThreads(before)
+    yield blas()
+    cv2.setNumThreads(before)
+
+
+def test_the_numbers_of_threads_come_back(three_threads: list[int]) -> None:
+    with pytest.raises(RuntimeError), one_library_thread():
+        assert cv2.getNumThreads() == 1
+        assert set(blas()) == {1}
+        raise RuntimeError
+    assert cv2.getNumThreads() == 3
+    assert blas() == three_threads
+
+
+def test_a_limit_of_the_callers_own_comes_back(three_threads: list[int]) -> None:
+    with threadpool_limits(3, user_api="blas"):
+        limited = blas()
+        with one_library_thread():
+            pass
+        assert blas() == limited
+    assert blas() == three_threads
+    with one_library_thread(), threadpool_limits(3, user_api="blas"):
+        assert blas() == limited  # and a narrower part may have more
+    assert blas() == three_threads
+
+
+def test_they_come_back_with_the_last_of_several_threads(three_threads: list[int]) -> None:
+    first, last = one_library_thread(), one_library_thread()
+    for step, now in ((first.__enter__, 1), (last.__enter__, 1)):
+        step()
+        assert cv2.getNumThreads() == now
+    for context, now in ((first, 1), (last, 3)):  # not the way they nest: two threads
+        worker = threading.Thread(target=context.__exit__, args=(None, None, None))
+        worker.start()
+        worker.join()
+        assert cv2.getNumThreads() == now
+    assert blas() == three_threads

@@ -23,6 +23,7 @@ from facekit.photos.copies import ORDER, Copies, exact_groups, near_copies
 from facekit.photos.quality import CropMeasures, measure_crops
 from facekit.report.record import write_json
 from facekit.system.files import PICTURE_SUFFIXES, write_atomically, write_output
+from facekit.system.pool import one_library_thread
 from facekit.system.sheet import list_text
 from facekit.system.terminal import progress_bar
 from facekit.workflows.audit.findings import (
@@ -183,12 +184,13 @@ def _open(dataset: str, data: Path | str | None, people: Path | None) -> Table:
 def _look(bundle: Bundle, table: Table) -> _Seen:
     source = crop_source(table, bundle.frame, allow_missing=True)
     crops, rows, here = source.cache.crops, source.rows, source.table
-    with progress_bar("copies", len(rows)) as tick:
-        exact = exact_groups(crops, rows=rows)
-        copies = near_copies(crops, rows=rows, progress=tick)
-    with progress_bar("pictures", len(rows)) as tick:
-        measures = measure_crops(crops, rows=rows, progress=tick)
-    x = read_embedding(bundle, source)
+    with one_library_thread():
+        with progress_bar("copies", len(rows)) as tick:
+            exact = exact_groups(crops, rows=rows)
+            copies = near_copies(crops, rows=rows, progress=tick)
+        with progress_bar("pictures", len(rows)) as tick:
+            measures = measure_crops(crops, rows=rows, progress=tick)
+        x = read_embedding(bundle, source)
     scores = cross_scores(x, source, copies.groups)
     probe = probe_splits(x, source, exact, copies.groups)
     return _Seen(
