@@ -37,7 +37,7 @@ from facekit.workflows.sources import (
 from facekit.workflows.taught import count_taught
 
 #: Bundles to take where none is named: the first that has the head.
-_DEFAULTS: Final = (DEFAULT, "fer-frozen", "fer-full")
+_DEFAULTS: Final = (DEFAULT, "fer-frozen", "fer-full-distilled")
 
 
 def crop_classes(
