@@ -75,10 +75,11 @@ class Batches:
         rows = order[step * self.size : (step + 1) * self.size]
         rng = np.random.default_rng([self.seed, epoch, step, 1])
         by_place = np.sort(rows)  # a memory map is read in order of place
-        images = augment_batch(self.crops[by_place], self._specs(by_place), rng)
+        images = augment_batch(self.crops[by_place], self.specs(by_place), rng)
         return images, self.targets.rows(by_place)
 
-    def _specs(self, rows: Int64) -> AugmentSpec | list[AugmentSpec]:
+    def specs(self, rows: Int64) -> AugmentSpec | list[AugmentSpec]:
+        """How some rows are augmented: one for all, or one each."""
         if self.stronger is None:
             return self.spec
         return [self.spec.stronger(float(factor)) for factor in self.stronger[rows]]

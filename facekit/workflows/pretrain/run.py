@@ -17,7 +17,8 @@ from facekit.cache.teacher import read_teacher_table, to_targets
 from facekit.datasets.sources import open_attributes
 from facekit.errors import RecipeError, UsageError
 from facekit.recipe.schema import PretrainRecipe, TargetSpec
-from facekit.training.backend import require_backend, start_keras
+from facekit.training.backend import require_backend
+from facekit.training.engine import require_engine, run_type, start_training
 from facekit.workflows.run_folder import hash_arrays, occupied, resolve_recipe, start_folder
 from facekit.workflows.sources import Source, crop_source, listed_attributes, tell_left_out, without
 
@@ -127,7 +128,7 @@ def _open(
     gone = listed_attributes(table, data, source, exclude)
     vectors = None if teacher_table is None else read_teacher_table(teacher_table, table.ids)
     opened = crop_source(table, frame, allow_missing=allow_missing, excluded=gone)
-    backend = start_keras(seed=recipe.training.seed, precision=recipe.training.precision)
+    backend = start_training(recipe)
     if identity_spec(recipe) is None:
         vectors = None
     elif vectors is None:  # of all images: lists to leave out share them, like the crops
@@ -156,9 +157,10 @@ def _require(recipe: PretrainRecipe, has_vectors: bool, *, resume: bool) -> None
     """Refuse at once what would only show after the images have been read."""
     check_backbone(recipe.backbone)
     require_backend()
+    require_engine(recipe)
     if not resume and recipe.backbone.weights != "none":  # a checkpoint has its own
         require_file(recipe.backbone)
-        start_keras(seed=recipe.training.seed, precision=recipe.training.precision)
+        start_training(recipe)
         check_weights(recipe.backbone)
     require_identity(recipe, has_vectors=has_vectors)
 
@@ -191,7 +193,6 @@ def _train(
 ) -> tuple[TrainingRun, Any, Sitting]:
     from facekit.training.batches import Batches
     from facekit.training.journal import Journal
-    from facekit.training.loop import TrainingRun
     from facekit.training.trunk import build_trainer, measure_pixel_mean, validate
 
     backbone = build_backbone(recipe.backbone, recipe.frame.side)
@@ -207,7 +208,7 @@ def _train(
         recipe.training.seed,
     )
     with Journal(run, recipe.training.epochs) as journal:
-        training = TrainingRun(
+        training = run_type(recipe)(
             run,
             recipe,
             build_trainer(backbone, recipe, targets),

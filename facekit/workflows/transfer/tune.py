@@ -64,7 +64,9 @@ def require_training(recipe: TransferRecipe, *, resume: bool = False) -> None:
             there is no such backbone, or no such weights to begin with.
     """
     from facekit.training.backend import require_backend, start_keras
+    from facekit.training.engine import require_engine
 
+    require_engine(recipe)
     require_layers(recipe.mix, require_backend())
     if recipe.rung != "scratch":
         return
@@ -100,9 +102,9 @@ def finetune(
         FacekitError: The backbone cannot be rebuilt, the run cannot be resumed.
     """
     from facekit.training.classifier import CLASSIFIER_PART, build_classifier, validate_classes
+    from facekit.training.engine import run_type
     from facekit.training.journal import Journal
     from facekit.training.keras import count_trainable
-    from facekit.training.loop import TrainingRun
     from facekit.training.trunk import measure_pixel_mean
 
     network = open_network(recipe, bundle, weights=not resume)
@@ -116,7 +118,7 @@ def finetune(
     model = build_classifier(network.backbone, recipe, len(data.names), start)
     labels = data.labels[data.val]
     with Journal(run, recipe.training.epochs) as journal:
-        training = TrainingRun(
+        training = run_type(recipe)(
             run,
             recipe,
             model,
