@@ -65,7 +65,8 @@ class DeviceRun(TrainingRun):
     def _take(self, logs: dict[str, Any], steps: int) -> None:
         """Wait for some steps and add up their losses."""
         for name, values in logs.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(np.asarray(values, np.float64).sum())
+            total = float(np.asarray(values, np.float64).sum())
+            self._sums[name] = self._sums.get(name, 0.0) + total
         self._require_finite(self._sums["loss"])
         self._step += steps
 
@@ -148,8 +149,8 @@ class DeviceRun(TrainingRun):
         values = [[variable.value for variable in part] for part in parts]
         if not self._average.decay:
             return (*values, [])
-        averaged = [jnp.asarray(value) for value in self._average.values]
-        return (*values, averaged or self._weights(*values[:2]))
+        averaged = jax.device_put(self._average.values) or self._weights(*values[:2])
+        return (*values, averaged)
 
     def _put_back(self, state: State) -> None:
         """Give the model, its optimiser and the average what the device has made."""
@@ -250,9 +251,9 @@ def _is_processor() -> bool:
 
 def _memory() -> int:
     """Bytes of the device's memory, or of the machine's where a processor trains."""
-    stats = jax.local_devices()[0].memory_stats() or {}
+    stats: dict[str, int] = jax.local_devices()[0].memory_stats() or {}
     if "bytes_limit" in stats:
-        return int(stats["bytes_limit"])
+        return stats["bytes_limit"]
     if hasattr(os, "sysconf"):
-        return int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return _UNKNOWN
