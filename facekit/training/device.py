@@ -49,11 +49,12 @@ class DeviceRun(TrainingRun):
     def _train_epoch(self) -> dict[str, Any]:
         begun, first, before = time.monotonic(), self._step, self._spent
         state, waiting = self._state(), None
-        for data, now in self._pieces():
-            state, logs = self._advance(state, data, now)
+        pieces, self._aside = self._pieces(), {"input_seconds": 0.0}
+        while (piece := self._timed("input_seconds", lambda: next(pieces, None))) is not None:
+            state, logs = self._advance(state, *piece)
             if waiting is not None:  # only now: the device works while the next is made ready
                 self._take(*waiting)
-            waiting = logs, len(now["rows"])
+            waiting = logs, len(piece[1]["rows"])
             rate = (self._step - first) * self.batches.size / (time.monotonic() - begun)
             self.progress(self._epoch + 1, self._step, self.batches.per_epoch, rate)
         if waiting is not None:
@@ -73,12 +74,20 @@ class DeviceRun(TrainingRun):
     def _advance(self, state: State, data: Any, now: dict[str, Any]) -> tuple[State, Any]:
         """Start some steps; the first ones of their kind are compiled before."""
         shape = (len(data["crops"]), *now["rows"].shape)
-        begun = time.monotonic()
-        out: tuple[State, Any] = self._program(state, data, now)
-        if shape not in self._compiled:
+        out: tuple[State, Any]
+        if shape in self._compiled:
+            out = self._program(state, data, now)
+        else:
             self._compiled.add(shape)
-            self._compiling += time.monotonic() - begun
+            out = self._timed("compile_seconds", lambda: self._program(state, data, now))
         return out
+
+    def _timed(self, name: str, do: Callable[[], Any]) -> Any:
+        """Do something and add up its seconds beside those of the steps."""
+        begun = time.monotonic()
+        made = do()
+        self._aside[name] = self._aside.get(name, 0.0) + time.monotonic() - begun
+        return made
 
     @cached_property
     def _program(self) -> Any:
@@ -233,7 +242,7 @@ class DeviceRun(TrainingRun):
         """Steps whose data fit into their share of the memory; all of an epoch if they do."""
         batches = self.batches
         targets = batches.targets.rows(batches.rows[:1]).values()
-        row = batches.crops[0].nbytes + sum(value.nbytes for value in targets)
+        row = int(batches.crops[0].nbytes) + sum(int(value.nbytes) for value in targets)
         room = int(_SHARE * _memory())
         if row * len(batches.rows) <= room:
             return batches.per_epoch

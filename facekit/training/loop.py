@@ -70,7 +70,7 @@ class TrainingRun:
     _epoch: int = 0
     _step: int = 0  # within the epoch
     _spent: float = 0.0  # seconds in the epoch, earlier sittings included
-    _compiling: float = 0.0  # of them before anything ran
+    _aside: dict[str, float] = field(default_factory=dict)  # of them for other than steps
     _sums: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -183,12 +183,11 @@ class TrainingRun:
         seconds, made = self._spent, self._step * self.batches.size
         means = {name: value / self._step for name, value in self._sums.items()}
         row = {"epoch": self._epoch + 1, "lr": rate, **means, **measured}
-        rate = made / max(seconds - self._compiling, 1e-9)
+        rate = made / max(seconds - self._aside.get("compile_seconds", 0.0), 1e-9)
         row |= {"seconds": round(seconds, 2), "images_per_second": round(rate, 1)}
-        if self._compiling:
-            row["compile_seconds"] = round(self._compiling, 2)
+        row |= {name: round(value, 2) for name, value in self._aside.items()}
         self._epoch, self._step, self._spent, self._sums = self._epoch + 1, 0, 0.0, {}
-        self._compiling = 0.0
+        self._aside = {}
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(row) + "\n")
         self._save()
