@@ -131,23 +131,23 @@ def _warped(crops: Any, spec: dict[str, Any], draws: Draws, switched: frozenset[
     side = crops.shape[1]
     x, y = _sources(side, spec, draws)
     x, y = (jnp.clip(place, 0, side - 1) for place in (x, y))  # the edge is repeated
+    x, y = jax.lax.optimization_barrier((x, y))  # else worked out again for every corner
     left, top = jnp.floor(x), jnp.floor(y)
-    across, down = (x - left)[..., None], (y - top)[..., None]
     i, j = top.astype(jnp.int32), left.astype(jnp.int32)
     below, right = jnp.minimum(i + 1, side - 1), jnp.minimum(j + 1, side - 1)
     # One 32-bit word a pixel: a look-up then fetches all its colours at once.
     words = crops.astype(jnp.uint32)
-    words = words[..., 0] | (words[..., 1] << 8) | (words[..., 2] << 16)
+    words = (words[..., 0] | (words[..., 1] << 8) | (words[..., 2] << 16)).ravel()
     first = (jnp.arange(len(crops)) * side * side)[:, None, None]
-
-    def at(rows: Any, columns: Any) -> Any:
-        places = first + rows * side + columns
-        found = words.ravel().at[places].get(mode="promise_in_bounds")
-        return jnp.stack([(found >> bits) & 255 for bits in (0, 8, 16)], -1).astype(jnp.float32)
-
-    upper = at(i, j) * (1 - across) + at(i, right) * across
-    lower = at(below, j) * (1 - across) + at(below, right) * across
-    return jnp.round(upper * (1 - down) + lower * down)
+    places = [first + rows * side + columns for rows in (i, below) for columns in (j, right)]
+    corners = [words.at[place].get(mode="promise_in_bounds") for place in places]
+    corners = jax.lax.optimization_barrier(corners)  # and these for every colour
+    planes = []
+    for bits in (0, 8, 16):
+        a, b, c, d = (((word >> bits) & 255).astype(jnp.float32) for word in corners)
+        upper, lower = a + (x - left) * (b - a), c + (x - left) * (d - c)
+        planes.append(jnp.round(upper + (y - top) * (lower - upper)))
+    return jnp.stack(planes, -1)
 
 
 def _sources(side: int, spec: dict[str, Any], draws: Draws) -> tuple[Any, Any]:
