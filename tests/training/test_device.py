@@ -61,7 +61,7 @@ def trunk(kind, name, dropout=0.0, augment=STILL, teach=None, labels=LABELS, **t
         "training": {"epochs": 3, "batch_size": 8, "average": 0.9} | training})
     targets = Targets(labels, VECTORS)
     model = build_trainer(build_backbone(recipe.backbone, 32), recipe, targets)
-    batches = Batches(CROPS, TRAIN, targets, recipe.augment, 8, 0)
+    batches = Batches(CROPS, TRAIN, targets, recipe.augment, 8, recipe.training.seed)
     measure = lambda: validate(model, recipe, CROPS, targets, VAL)
     return open_run(kind, name, recipe, model, batches, measure, teach)
 
@@ -147,7 +147,7 @@ def test_seeds_resumes_and_blocks_give_the_same_losses(tmp_path: Path) -> None:
     code = """
 sit("one", trunk(DeviceRun, "one", **ALL))
 sit("again", trunk(DeviceRun, "again", **ALL))
-sit("other", trunk(DeviceRun, "other", seed=1, **ALL))
+sit("other", trunk(DeviceRun, "other", seed=1, **ALL), 1)
 sit("resumed", trunk(DeviceRun, "sittings", **ALL), 2)
 run = trunk(DeviceRun, "sittings", **ALL)
 assert run.resume() == 2
