@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import ks_2samp
 
 from facekit.augment.batches import augment_batch
 from facekit.recipe.schema import AugmentSpec
@@ -13,7 +14,7 @@ from facekit.recipe.transfer import MixSpec
 
 jax = pytest.importorskip("jax", reason="JAX is not installed: pip install 'facekit-transfer[jax]'")
 
-SIDE, COUNT = 40, 1200
+SIDE, COUNT = 40, 6000
 OFF: dict[str, float] = dict.fromkeys(AugmentSpec.model_fields, 0.0)
 #: Each switch alone, strong; then all of the defaults.
 SWITCHES: dict[str, dict[str, float]] = {
@@ -73,7 +74,11 @@ def moments(images: Any) -> dict[str, Any]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_moments_of_both_are_the_same(name: str) -> None:
-    """Means within 4 standard errors, spreads within a seventh, pictures within 5 levels."""
+    """Means and mean pictures within 4 and 5 standard errors, distributions within 0.04.
+
+    0.025 is what Kolmogorov and Smirnov give two samples of 6,000 in a thousand; the rest
+    is for rounding, which OpenCV does after every step and for 1/32 of a pixel.
+    """
     spec = AugmentSpec(**CASES[name])
     crops = np.repeat(picture()[None], COUNT, 0)
     host = augment_batch(crops, spec, np.random.default_rng(1))
@@ -83,7 +88,9 @@ def test_moments_of_both_are_the_same(name: str) -> None:
         found, floor = ours[key], 2e-3 * abs(wanted.mean()) + 2e-4
         error = np.sqrt((wanted.var() + found.var()) / COUNT)
         assert abs(found.mean() - wanted.mean()) < 4 * error + floor, key
-        assert abs(found.std() - wanted.std()) < wanted.std() / 7 + floor, key
+        if wanted.std() > 5 * floor:
+            blur = np.random.default_rng(0).uniform(-3 * floor, 3 * floor, (2, COUNT))
+            assert ks_2samp(found + blur[0], wanted + blur[1]).statistic < 0.04, key
     gap = np.abs(host.mean(0) - device.mean(0))
     spread = np.sqrt((host.var(0) + device.var(0)) / COUNT)
     assert (gap < 5 * spread + 0.6).all(), gap.max()
@@ -120,6 +127,14 @@ def test_resampling_is_that_of_opencv() -> None:
     blur = tables["blur"][17]
     wanted = cv2.GaussianBlur(crop, (0, 0), (0.4 + 16.5 / 32) / 2)
     assert np.abs(blur @ crop @ blur.T - wanted).max() < 0.01
+
+
+def test_boxes_are_as_large_on_both() -> None:
+    spec, black = AugmentSpec(**{**OFF, "erase": 1.0}), np.zeros((3000, 80, 80, 3), np.uint8)
+    both = augment_batch(black, spec, np.random.default_rng(0)), on_device(black, spec)
+    for axes in ((1, 2), (1,), (2,)):  # area; then its extent along either axis
+        host, device = (made.any(3).mean(axes).reshape(len(made), -1).max(1) for made in both)
+        assert ks_2samp(host, device).statistic < 0.045
 
 
 def test_each_row_has_its_own_strength() -> None:
