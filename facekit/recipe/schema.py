@@ -252,12 +252,18 @@ class ScheduleSpec(Spec):
 
 
 class TrainingSpec(Spec):
-    """Length and bookkeeping of a run; no epochs package published weights as they are."""
+    """Length and bookkeeping of a run; no epochs package published weights as they are.
+
+    ``engine`` is where batches are made: on the host, a step at a time, or on the device
+    that trains (JAX alone), an epoch at a time; "auto" is the device where JAX has an
+    accelerator. ``precision`` "auto" is mixed_bfloat16 there and float32 elsewhere.
+    """
 
     epochs: Annotated[int, Field(ge=0)] = 40
     batch_size: Annotated[int, Field(ge=2)] = 128
     seed: Annotated[int, Field(ge=0)] = 0
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    engine: Literal["auto", "host", "device"] = "auto"
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0  # decay of averaged weights; 0 is off
     patience: Annotated[int, Field(ge=0)] = 0  # early stopping; 0 is off
     checkpoint_minutes: NonNegative = 2.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -26,6 +26,18 @@ class Rows(Protocol):
 
 
 _AHEAD = 4  # batches kept ready; bounds the memory
+
+
+class Teach(Protocol):
+    """More targets of a batch of images, by output."""
+
+    def __call__(self, images: UInt8) -> dict[str, Float32]:
+        """Of uint8 images of shape (n, side, side, 3)."""
+        ...
+
+    def traced(self, images: Any) -> dict[str, Any]:
+        """The same of a tensor, within a program that is compiled."""
+        ...
 
 
 class Batches:
@@ -58,7 +70,7 @@ class Batches:
         mixer: Mixer | None = None,
         chance: Float64 | None = None,
         stronger: Float64 | None = None,
-        teach: Callable[[UInt8], dict[str, Float32]] | None = None,
+        teach: Teach | None = None,
     ) -> None:
         self.crops, self.rows, self.targets, self.spec = crops, rows, targets, spec
         self.size = min(size, len(rows))
@@ -78,10 +90,11 @@ class Batches:
         rows = order[step * self.size : (step + 1) * self.size]
         rng = np.random.default_rng([self.seed, epoch, step, 1])
         by_place = np.sort(rows)  # a memory map is read in order of place
-        images = augment_batch(self.crops[by_place], self._specs(by_place), rng)
+        images = augment_batch(self.crops[by_place], self.specs(by_place), rng)
         return images, self.targets.rows(by_place)
 
-    def _specs(self, rows: Int64) -> AugmentSpec | list[AugmentSpec]:
+    def specs(self, rows: Int64) -> AugmentSpec | list[AugmentSpec]:
+        """How some rows are augmented: one for all, or one each."""
         if self.stronger is None:
             return self.spec
         return [self.spec.stronger(float(factor)) for factor in self.stronger[rows]]

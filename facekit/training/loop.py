@@ -70,6 +70,7 @@ class TrainingRun:
     _epoch: int = 0
     _step: int = 0  # within the epoch
     _spent: float = 0.0  # seconds in the epoch, earlier sittings included
+    _aside: dict[str, float] = field(default_factory=dict)  # of them for other than steps
     _sums: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -148,9 +149,9 @@ class TrainingRun:
         self._spent = before + time.monotonic() - begun
         return self._finish_epoch()
 
-    def _train_step(self, inputs: Any, wanted: Any) -> None:
-        done = self._epoch * self.batches.per_epoch + self._step
-        self.model.optimizer.learning_rate = learning_rate(
+    def _rate(self, done: int) -> float:
+        """Learning rate after so many steps of the run."""
+        return learning_rate(
             self.recipe.optimizer.learning_rate,
             self.recipe.schedule,
             done,
@@ -158,6 +159,10 @@ class TrainingRun:
             self.recipe.training.epochs,
             self._plateau.scale,
         )
+
+    def _train_step(self, inputs: Any, wanted: Any) -> None:
+        done = self._epoch * self.batches.per_epoch + self._step
+        self.model.optimizer.learning_rate = self._rate(done)
         self.model.reset_metrics()  # Keras would give a running mean, lost on a resume
         losses = self.model.train_on_batch(inputs, wanted, return_dict=True)
         for name, value in losses.items():
@@ -178,8 +183,11 @@ class TrainingRun:
         seconds, made = self._spent, self._step * self.batches.size
         means = {name: value / self._step for name, value in self._sums.items()}
         row = {"epoch": self._epoch + 1, "lr": rate, **means, **measured}
-        row |= {"seconds": round(seconds, 2), "images_per_second": round(made / seconds, 1)}
+        rate = made / max(seconds - self._aside.get("compile_seconds", 0.0), 1e-9)
+        row |= {"seconds": round(seconds, 2), "images_per_second": round(rate, 1)}
+        row |= {name: round(value, 2) for name, value in self._aside.items()}
         self._epoch, self._step, self._spent, self._sums = self._epoch + 1, 0, 0.0, {}
+        self._aside = {}
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(row) + "\n")
         self._save()
@@ -227,19 +235,25 @@ class Average:
         self.decay = decay**_EVERY if decay else 0.0
         self.values: list[Float32] = []
 
+    def share(self, step: int) -> float:
+        """How much of the weights goes in after a step; 0 where the average stays."""
+        if not self.decay or step % _EVERY:
+            return 0.0
+        # Early on the average follows quickly, so that the first steps are soon forgotten.
+        updates = step // _EVERY
+        return 1 - min(self.decay, (1 + updates) / (10 + updates))
+
     def update(self, weights: Sequence[Any], step: int) -> None:
         """Take in the weights after a step, counted from the run's beginning."""
-        if not self.decay or step % _EVERY:
+        share = self.share(step)
+        if not share:
             return
         current = [to_numpy(w) for w in weights]
         if not self.values:
             self.values = current
             return
-        # Early on the average follows quickly, so that the first steps are soon forgotten.
-        updates = step // _EVERY
-        decay = min(self.decay, (1 + updates) / (10 + updates))
         for mean, value in zip(self.values, current, strict=True):
-            mean += (1 - decay) * (value - mean)
+            mean += share * (value - mean)
 
     @contextmanager
     def applied(self, weights: Sequence[Any]) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -28,7 +28,7 @@ def build_teachers(
 ) -> keras.Model:
     """All teachers as one frozen network; Keras has been started.
 
-    The host loop asks it batch by batch (``teach_with``); a loop on a device may call it
+    The host loop asks it batch by batch (``Teaching``); a loop on a device may call it
     within its step.
 
     Args:
@@ -68,17 +68,27 @@ def build_teachers(
     return model
 
 
-def teach_with(model: keras.Model) -> Callable[[UInt8], dict[str, Float32]]:
-    """The function of a batch of images that ``Batches`` asks.
+class Teaching:
+    """What a network of teachers says of a batch: asked by the host, or within a step.
 
     Args:
         model: From ``build_teachers``.
     """
 
-    def teach(images: UInt8) -> dict[str, Float32]:
-        return {name: np.asarray(x) for name, x in model.predict_on_batch(images).items()}
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
 
-    return teach
+    def __call__(self, images: UInt8) -> dict[str, Float32]:
+        """Targets, by output, of uint8 images (n, side, side, 3)."""
+        return {name: np.asarray(x) for name, x in self.model.predict_on_batch(images).items()}
+
+    def traced(self, images: Any) -> dict[str, Any]:
+        """The same of a tensor, without side effects: for a program that is compiled."""
+        model = self.model
+        still = [variable.value for variable in model.non_trainable_variables]
+        moving = [variable.value for variable in model.trainable_variables]
+        outputs: dict[str, Any] = model.stateless_call(moving, still, images, training=False)[0]
+        return outputs
 
 
 def _network(bundle: Bundle, wanted: set[str], name: str) -> keras.Model:

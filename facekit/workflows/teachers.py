@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facekit.arrays import Float32, UInt8
 from facekit.backbones.catalog import check_family
 from facekit.bundle.bundle import IDENTITY, Bundle
 from facekit.bundle.load import load_bundle
@@ -18,10 +17,8 @@ from facekit.heads.head import Activation, Head
 from facekit.recipe.schema import DistillSpec
 
 if TYPE_CHECKING:
-    from facekit.training.teachers import Teacher
+    from facekit.training.teachers import Teacher, Teaching
 
-#: Targets of a batch of images, by output.
-Teach = Callable[[UInt8], dict[str, Float32]]
 #: Labels named in an error.
 _NAMED = 8
 
@@ -113,13 +110,13 @@ def _listed(names: Sequence[str]) -> str:
 
 def teaching(
     spec: DistillSpec, teachers: Sequence[Teacher], frame: FaceFrame, names: tuple[str, ...]
-) -> Teach | None:
+) -> Teaching | None:
     """What ``training.batches.Batches`` asks about its images; None without teachers."""
     if not teachers:
         return None
-    from facekit.training.teachers import build_teachers, teach_with
+    from facekit.training.teachers import Teaching, build_teachers
 
-    return teach_with(build_teachers(teachers, frame, names, spec))
+    return Teaching(build_teachers(teachers, frame, names, spec))
 
 
 def who_taught(bundles: Sequence[Bundle]) -> list[str]:

@@ -96,7 +96,7 @@ def random_head(kind: str, names: tuple[str, ...], seed: int = 3) -> Head:
 def test_teachers_say_what_their_bundles_say_by_name(
     make_bundle: Make, kind: str, names: tuple[str, ...]
 ) -> None:
-    from facekit.training.teachers import build_teachers, teach_with
+    from facekit.training.teachers import Teaching, build_teachers
 
     other = (*names[::-1], "one more")
     one, two = make_bundle(random_head(kind, names)), make_bundle(random_head(kind, other, 4))
@@ -108,7 +108,7 @@ def test_teachers_say_what_their_bundles_say_by_name(
         said.append(activate(z, bundle.heads["head0"].activation))
     teachers = [(one, one.heads["head0"]), (two, two.heads["head0"])]
     spec = DistillSpec(teachers=("a", "b"), temperature=2, identity=0.5)
-    told = teach_with(build_teachers(teachers, FRAME, names, spec))(crops)
+    told = Teaching(build_teachers(teachers, FRAME, names, spec))(crops)
     assert np.allclose(told["distill"], np.mean(said, 0), atol=1e-5)
     assert not np.allclose(said[0], said[1], atol=0.05)
     met = [bundle.embed(crops, ["identity"])["identity"] for bundle in (one, two)]
@@ -183,7 +183,7 @@ def learn(teach: Any, distill: dict[str, Any]) -> tuple[float, dict[str, float]]
 
 @pytest.mark.slow
 def test_a_student_of_a_good_teacher_learns_what_bad_labels_hide(make_bundle: Make) -> None:
-    from facekit.training.teachers import build_teachers, teach_with
+    from facekit.training.teachers import Teaching, build_teachers
 
     crops, labels = photos(20, 40)
     x = make_bundle(seed=2).embed(crops)["pooled"]
@@ -196,7 +196,7 @@ def test_a_student_of_a_good_teacher_learns_what_bad_labels_hide(make_bundle: Ma
     spec = {"teachers": ["teacher"], "weight": 0.9}
     model = build_teachers([(teacher, head)], FRAME, NAMES, DistillSpec.model_validate(spec))
     alone, before = learn(None, {})
-    taught, after = learn(teach_with(model), spec)
+    taught, after = learn(Teaching(model), spec)
     assert taught > alone + 0.2
     assert "distill_loss" in after and "distill_loss" not in before
     assert after["loss"] == pytest.approx(
@@ -209,7 +209,7 @@ def test_a_student_of_a_good_teacher_learns_what_bad_labels_hide(make_bundle: Ma
 def test_a_bundle_of_heads_alone_teaches() -> None:
     """fer-frozen: its backbone is another bundle's."""
     from facekit.labels import EMOTIONS
-    from facekit.training.teachers import build_teachers, teach_with
+    from facekit.training.teachers import Teaching, build_teachers
     from facekit.workflows.teachers import choose_heads, open_teachers, who_taught
 
     spec = DistillSpec(teachers=("fer-frozen",), temperature=1)
@@ -217,7 +217,7 @@ def test_a_bundle_of_heads_alone_teaches() -> None:
     chosen = choose_heads(spec, bundles, EMOTIONS[::-1], "softmax")
     frame = bundles[0].frame
     crops = np.random.default_rng(0).integers(0, 256, (2, frame.side, frame.side, 3), np.uint8)
-    told = teach_with(build_teachers(chosen, frame, EMOTIONS[::-1], spec))(crops)["distill"]
+    told = Teaching(build_teachers(chosen, frame, EMOTIONS[::-1], spec))(crops)["distill"]
     embedding = bundles[0].embed(crops)
     assert np.allclose(told[:, ::-1], chosen[0][1].scores(embedding), atol=1e-4)  # type: ignore[union-attr]
     assert who_taught(bundles)[0].startswith("fer-frozen 1, sha256 ")

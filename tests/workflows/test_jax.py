@@ -95,15 +95,18 @@ def test_keras_own_layers_mix_and_can_begin_anywhere() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(("engine", "precision"), [("host", "auto"), ("device", "mixed_bfloat16")])
 def test_pretrain_then_tune_in_sittings_and_evaluate(
-    cartoon_celeba: Path, cartoon_fer: Path, tmp_path: Path
+    cartoon_celeba: Path, cartoon_fer: Path, tmp_path: Path, engine: str, precision: str
 ) -> None:
     base, run = tmp_path / "base", tmp_path / "run"
     sets = ["frame.side=32", "backbone.widths=[8,12]", "backbone.blocks=[1,1]"]
-    sets += ["training.batch_size=16", "training.epochs=1"]
+    kind = [f"training.engine={engine}", f"training.precision={precision}"]
+    sets += ["training.batch_size=16", "training.epochs=1", *kind]
     start = [part for one in sets for part in ("--set", one)]
     sets = [f"model={base / 'bundle'}", "training.epochs=2", "training.batch_size=16"]
-    sets += ["mix.share=0.8", "training.average=0.9"]
+    sets += ["mix.share=0.8", "mix.mixup=0.2", "training.average=0.9", *kind]
+    sets += ["head.balance=augment"]
     tune = [part for one in sets for part in ("--set", one)]
     transfer = ["transfer", "fer", "--data", str(cartoon_fer), "--out", str(run)]
     evaluate = ["evaluate", "fer", "--data", str(cartoon_fer), "--model", str(run / "bundle")]
@@ -118,6 +121,7 @@ def test_pretrain_then_tune_in_sittings_and_evaluate(
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2]
+    assert ("input_seconds" in rows[0]) == (engine == "device")
     report = json.loads((run / "report.json").read_text())
     assert (report["rung"], report["n"]) == ("full", 21)
     record = json.loads(done.stdout[done.stdout.index("{") :])

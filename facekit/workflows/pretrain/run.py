@@ -17,7 +17,8 @@ from facekit.datasets.sources import open_attributes
 from facekit.errors import RecipeError, UsageError
 from facekit.labels import ATTRIBUTES
 from facekit.recipe.schema import PretrainRecipe
-from facekit.training.backend import require_backend, start_keras
+from facekit.training.backend import require_backend
+from facekit.training.engine import require_engine, run_type, start_training
 from facekit.workflows.pretrain.identity import (
     identity_spec,
     learns_identity,
@@ -28,7 +29,6 @@ from facekit.workflows.pretrain.identity import (
 from facekit.workflows.run_folder import hash_arrays, occupied, resolve_recipe, start_folder
 from facekit.workflows.sources import Source, crop_source, listed_attributes, tell_left_out, without
 from facekit.workflows.teachers import (
-    Teach,
     choose_heads,
     open_teachers,
     teachers_licences,
@@ -38,6 +38,7 @@ from facekit.workflows.teachers import (
 
 if TYPE_CHECKING:
     from facekit.training.loop import Sitting, TrainingRun
+    from facekit.training.teachers import Teaching
     from facekit.training.trunk import Targets
 
 
@@ -151,7 +152,7 @@ def _open(
     gone = listed_attributes(table, data, source, exclude)
     vectors = None if teacher_table is None else read_teacher_table(teacher_table, table.ids)
     opened = crop_source(table, frame, allow_missing=allow_missing, excluded=gone)
-    backend = start_keras(seed=recipe.training.seed, precision=recipe.training.precision)
+    backend = start_training(recipe)
     if identity_spec(recipe) is None:
         vectors = None
     elif vectors is None:  # of all images: lists to leave out share them, like the crops
@@ -180,9 +181,10 @@ def _require(recipe: PretrainRecipe, has_vectors: bool, *, resume: bool) -> None
     """Refuse at once what would only show after the images have been read."""
     check_backbone(recipe.backbone)
     require_backend()
+    require_engine(recipe)
     if not resume and recipe.backbone.weights != "none":  # a checkpoint has its own
         require_file(recipe.backbone)
-        start_keras(seed=recipe.training.seed, precision=recipe.training.precision)
+        start_training(recipe)
         check_weights(recipe.backbone)
     require_identity(recipe, has_vectors=has_vectors)
 
@@ -210,13 +212,12 @@ def _train(
     recipe: PretrainRecipe,
     source: Source,
     targets: Targets,
-    teach: Teach | None,
+    teach: Teaching | None,
     resume: bool,
     epochs: int | None,
 ) -> tuple[TrainingRun, Any, Sitting]:
     from facekit.training.batches import Batches
     from facekit.training.journal import Journal
-    from facekit.training.loop import TrainingRun
     from facekit.training.trunk import build_trainer, measure_pixel_mean, validate
 
     backbone = build_backbone(recipe.backbone, recipe.frame.side)
@@ -233,7 +234,7 @@ def _train(
         teach=teach,
     )
     with Journal(run, recipe.training.epochs) as journal:
-        training = TrainingRun(
+        training = run_type(recipe)(
             run,
             recipe,
             build_trainer(backbone, recipe, targets),

@@ -154,10 +154,10 @@ def _fine_tuned(
     epochs: int | None,
 ) -> Learned | None:
     """The finished network, None while epochs are left."""
-    from facekit.training.backend import start_keras
+    from facekit.training.engine import start_training
     from facekit.workflows.transfer.tune import export_tuned, finetune
 
-    start_keras(seed=recipe.training.seed, precision=recipe.training.precision)
+    start_training(recipe)
     tuned = finetune(run, recipe, bundle, data, teachers, resume=resume, epochs=epochs)
     if not tuned.sitting.finished:
         return None

@@ -21,7 +21,7 @@ from facekit.heads.kinds import calibrate_head, fit_linear
 from facekit.recipe.transfer import TransferRecipe
 from facekit.report.record import read_history
 from facekit.system.terminal import tell
-from facekit.workflows.teachers import Teach, teachers_licences, teaching, who_taught
+from facekit.workflows.teachers import teachers_licences, teaching, who_taught
 from facekit.workflows.transfer.backbone import Network, open_network
 from facekit.workflows.transfer.data import ClassData, class_weights, prior_shift, row_weights
 from facekit.workflows.transfer.results import Learned
@@ -29,7 +29,7 @@ from facekit.workflows.transfer.results import Learned
 if TYPE_CHECKING:
     from facekit.training.batches import Batches
     from facekit.training.loop import Sitting, TrainingRun
-    from facekit.training.teachers import Teacher
+    from facekit.training.teachers import Teacher, Teaching
 
 #: Augmentation of a rare class at most, times that of the most common one: beyond,
 #: expressions of 48 px are lost (by eye, on montages).
@@ -67,7 +67,9 @@ def require_training(recipe: TransferRecipe, *, resume: bool = False) -> None:
             there is no such backbone, or no such weights to begin with.
     """
     from facekit.training.backend import require_backend, start_keras
+    from facekit.training.engine import require_engine
 
+    require_engine(recipe)
     require_layers(recipe.mix, require_backend())
     if recipe.rung != "scratch":
         return
@@ -105,9 +107,9 @@ def finetune(
         FacekitError: The backbone cannot be rebuilt, the run cannot be resumed.
     """
     from facekit.training.classifier import CLASSIFIER_PART, build_classifier, validate_classes
+    from facekit.training.engine import run_type
     from facekit.training.journal import Journal
     from facekit.training.keras import count_trainable
-    from facekit.training.loop import TrainingRun
     from facekit.training.trunk import measure_pixel_mean
 
     network = open_network(recipe, bundle, weights=not resume)
@@ -121,7 +123,7 @@ def finetune(
     model = build_classifier(network.backbone, recipe, len(data.names), start)
     labels, frame = data.labels[data.val], data.source.cache.frame
     with Journal(run, recipe.training.epochs) as journal:
-        training = TrainingRun(
+        training = run_type(recipe)(
             run,
             recipe,
             model,
@@ -137,7 +139,7 @@ def finetune(
     return FineTuning(training, network, model, sitting, count_trainable(model))
 
 
-def _batches(recipe: TransferRecipe, data: ClassData, teach: Teach | None = None) -> Batches:
+def _batches(recipe: TransferRecipe, data: ClassData, teach: Teaching | None = None) -> Batches:
     from facekit.training.batches import Batches
     from facekit.training.classifier import ClassTargets
 

@@ -352,8 +352,8 @@ def test_rare_classes_count_as_the_recipe_says(cartoon_fer: Path, base: Path, ba
     assert np.ptp(totals) < 1e-3 if balance == "weights" else np.array_equal(totals, counts)
     if balance == "augment":
         few, many = (rare.labels[rows] == 1), (rare.labels[rows] == counts.argmax())
-        (strong,) = {spec.rotation for spec in batches._specs(rows[few])}
-        (usual,) = {spec.rotation for spec in batches._specs(rows[many])}
+        (strong,) = {spec.rotation for spec in batches.specs(rows[few])}
+        (usual,) = {spec.rotation for spec in batches.specs(rows[many])}
         assert usual == recipe.augment.rotation > 0
         assert strong == pytest.approx(usual * (counts.max() / counts[1]) ** 0.5)
     else:
