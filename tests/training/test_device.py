@@ -214,4 +214,5 @@ sit("plain", trunk(DeviceRun, "plain", **ALL))
 """
     rows = histories(code, tmp_path)
     for taught, told, plain in zip(rows["taught"], rows["told"], rows["plain"], strict=True):
-        assert taught["loss"] == told["loss"] != plain["loss"]
+        assert taught["loss"] == pytest.approx(told["loss"], rel=1e-5)
+        assert taught["loss"] != pytest.approx(plain["loss"], rel=1e-3)
