@@ -134,9 +134,9 @@ def measure_training(
     """
     if importlib.util.find_spec("keras") is None:
         raise MissingExtraError("keras", "train", "the training rate is left out")
-    from facekit.training.backend import start_keras
+    from facekit.training.engine import start_training
 
-    start_keras(precision=recipe.training.precision)
+    start_training(recipe)
     from facekit.backbones.catalog import build_backbone
     from facekit.training.batches import Batches
     from facekit.training.trunk import Targets, build_trainer
