@@ -20,6 +20,8 @@ _SHORT: Final = {
     "average_precision": "av. prec.",
     "majority_accuracy": "majority",
 }
+#: Ways in which images are shown again.
+_SHOWN: Final = {"mirror": "mirrored", "shift": "moved by 5 %", "jpeg": "at JPEG quality 30"}
 #: Classes up to which the confusion matrix fits a terminal.
 _MOST_COLUMNS: Final = 9
 
@@ -117,6 +119,10 @@ def _show(record: Mapping[str, Any]) -> None:
     print_table((what, *columns), cells)
     if "confusion" in record:
         _show_confusion(list(names), record["confusion"])
+    if "flips" in record:
+        say()
+        rates = ", ".join(f"{100 * v:.1f} % {_SHOWN[k]}" for k, v in record["flips"].items())
+        say(f"another answer for {rates}")
 
 
 def _show_confusion(names: list[str], confusion: list[list[int]]) -> None:

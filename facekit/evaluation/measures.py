@@ -376,6 +376,9 @@ class Evaluation:
             number of images of every class; empty for attributes.
         confusion: Of classes: counts; rows are labels and columns answers, both in
             the order of ``per_class``.
+        flips: Of classes: share of the images (of at most 500) that get another answer
+            when mirrored ("mirror"), moved by 5 % of the crop ("shift") or stored again
+            at JPEG quality 30 ("jpeg").
         taught: How many of the images the head was fitted on, which says nothing of
             new ones; about right for a head of more than 512, None where unknown.
     """
@@ -390,12 +393,13 @@ class Evaluation:
     per_attribute: dict[str, dict[str, float | None]] = field(default_factory=dict)
     per_class: dict[str, dict[str, float | int | None]] = field(default_factory=dict)
     confusion: list[list[int]] = field(default_factory=list)
+    flips: dict[str, float] = field(default_factory=dict)
     taught: int | None = None
 
     def record(self) -> dict[str, Any]:
         """The same in JSON's own types, as ``facekit evaluate --json`` prints it."""
         every = asdict(self)
-        for key in ("per_attribute", "per_class", "confusion"):
+        for key in ("per_attribute", "per_class", "confusion", "flips"):
             if not every[key]:
                 del every[key]
         if self.taught is None:

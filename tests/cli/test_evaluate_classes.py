@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,7 @@ def test_json_is_the_record_and_nothing_else(run, options) -> None:
     record = answer.json
     assert list(record) == [
         "task", "dataset", "split", "n", "model", "metrics", "intervals", "per_class", "confusion",
+        "flips",
     ]  # fmt: skip
     assert (record["task"], record["dataset"], record["n"]) == ("emotions", "fer", 12)
     assert {
@@ -61,6 +63,7 @@ def test_people_get_tables(run, options) -> None:
     assert "macro_f1" in answer.out and "label, answered:" in answer.out
     lines = answer.out.splitlines()
     assert sum(line.startswith("surprise") for line in lines) == 2  # per class, and a row
+    assert re.search(r"another answer for [\d.]+ % mirrored, [\d.]+ % moved by 5 %, ", answer.out)
     assert next(line for line in lines if line.startswith("surprise")).split()[1:] == [*"---0"]
 
 

@@ -24,6 +24,7 @@ from facekit.workflows.evaluate.answers import (
     known_classes,
     measure,
 )
+from facekit.workflows.evaluate.flips import flip_rates
 from facekit.workflows.sources import (
     Source,
     copy_groups,
@@ -94,9 +95,11 @@ def measure_classes(
         source = replace(source, table=source.table.select(drawn), rows=source.rows[drawn])
     known = source.table.labels >= 0
     groups = joined_groups(source.table, copy_groups(source))
-    answers = answer_classes(bundle, source.cache.crops, source.rows, source.table)
+    crops = source.cache.crops
+    answers = answer_classes(bundle, crops, source.rows, source.table)
     answers = grouped(answers, groups[known], source.table.person)
     record = measure(answers, dataset=dataset, split=split, model=bundle.name).record
+    record["flips"] = flip_rates(bundle, answers.names, crops, source.rows[known])
     taught = count_taught(bundle.manifest.training, source.table.select(known), split)
     return record if taught is None else {**record, "taught": taught}
 

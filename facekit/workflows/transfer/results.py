@@ -35,6 +35,7 @@ from facekit.workflows.evaluate.answers import (
     grouped,
     measure,
 )
+from facekit.workflows.evaluate.flips import flip_rates
 from facekit.workflows.quantize import ship_int8
 from facekit.workflows.run_folder import command_line
 from facekit.workflows.taught import sketch
@@ -254,6 +255,9 @@ def _report(
     provenance = provenance_of(recipe, data, learned)
     told = {"backbone sha256": backbone.sha256, **{k: str(v) for k, v in provenance.items()}}
     origin = Origin(command_line(), told, read_history(run / "metrics.jsonl"))
+    flips = {}
+    if not learned.base:  # on a frozen backbone `evaluate` says it: a fit takes less time
+        flips = flip_rates(bundle, answers.names, data.crops, results.rows)
     latency = _latency(bundle, data.crops[results.rows[:_TIMED]], list(bundle.manifest.heads))
     report = RunReport(
         title=recipe.name,
@@ -266,6 +270,7 @@ def _report(
             "parameters": f"{parameters:,}, of which {learned.trainable:,} were trained",
             "training": f"{learned.seconds:,.1f} seconds on {len(data.train):,} images",
             "one face": f"{latency:.1f} ms",
+            **{f"another answer, {k}": f"{100 * v:.1f} %" for k, v in flips.items()},
         },
         mistakes=_mistakes(answers, data, results.rows),
         recipe=to_toml(recipe),
@@ -279,7 +284,8 @@ def _report(
         "latency_ms": latency,
     }
     named = {"kind": "transfer", "name": recipe.name, "rung": recipe.rung}
-    return report, report_record(measured, origin, run=named, costs=costs)
+    record = report_record(measured, origin, run=named, costs=costs)
+    return report, record | ({"flips": flips} if flips else {})
 
 
 def _mistakes(answers: Answers, data: ClassData, rows: Int64) -> list[Thumbnail]:

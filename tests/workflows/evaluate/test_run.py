@@ -82,6 +82,7 @@ def test_a_folder_that_holds_only_test_is_enough(fer: Path, emotions: Path) -> N
     record = found.record()
     assert list(record) == [
         "task", "dataset", "split", "n", "model", "metrics", "intervals", "per_class", "confusion",
+        "flips",
     ]  # fmt: skip
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     with pytest.raises(DataError, match="train"):

@@ -172,6 +172,7 @@ def test_a_run_leaves_everything_it_promises(whole: Path) -> None:
     assert images["test"] == 21 and images["train"] + images["val"] == 56 and images["val"] >= 7
     report = json.loads((whole / "report.json").read_text())
     assert (report["rung"], report["split"], report["n"]) == ("full", "test", 21)
+    assert set(report["flips"]) == {"mirror", "shift", "jpeg"}
     assert report["seconds"] == pytest.approx(
         sum(row["seconds"] for row in rows_of(whole)), abs=0.1
     )
