@@ -12,7 +12,8 @@ import pytest
 from facekit.augment import mixing
 from facekit.augment.mixing import Mixer, require_layers
 from facekit.errors import MissingExtraError, RecipeError
-from facekit.recipe.transfer import MixSpec, TransferRecipe
+from facekit.recipe.schema import MixSpec
+from facekit.recipe.transfer import TransferRecipe
 
 STEPS, SIZE, SIDE = 4, 8, 32
 

@@ -32,8 +32,8 @@ start_keras(seed=0)
 import jax, jax.numpy as jnp, keras
 from facekit.augment.mixing import Mixer
 from facekit.backbones.catalog import build_backbone
-from facekit.recipe.schema import AugmentSpec, PretrainRecipe
-from facekit.recipe.transfer import MixSpec, TransferRecipe
+from facekit.recipe.schema import AugmentSpec, MixSpec, PretrainRecipe
+from facekit.recipe.transfer import TransferRecipe
 from facekit.training import device
 from facekit.training.batches import Batches
 from facekit.training.classifier import ClassTargets, build_classifier, validate_classes

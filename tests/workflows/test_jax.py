@@ -57,7 +57,7 @@ os.environ["KERAS_BACKEND"] = "jax"
 sys.meta_path.insert(0, NoTensorFlow())
 import numpy as np
 from facekit.augment.mixing import Mixer
-from facekit.recipe.transfer import MixSpec
+from facekit.recipe.schema import MixSpec
 
 rng = np.random.default_rng(0)
 images = rng.integers(0, 256, (4, 6, 32, 32, 3), dtype=np.uint8)
