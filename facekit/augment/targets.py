@@ -37,9 +37,10 @@ def summands(wanted: dict[str, Any]) -> dict[str, Any]:
 def joined(sums: dict[str, Any]) -> dict[str, Any]:
     """Targets of mixed images.
 
-    Attributes are soft: the shares of a yes. An identity is the sum as a unit vector,
-    so the losses, which compare cosines, need no other case; two that cancel out are
-    none. What is unknown of either image is unknown of the mixed one.
+    Attributes are soft: the shares of a yes. An identity is the sum as a unit vector:
+    it has the smallest mean of 1 - cosine to both, and a shorter one could not be met by
+    the similarities of a network's own unit vectors. Two that cancel out are none.
+    What is unknown of either image is unknown of the mixed one.
 
     Args:
         sums: Of the rows of ``summands``, with weights that sum to 1.

@@ -40,7 +40,7 @@ def test_what_is_hardly_mixed_keeps_its_target() -> None:
         made = summed(own, [1, 0, 3, 2])
         assert made["attributes"][0, 2] == -1  # the other's thousandth says nothing
         assert made["attributes"][1, 2] == (1 if known else -1)
-        assert np.linalg.norm(made["identity"][2]) == pytest.approx(known)
+        assert np.linalg.norm(made["identity"][2]) == pytest.approx(float(known))
         assert not made["identity"][3].any()
     same = summed(1.0, [1, 0, 3, 2])
     assert np.array_equal(same["attributes"], ATTRIBUTES)
