@@ -16,8 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from facekit.arrays import AnyArray, Float32
-from facekit.recipe.schema import AugmentSpec
-from facekit.recipe.transfer import MixSpec
+from facekit.recipe.schema import AugmentSpec, MixSpec
 
 #: What an ``AugmentSpec`` says, in this order, as one row of numbers.
 KEYS = tuple(AugmentSpec.model_fields)

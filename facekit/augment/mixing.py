@@ -17,7 +17,7 @@ import numpy as np
 
 from facekit.arrays import Float32, UInt8
 from facekit.errors import MissingExtraError, RecipeError
-from facekit.recipe.transfer import MixSpec
+from facekit.recipe.schema import MixSpec
 
 Batch = tuple[UInt8, Float32]
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]

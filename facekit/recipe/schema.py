@@ -181,6 +181,27 @@ class AugmentSpec(Spec):
         return self.model_copy(update={**shares, "rotation": factor * self.rotation})
 
 
+class MixSpec(Spec):
+    """Augmentations that join images, and RandAugment; all off by default.
+
+    Attributes name the layers of keras-cv (on TensorFlow) or Keras (elsewhere).
+    A batch is mixed with probability ``share``: half of the time each where
+    both alphas are set.
+    """
+
+    share: Share = 0.0
+    mixup: NonNegative = 0.0  # alpha of the Beta distribution (Zhang et al., 2018)
+    cutmix: NonNegative = 0.0  # alpha (Yun et al., 2019)
+    randaugment: Annotated[float, Field(ge=0, le=1)] = 0.0  # magnitude (Cubuk et al., 2020)
+    randaugment_layers: Count = 2
+
+
+def needs_alpha(mix: MixSpec) -> None:
+    """Refuse a share of batches that nothing mixes."""
+    if mix.share and not (mix.mixup or mix.cutmix):
+        raise ValueError("mix.share is set but neither mix.mixup nor mix.cutmix: give an alpha")
+
+
 class OptimizerSpec(Spec):
     """AdamW (Loshchilov and Hutter, 2019), or one of Keras' plain optimisers.
 
@@ -337,6 +358,7 @@ class PretrainRecipe(Spec):
     backbone: BackboneSpec = BackboneSpec()
     targets: dict[TargetName, TargetSpec] = {"attributes": TargetSpec()}
     augment: AugmentSpec = AugmentSpec()
+    mix: MixSpec = MixSpec()
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ScheduleSpec()
     training: TrainingSpec = TrainingSpec()
@@ -347,6 +369,11 @@ class PretrainRecipe(Spec):
     def _attributes_always(self) -> PretrainRecipe:
         if "attributes" not in self.targets:
             raise ValueError("targets.attributes is missing: the 40 attributes are always there")
+        return self
+
+    @model_validator(mode="after")
+    def _mixing(self) -> PretrainRecipe:
+        needs_alpha(self.mix)
         return self
 
     @model_validator(mode="after")

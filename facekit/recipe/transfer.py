@@ -16,6 +16,7 @@ from facekit.recipe.schema import (
     DistillSpec,
     ExpectedSpec,
     FrameSpec,
+    MixSpec,
     Name,
     NonNegative,
     OptimizerSpec,
@@ -24,6 +25,7 @@ from facekit.recipe.schema import (
     Spec,
     TopSpec,
     TrainingSpec,
+    needs_alpha,
     one_of,
 )
 
@@ -140,21 +142,6 @@ class HeadSpec(Spec):
         return self
 
 
-class MixSpec(Spec):
-    """Augmentations that join images, and RandAugment; all off by default.
-
-    Attributes name the layers of keras-cv (on TensorFlow) or Keras (elsewhere).
-    A batch is mixed with probability ``share``: half of the time each where
-    both alphas are set.
-    """
-
-    share: Share = 0.0
-    mixup: NonNegative = 0.0  # alpha of the Beta distribution (Zhang et al., 2018)
-    cutmix: NonNegative = 0.0  # alpha (Yun et al., 2019)
-    randaugment: Annotated[float, Field(ge=0, le=1)] = 0.0  # magnitude (Cubuk et al., 2020)
-    randaugment_layers: Count = 2
-
-
 class TransferRecipe(Spec):
     """A whole transfer recipe.
 
@@ -189,8 +176,7 @@ class TransferRecipe(Spec):
 
     @model_validator(mode="after")
     def _mixing(self) -> TransferRecipe:
-        if self.mix.share and not (self.mix.mixup or self.mix.cutmix):
-            raise ValueError("mix.share is set but neither mix.mixup nor mix.cutmix: give an alpha")
+        needs_alpha(self.mix)
         return self
 
     @model_validator(mode="after")

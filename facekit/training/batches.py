@@ -12,6 +12,7 @@ import numpy as np
 from facekit.arrays import Float32, Float64, Int64, UInt8
 from facekit.augment.batches import augment_batch
 from facekit.augment.mixing import Mixer
+from facekit.augment.targets import joined, summands
 from facekit.recipe.schema import AugmentSpec
 
 Batch = tuple[UInt8, dict[str, Float32]]
@@ -50,7 +51,7 @@ class Batches:
         spec: Augmentation.
         size: Rows a batch; the last incomplete batch of an epoch is left out.
         seed: The recipe's seed.
-        mixer: Mixes images and targets of a batch with one output, or None.
+        mixer: Mixes images and targets of a batch, or None.
         chance: float64 array beside ``rows`` that sums to 1: how likely each is when
             the rows of an epoch are drawn, with replacement; None takes each once.
         stronger: float64 array beside ``crops``: factor of the augmentation of each;
@@ -101,17 +102,18 @@ class Batches:
 
     def _begin_mixing(self, epoch: int, start: int) -> None:
         if self.mixer is not None:
-            ((_, values),) = self.targets.rows(self.rows[:1]).items()
+            parts = summands(self.targets.rows(self.rows[:1]))
             shape = (self.size, *self.crops.shape[1:])
-            self.mixer.begin(epoch, start, shape, values.shape[1])
+            self.mixer.begin(epoch, start, shape, sum(x.shape[1] for x in parts.values()))
 
     def _mixed(self, batch: Batch, epoch: int, step: int) -> Batch:
         if self.mixer is None:
             return batch
-        images, wanted = batch
-        ((name, values),) = wanted.items()
-        images, values = self.mixer.mix(images, values, epoch, step)
-        return images, {name: values}
+        parts = summands(batch[1])  # side by side: one draw mixes them all
+        ends = np.cumsum([values.shape[1] for values in parts.values()])
+        together = np.concatenate(list(parts.values()), axis=1)
+        images, together = self.mixer.mix(batch[0], together, epoch, step)
+        return images, joined(dict(zip(parts, np.split(together, ends[:-1], 1), strict=True)))
 
     def _taught(self, batch: Batch) -> Batch:
         images, wanted = batch

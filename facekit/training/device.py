@@ -20,6 +20,7 @@ import numpy as np
 
 from facekit.arrays import Int64
 from facekit.augment.device import augment, mix, mixing_draws, resampling, strengths
+from facekit.augment.targets import joined, summands
 from facekit.training.keras import assign_all
 from facekit.training.loop import TrainingRun
 
@@ -119,7 +120,8 @@ class DeviceRun(TrainingRun):
             images = augment(data["crops"][rows], key, numbers, data["tables"], switched)
             wanted = {name: values[rows] for name, values in data["targets"].items()}
             if mixer is not None:
-                images, wanted = mix(images, wanted, now)
+                images, sums = mix(images, summands(wanted), now)
+                wanted = joined(sums)
             images = images.astype(jnp.uint8)
             if self.batches.teach is not None:
                 wanted |= self.batches.teach.traced(images)

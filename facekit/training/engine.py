@@ -41,7 +41,7 @@ def require_engine(recipe: Recipe) -> None:
 
 
 def _randomised(recipe: Recipe) -> bool:
-    return isinstance(recipe, TransferRecipe) and recipe.mix.randaugment > 0
+    return recipe.mix.randaugment > 0
 
 
 def on_device(recipe: Recipe) -> bool:

@@ -88,15 +88,17 @@ def attribute_loss(smoothing: float = 0.0) -> Loss:
     """Binary cross-entropy that skips unknown labels.
 
     Args:
-        smoothing: Labels become ``smoothing`` and ``1 - smoothing``.
+        smoothing: Labels become ``smoothing`` and ``1 - smoothing``; soft ones, of mixed
+            images, lie as far between them.
 
     Returns:
-        A loss of labels (n, 40) with 1, 0 and -1 for unknown, and logits (n, 40).
+        A loss of labels (n, 40) in [0, 1] and -1 for unknown, and logits (n, 40).
     """
 
     def attributes(labels: Any, logits: Any) -> Any:
         known = ops.cast(labels >= 0, logits.dtype)
-        wanted = ops.clip(ops.cast(labels, logits.dtype), smoothing, 1 - smoothing)
+        labels = ops.cast(labels, logits.dtype)
+        wanted = labels * (1 - smoothing) + (1 - labels) * smoothing
         # Stable form of cross-entropy on logits.
         loss = ops.maximum(logits, 0) - logits * wanted + ops.log1p(ops.exp(-ops.abs(logits)))
         return ops.sum(loss * known, axis=-1) / ops.maximum(ops.sum(known, axis=-1), 1)

@@ -9,8 +9,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from facekit.augment.batches import augment_batch
-from facekit.recipe.schema import AugmentSpec
-from facekit.recipe.transfer import MixSpec
+from facekit.recipe.schema import AugmentSpec, MixSpec
 
 jax = pytest.importorskip("jax", reason="JAX is not installed: pip install 'facekit-transfer[jax]'")
 

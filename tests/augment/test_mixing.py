@@ -12,7 +12,8 @@ import pytest
 from facekit.augment import mixing
 from facekit.augment.mixing import Mixer, require_layers
 from facekit.errors import MissingExtraError, RecipeError
-from facekit.recipe.transfer import MixSpec, TransferRecipe
+from facekit.recipe.schema import MixSpec, PretrainRecipe
+from facekit.recipe.transfer import TransferRecipe
 
 STEPS, SIZE, SIDE = 4, 8, 32
 
@@ -167,6 +168,9 @@ def test_what_is_missing_is_said_before_anything_starts(monkeypatch: pytest.Monk
     require_layers(MixSpec(share=0.5, mixup=0.2), "jax")
 
 
-def test_a_share_needs_an_alpha() -> None:
+@pytest.mark.parametrize("recipe", [TransferRecipe, PretrainRecipe])
+def test_a_share_needs_an_alpha(recipe: Any) -> None:
+    assert not Mixer(recipe.model_validate({"name": "x"}).mix, 0).active
+    recipe.model_validate({"name": "x", "mix": {"share": 0.5, "mixup": 0.1}})
     with pytest.raises(ValueError, match="give an alpha"):
-        TransferRecipe.model_validate({"name": "x", "mix": {"share": 0.5}})
+        recipe.model_validate({"name": "x", "mix": {"share": 0.5}})

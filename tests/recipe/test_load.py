@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -40,6 +41,17 @@ def test_a_shipped_recipe_opens_with_its_commands_and_carries_its_name(name: str
     commands = [line for line in head if line.startswith("#   facekit ")]
     assert len(commands) >= 2
     assert any("--set" in line for line in commands)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_commands_at_its_top_are_ones_that_a_recipe_takes(name: str) -> None:
+    text = re.sub(r"\\\n# *", "", find_recipe(name).read_text(encoding="utf-8"))
+    for line in re.findall(r"^#   facekit (?:pretrain|transfer|enroll) .*--set .*", text, re.M):
+        words = shlex.split(line)
+        changes = [words[at + 1] for at, word in enumerate(words) if word == "--set"]
+        other = {"pretrain": "celeba-compact"}.get(words[2], name)
+        taken = words[words.index("--recipe") + 1] if "--recipe" in words else other
+        load_recipe(taken, changes)
 
 
 @pytest.mark.parametrize("name", NAMES)

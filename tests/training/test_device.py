@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytestmark = [
@@ -32,8 +33,8 @@ start_keras(seed=0)
 import jax, jax.numpy as jnp, keras
 from facekit.augment.mixing import Mixer
 from facekit.backbones.catalog import build_backbone
-from facekit.recipe.schema import AugmentSpec, PretrainRecipe
-from facekit.recipe.transfer import MixSpec, TransferRecipe
+from facekit.recipe.schema import AugmentSpec, MixSpec, PretrainRecipe
+from facekit.recipe.transfer import TransferRecipe
 from facekit.training import device
 from facekit.training.batches import Batches
 from facekit.training.classifier import ClassTargets, build_classifier, validate_classes
@@ -53,16 +54,17 @@ STILL = dict.fromkeys(AugmentSpec.model_fields, 0.0)
 IDENTITY = {"relation_weight": 2.0, "weight": 1.5}
 NET = {"widths": [8, 12], "blocks": [1, 1], "identity_size": 8}
 
-def trunk(kind, name, dropout=0.0, augment=STILL, teach=None, labels=LABELS, **training):
+def trunk(kind, name, dropout=0.0, augment=STILL, teach=None, labels=LABELS, mix={}, **training):
     keras.utils.set_random_seed(0)
     recipe = PretrainRecipe.model_validate({
-        "name": "x", "backbone": {**NET, "dropout": dropout}, "augment": augment,
+        "name": "x", "backbone": {**NET, "dropout": dropout}, "augment": augment, "mix": mix,
         "targets": {"attributes": {"smoothing": 0.1}, "identity": IDENTITY},
         "optimizer": {"clip_norm": 0.5, "weight_decay": 0.5},
         "training": {"epochs": 3, "batch_size": 8, "average": 0.9} | training})
     targets = Targets(labels, VECTORS)
     model = build_trainer(build_backbone(recipe.backbone, 32), recipe, targets)
-    batches = Batches(CROPS, TRAIN, targets, recipe.augment, 8, recipe.training.seed)
+    mixer = Mixer(recipe.mix, recipe.training.seed)
+    batches = Batches(CROPS, TRAIN, targets, recipe.augment, 8, recipe.training.seed, mixer)
     measure = lambda: validate(model, recipe, CROPS, targets, VAL)
     return open_run(kind, name, recipe, model, batches, measure, teach)
 
@@ -199,6 +201,30 @@ sit("few blocks", classes(DeviceRun, "few blocks", **again))
     assert numbers(rows["mixed"]) == numbers(rows["mixed again"])
     assert abs(rows["mixed"][0]["loss"] - rows["plain"][0]["loss"]) > 1e-3
     assert same(rows["few"], rows["few blocks"], 1e-6)
+
+
+def test_a_trunk_is_told_the_same_of_mixed_images_on_both(tmp_path: Path) -> None:
+    """They mix other pairs, so means over many epochs are compared, of a network at rest."""
+    code = """
+mix = {"share": 1.0, "mixup": 1.0, "cutmix": 1.0}
+for name, kind, told in (("host", TrainingRun, mix), ("device", DeviceRun, mix),
+                         ("again", DeviceRun, mix), ("plain", DeviceRun, {})):
+    run = trunk(kind, name, mix=told, epochs=2 if name == "again" else 40)
+    run._rate = lambda step: 0.0
+    sit(name, run)
+"""
+    rows = histories(code, tmp_path)
+    assert numbers(rows["again"]) == numbers(rows["device"][:2])
+    losses = {
+        name: np.array([[row["attributes_loss"], row["identity_loss"]] for row in kept])
+        for name, kept in rows.items()
+    }
+    host, device, plain = (losses[name] for name in ("host", "device", "plain"))
+    error = np.sqrt((host.var(0) + device.var(0)) / 40)
+    assert (np.abs(host.mean(0) - device.mean(0)) < 3 * error).all()
+    assert (plain.mean(0) - device.mean(0))[1] > 8 * error[1]
+    assert (np.abs(host.std(0) / device.std(0) - 1) < 0.4).all()
+    assert (device.std(0) > 1.5 * plain.std(0)).all()
 
 
 def test_a_teacher_sees_the_images_of_the_network(tmp_path: Path) -> None:

@@ -72,3 +72,7 @@ def test_randaugment_stays_on_the_host(machine: Any) -> None:
     machine("jax", True)
     assert not on_device(recipe("auto", randaugment=0.5))
     assert on_device(PretrainRecipe(name="x"))
+    rand = {"name": "x", "mix": {"randaugment": 0.5}}
+    assert not on_device(PretrainRecipe.model_validate(rand))
+    with pytest.raises(RecipeError, match=r"--set mix.randaugment=0"):
+        require_engine(PretrainRecipe.model_validate({**rand, "training": {"engine": "device"}}))

@@ -37,6 +37,51 @@ def test_attribute_loss_of_a_row_without_labels_is_zero() -> None:
     assert float(np.asarray(out)[0]) == 0.0
 
 
+def test_attribute_loss_of_soft_labels_lies_between_those_of_hard_ones() -> None:
+    from facekit.training.trunk import attribute_loss
+
+    logits = np.random.default_rng(0).normal(size=(200, 40)).astype(np.float32)
+    labels = np.random.default_rng(1).integers(-1, 2, (200, 40)).astype(np.float32)
+    yes, no, soft = (np.full((200, 40), value, np.float32) for value in (1, 0, 0.25))
+    for smoothing in (0.0, 0.1):
+        loss = attribute_loss(smoothing)
+        between = 0.25 * np.asarray(loss(yes, logits)) + 0.75 * np.asarray(loss(no, logits))
+        assert np.asarray(loss(soft, logits)) == pytest.approx(between, rel=1e-5)
+        # Hard labels are those of a loss that clips them, to the last bit.
+        wanted = np.where(labels > 0, np.float32(1 - smoothing), np.float32(smoothing))
+        wanted[labels < 0] = 0.5
+        clipped = np.where(labels < 0, -1, wanted)
+        assert np.array_equal(
+            np.asarray(loss(labels, logits)), np.asarray(attribute_loss()(clipped, logits))
+        )
+
+
+def test_losses_of_mixed_targets_are_finite_and_so_are_their_gradients() -> None:
+    import tensorflow as tf
+
+    from facekit.augment.targets import joined, summands
+    from facekit.training.trunk import attribute_loss, identity_loss
+
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(8, 6)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors[1], vectors[2] = -vectors[0], 0  # one pair cancels out, one is unknown
+    labels = rng.integers(-1, 2, (8, 5)).astype(np.float32)
+    labels[3] = -1
+    parts = summands({"attributes": labels, "identity": vectors})
+    made = joined({name: 0.5 * v + 0.5 * v[[1, 0, 3, 2, 5, 4, 7, 6]] for name, v in parts.items()})
+    lengths = np.linalg.norm(made["identity"], axis=1)
+    assert lengths == pytest.approx([0, 0, 0, 0, 1, 1, 1, 1])
+    logits, found = tf.Variable(10 * rng.normal(size=(8, 5))), tf.Variable(np.zeros((8, 6)))
+    found.assign(rng.normal(size=(8, 6)))
+    with tf.GradientTape() as tape:
+        both = attribute_loss(0.1)(tf.constant(made["attributes"], tf.float64), logits)
+        both += identity_loss(2.0)(tf.constant(made["identity"], tf.float64), found)
+    assert np.isfinite(both).all() and float(both[2]) == 0
+    for gradient in tape.gradient(both, [logits, found]):
+        assert np.isfinite(gradient).all()
+
+
 def test_identity_loss_is_zero_at_the_teacher_and_ignores_blank_rows() -> None:
     from facekit.training.trunk import identity_loss
 

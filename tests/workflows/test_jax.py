@@ -57,7 +57,7 @@ os.environ["KERAS_BACKEND"] = "jax"
 sys.meta_path.insert(0, NoTensorFlow())
 import numpy as np
 from facekit.augment.mixing import Mixer
-from facekit.recipe.transfer import MixSpec
+from facekit.recipe.schema import MixSpec
 
 rng = np.random.default_rng(0)
 images = rng.integers(0, 256, (4, 6, 32, 32, 3), dtype=np.uint8)
@@ -103,7 +103,7 @@ def test_pretrain_then_tune_in_sittings_and_evaluate(
     sets = ["frame.side=32", "backbone.widths=[8,12]", "backbone.blocks=[1,1]"]
     kind = [f"training.engine={engine}", f"training.precision={precision}"]
     sets += ["training.batch_size=16", "training.epochs=1", *kind]
-    start = [part for one in sets for part in ("--set", one)]
+    start = [part for one in (*sets, "mix.share=0.8", "mix.cutmix=1") for part in ("--set", one)]
     sets = [f"model={base / 'bundle'}", "training.epochs=2", "training.batch_size=16"]
     sets += ["mix.share=0.8", "mix.mixup=0.2", "training.average=0.9", *kind]
     sets += ["head.balance=augment"]

@@ -129,6 +129,7 @@ def test_attributes_and_identity_of_a_taught_student(cartoon_celeba: Path, tmp_p
     changes = (
         *TINY,
         "training.epochs=1",
+        "mix={share=0.6,mixup=1.0,cutmix=1.0}",  # teachers see the mixed images, too
         "distill.teachers=['celeba-compact']",
         "distill.identity=0.5",
         "backbone.identity_size=128",

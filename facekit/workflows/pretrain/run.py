@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facekit.arrays import Float32
+from facekit.augment.mixing import Mixer, require_layers
 from facekit.backbones.catalog import build_backbone, check_backbone
 from facekit.backbones.weights import check_weights, load_weights, require_file
 from facekit.cache.teacher import read_teacher_table, to_targets
@@ -180,8 +181,8 @@ def _fed(source: Source, vectors: Float32 | None, backend: str) -> dict[str, Any
 def _require(recipe: PretrainRecipe, has_vectors: bool, *, resume: bool) -> None:
     """Refuse at once what would only show after the images have been read."""
     check_backbone(recipe.backbone)
-    require_backend()
     require_engine(recipe)
+    require_layers(recipe.mix, require_backend())
     if not resume and recipe.backbone.weights != "none":  # a checkpoint has its own
         require_file(recipe.backbone)
         start_training(recipe)
@@ -231,6 +232,7 @@ def _train(
         recipe.augment,
         recipe.training.batch_size,
         recipe.training.seed,
+        Mixer(recipe.mix, recipe.training.seed),
         teach=teach,
     )
     with Journal(run, recipe.training.epochs) as journal:

@@ -326,6 +326,7 @@ def test_bad_input_leaves_no_folder(train: Train, data: Path, tmp_path: Path) ->
         (RecipeError, "compact", lambda: train(run, "backbone.family=compct")),
         (RecipeError, "identity_size", lambda: train(run, *identity, "backbone.identity_size=0")),
         (RecipeError, "no teacher", lambda: train(run, "targets.identity.weight=1")),
+        (RecipeError, "give an alpha", lambda: train(run, "mix.share=0.5")),
         (UsageError, "--epochs", lambda: train(run, epochs=0)),
         (UsageError, "--data", lambda: pretrain(recipe="demo", out=run)),
         (DataError, "list_attr", lambda: pretrain(tmp_path / "empty", recipe="demo", out=run)),
@@ -392,6 +393,27 @@ def test_a_table_of_vectors_is_a_teacher(train: Train, data: Path, tmp_path: Pat
     np.savez(tmp_path / "other.npz", names=np.array(names), vectors=-vectors)
     with pytest.raises(InterruptedRunError, match="--teacher-table it began with"):
         train(result.run, resume=True, teacher_table=tmp_path / "other.npz")
+
+
+@pytest.mark.tf
+@pytest.mark.slow
+def test_two_sittings_mix_as_one(train: Train, data: Path, tmp_path: Path) -> None:
+    """Attributes and vectors, some of them unknown, by MixUp and CutMix."""
+    names = sorted(path.name for path in (data / "img_align_celeba").iterdir())
+    vectors = np.random.default_rng(0).normal(size=(len(names), 8)).astype(np.float16)
+    vectors[::4] = np.nan
+    np.savez(tmp_path / "table.npz", names=np.array(names), vectors=vectors)
+    changes = ["targets.identity={weight=1,relation_weight=2}", "backbone.identity_size=8"]
+    changes += ["mix={share=0.8,mixup=0.4,cutmix=1.0}", "training.average=0.9"]
+    options: dict[str, Any] = {"teacher_table": tmp_path / "table.npz"}
+    one, two = (tmp_path / name for name in ("one", "two"))
+    train(one, *changes, **options)
+    train(two, *changes, epochs=1, **options)
+    train(two, resume=True, **options)
+    assert_same_training(one, two)
+    train(tmp_path / "plain", *changes, "mix.share=0", epochs=1, **options)
+    mixed, plain = (rows_of(run)[0]["identity_loss"] for run in (one, tmp_path / "plain"))
+    assert abs(mixed - plain) > 1e-3
 
 
 @pytest.mark.tf
