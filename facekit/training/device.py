@@ -35,8 +35,9 @@ State = tuple[Any, ...]
 class DeviceRun(TrainingRun):
     """A training in a run folder whose epochs run on the device.
 
-    It saves at the end of every epoch, and can go on from any checkpoint of a
-    ``TrainingRun``.
+    It saves at the ends of epochs, but not more often than the recipe's
+    ``checkpoint_minutes`` and at the end of a sitting: an epoch may take less time than
+    its checkpoint. It can go on from any checkpoint of a ``TrainingRun``.
     Teachers look at the images as the network sees them (uint8, augmented and mixed)
     within the step.
     """
@@ -59,6 +60,13 @@ class DeviceRun(TrainingRun):
         self._put_back(state)
         self._spent = before + time.monotonic() - begun
         return self._finish_epoch()
+
+    def _due(self) -> bool:
+        return time.monotonic() - self._saved >= 60 * self.recipe.training.checkpoint_minutes
+
+    def _measured(self) -> dict[str, float]:
+        measured: dict[str, float] = self._timed("validation_seconds", self.measure)
+        return measured
 
     def _take(self, logs: dict[str, Any], steps: int) -> None:
         """Wait for some steps and add up their losses."""
@@ -93,7 +101,7 @@ class DeviceRun(TrainingRun):
         Not on a processor: in a loop of XLA its convolutions are fourteen times slower.
         """
         step = self._build_step()
-        if _is_processor():
+        if is_processor():
             single = jax.jit(step)
             return lambda state, data, now: single(state, data, {k: v[0] for k, v in now.items()})
 
@@ -165,7 +173,7 @@ class DeviceRun(TrainingRun):
         assign_all(self.model.non_trainable_variables, still)
         assign_all(self.model.optimizer.variables, optimizer)
         if averaged:
-            self._average.values = [np.array(value) for value in averaged]
+            self._average.values = list(averaged)
 
     def _weights(self, moving: Any, still: Any) -> list[Any]:
         """Values in the order of ``model.weights``."""
@@ -194,7 +202,7 @@ class DeviceRun(TrainingRun):
                 data, places = self._load(picked[by_place]), by_place.argsort()
             told = {name: values[begin:end] for name, values in plan.items()}
             told["rows"] = places.astype(np.int32).reshape(end - begin, batches.size)
-            length = 1 if _is_processor() else end - begin
+            length = 1 if is_processor() else end - begin
             for at in range(0, end - begin, length):
                 yield data, {name: values[at : at + length] for name, values in told.items()}
 
@@ -240,7 +248,7 @@ class DeviceRun(TrainingRun):
         batches = self.batches
         targets = batches.targets.rows(batches.rows[:1]).values()
         row = int(batches.crops[0].nbytes) + sum(int(value.nbytes) for value in targets)
-        room = int(_SHARE * _memory())
+        room = int(_SHARE * device_memory())
         if row * len(batches.rows) <= room:
             return batches.per_epoch
         return max(1, min(room // 2 // (row * batches.size), batches.per_epoch - 1))
@@ -251,11 +259,12 @@ def _place(variables: list[Any], one: Any) -> int:
     return next(i for i, variable in enumerate(variables) if variable is one)
 
 
-def _is_processor() -> bool:
+def is_processor() -> bool:
+    """Whether JAX has nothing better than a processor."""
     return str(jax.default_backend()) == "cpu"
 
 
-def _memory() -> int:
+def device_memory() -> int:
     """Bytes of the device's memory, or of the machine's where a processor trains."""
     stats: dict[str, int] = jax.local_devices()[0].memory_stats() or {}
     if "bytes_limit" in stats:
