@@ -43,6 +43,7 @@ class DeviceRun(TrainingRun):
     """
 
     _compiled: set[tuple[int, ...]] = field(default_factory=set)
+    _saved: float = field(default_factory=time.monotonic)  # the last checkpoint, or its making
 
     def _train_epoch(self) -> dict[str, Any]:
         begun, first, before = time.monotonic(), self._step, self._spent
@@ -63,6 +64,10 @@ class DeviceRun(TrainingRun):
 
     def _due(self) -> bool:
         return time.monotonic() - self._saved >= 60 * self.recipe.training.checkpoint_minutes
+
+    def _save(self) -> None:
+        super()._save()
+        self._saved = time.monotonic()
 
     def _measured(self) -> dict[str, float]:
         measured: dict[str, float] = self._timed("validation_seconds", self.measure)

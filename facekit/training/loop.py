@@ -69,7 +69,6 @@ class TrainingRun:
     _plateau: Plateau = field(default_factory=Plateau)
     _epoch: int = 0
     _step: int = 0  # within the epoch
-    _saved: float = 0.0  # when the last checkpoint was written, or the sitting began
     _better: list[Any] = field(default_factory=list)  # best weights that no file has yet
     _spent: float = 0.0  # seconds in the epoch, earlier sittings included
     _aside: dict[str, float] = field(default_factory=dict)  # of them for other than steps
@@ -121,7 +120,7 @@ class TrainingRun:
         last = self.recipe.training.epochs
         if epochs is not None:
             last = min(last, self._epoch + epochs)
-        history, self._saved = [], time.monotonic()
+        history = []
         while self._epoch < last and not self._stopped_early():
             history.append(self._train_epoch())
             if self._due() or self._epoch >= last or self._stopped_early():
@@ -143,7 +142,7 @@ class TrainingRun:
         return bool(patience) and self._plateau.waited >= patience
 
     def _train_epoch(self) -> dict[str, Any]:
-        begun = time.monotonic()
+        begun = saved = time.monotonic()
         first, before = self._step, self._spent
         for inputs, wanted in self.batches.epoch(self._epoch, self._step):
             self._train_step(inputs, wanted)
@@ -152,9 +151,9 @@ class TrainingRun:
             rate = (self._step - first) * self.batches.size / max(now - begun, 1e-9)
             self.progress(self._epoch + 1, self._step, self.batches.per_epoch, rate)
             minutes = self.recipe.training.checkpoint_minutes
-            due = minutes and now - self._saved > 60 * minutes
-            if due and self._step < self.batches.per_epoch:
+            if minutes and now - saved > 60 * minutes and self._step < self.batches.per_epoch:
                 self._save()
+                saved = now
         self._spent = before + time.monotonic() - begun
         return self._finish_epoch()
 
@@ -225,7 +224,6 @@ class TrainingRun:
             "averaged": self._average.values,
         }
         save_checkpoint(self.checkpoint, self.model, note)
-        self._saved = time.monotonic()
 
 
 def _cut_history(path: Path, epochs: int) -> None:

@@ -258,6 +258,7 @@ def test_validation_on_the_device_gives_the_numbers_of_the_host(tmp_path: Path) 
     code = """
 from facekit.training import outputs
 outputs.BLOCK = 16
+seen = []
 run = classes(DeviceRun, "outputs", rung="full")
 rows = rng.permutation(60)[:37]
 for processor in (True, False):
@@ -267,11 +268,13 @@ for processor in (True, False):
         for _ in range(2):
             host = predict_rows(run.model, CROPS, rows, mirror=mirror)["classes"]
             made = kept(run.model, CROPS, rows, mirror=mirror)["classes"]
-            assert made.shape == (37, 3) and np.abs(made - host).max() < 1e-5
-            run.model.set_weights([w + 0.01 for w in run.model.get_weights()])
+            assert made.shape == (37, 3) and np.allclose(made, host, 1e-5, 1e-5)
+            seen.append(host)
+            run.model.set_weights([1.1 * w for w in run.model.get_weights()])
         few = kept(run.model, CROPS, rows[:5], mirror=mirror)["classes"]
         host = predict_rows(run.model, CROPS, rows[:5], mirror=mirror)["classes"]
-        assert np.abs(few - host).max() < 1e-5
+        assert np.allclose(few, host, 1e-5, 1e-5)
+assert all(np.abs(one - two).max() > 0.01 for one, two in zip(seen, seen[1:]))
 device.device_memory = lambda: 1  # no room: the host's way
 assert DeviceOutputs()(run.model, CROPS, rows)["classes"].shape == (37, 3)
 """
