@@ -7,6 +7,7 @@ step follows from the seed, the epoch and the step alone.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -35,15 +36,15 @@ State = tuple[Any, ...]
 class DeviceRun(TrainingRun):
     """A training in a run folder whose epochs run on the device.
 
-    It saves at the ends of epochs, but not more often than the recipe's
-    ``checkpoint_minutes`` and at the end of a sitting: an epoch may take less time than
-    its checkpoint. It can go on from any checkpoint of a ``TrainingRun``.
+    It saves at the end of a sitting and of its first epoch, and between them not more
+    often than the recipe's ``checkpoint_minutes``: an epoch may take less time than its
+    checkpoint. It can go on from any checkpoint of a ``TrainingRun``.
     Teachers look at the images as the network sees them (uint8, augmented and mixed)
     within the step.
     """
 
     _compiled: set[tuple[int, ...]] = field(default_factory=set)
-    _saved: float = field(default_factory=time.monotonic)  # the last checkpoint, or its making
+    _saved: float = -math.inf  # when: the first epoch of a sitting is saved in any case
 
     def _train_epoch(self) -> dict[str, Any]:
         begun, first, before = time.monotonic(), self._step, self._spent

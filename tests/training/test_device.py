@@ -250,7 +250,7 @@ out["saved"] = saved
     rows = histories(code, tmp_path)
     assert numbers(rows["whole"][1:]) == numbers(rows["rare"])
     assert numbers(rows["kept"]) == numbers(rows["whole"])
-    assert rows["saved"] == [3, 1, 2, 3]  # the whole run, the first sitting, the resumed one
+    assert rows["saved"] == [1, 3, 1, 2, 3]  # the whole run, the first sitting, the resumed one
 
 
 def test_validation_on_the_device_gives_the_numbers_of_the_host(tmp_path: Path) -> None:
