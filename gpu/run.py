@@ -240,6 +240,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--only", default="*", help="stages by name, such as trunk-*,student")
     given = parser.parse_args(words)
     show_messages()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no command outlives this
     work = given.work.resolve()
     os.environ.setdefault("KERAS_BACKEND", "jax")
     os.environ.setdefault("FACEKIT_HOME", str(work / "home"))
