@@ -18,6 +18,7 @@ from facekit.recipe.schema import TopSpec
 from facekit.recipe.transfer import TransferRecipe
 from facekit.training.distill import add_teaching
 from facekit.training.keras import to_numpy
+from facekit.training.outputs import Predict, predict_rows
 from facekit.training.schedule import build_optimizer, use_jit
 
 #: The part that a fine-tuned network's own head reads.
@@ -239,8 +240,6 @@ def _dense(model: keras.Model) -> list[keras.layers.Layer]:
 
 # Targets, loss and validation of a network that tells classes apart.
 
-_BLOCK = 256  # crops at once; bounds the memory
-
 
 @dataclass(frozen=True)
 class ClassTargets:
@@ -288,19 +287,17 @@ def predict_logits(model: keras.Model, crops: UInt8, rows: Int64, *, mirror: boo
     Returns:
         float32 array of shape (n, k).
     """
-    blocks = []
-    for start in range(0, len(rows), _BLOCK):
-        images = crops[rows[start : start + _BLOCK]]
-        logits = model.predict_on_batch(images)["classes"]
-        if mirror:
-            other = model.predict_on_batch(np.ascontiguousarray(images[:, :, ::-1]))["classes"]
-            logits = (logits + other) / 2
-        blocks.append(logits)
-    return np.concatenate(blocks)
+    return predict_rows(model, crops, rows, mirror=mirror)["classes"]
 
 
 def validate_classes(
-    model: keras.Model, crops: UInt8, rows: Int64, labels: Int64, *, mirror: bool
+    model: keras.Model,
+    crops: UInt8,
+    rows: Int64,
+    labels: Int64,
+    *,
+    mirror: bool,
+    predict: Predict = predict_rows,
 ) -> dict[str, float]:
     """Headline numbers on rows, without augmentation.
 
@@ -310,13 +307,14 @@ def validate_classes(
         rows: int array of shape (n,): which crops.
         labels: int array of shape (n,): their classes.
         mirror: Average over the mirror image.
+        predict: Gives the outputs.
 
     Returns:
         ``val_loss`` (cross-entropy), ``val_accuracy``, ``val_macro_f1``.
     """
     from sklearn.metrics import f1_score
 
-    logits = predict_logits(model, crops, rows, mirror=mirror).astype(np.float64)
+    logits = predict(model, crops, rows, mirror=mirror)["classes"].astype(np.float64)
     log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
     found = logits.argmax(1)
     return {

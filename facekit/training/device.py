@@ -7,6 +7,7 @@ step follows from the seed, the epoch and the step alone.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -36,13 +37,15 @@ State = tuple[Any, ...]
 class DeviceRun(TrainingRun):
     """A training in a run folder whose epochs run on the device.
 
-    It saves at the end of every epoch, and can go on from any checkpoint of a
-    ``TrainingRun``.
+    It saves at the end of a sitting and of its first epoch, and between them not more
+    often than the recipe's ``checkpoint_minutes``: an epoch may take less time than its
+    checkpoint. It can go on from any checkpoint of a ``TrainingRun``.
     Teachers look at the images as the network sees them (uint8, augmented and mixed)
     within the step.
     """
 
     _compiled: set[tuple[int, ...]] = field(default_factory=set)
+    _saved: float = -math.inf  # when: the first epoch of a sitting is saved in any case
 
     def _train_epoch(self) -> dict[str, Any]:
         begun, first, before = time.monotonic(), self._step, self._spent
@@ -60,6 +63,17 @@ class DeviceRun(TrainingRun):
         self._put_back(state)
         self._spent = before + time.monotonic() - begun
         return self._finish_epoch()
+
+    def _due(self) -> bool:
+        return time.monotonic() - self._saved >= 60 * self.recipe.training.checkpoint_minutes
+
+    def _save(self) -> None:
+        super()._save()
+        self._saved = time.monotonic()
+
+    def _measured(self) -> dict[str, float]:
+        measured: dict[str, float] = self._timed("validation_seconds", self.measure)
+        return measured
 
     def _take(self, logs: dict[str, Any], steps: int) -> None:
         """Wait for some steps and add up their losses."""
@@ -94,7 +108,7 @@ class DeviceRun(TrainingRun):
         Not on a processor: in a loop of XLA its convolutions are fourteen times slower.
         """
         step = self._build_step()
-        if _is_processor():
+        if is_processor():
             single = jax.jit(step)
             return lambda state, data, now: single(state, data, {k: v[0] for k, v in now.items()})
 
@@ -167,7 +181,7 @@ class DeviceRun(TrainingRun):
         assign_all(self.model.non_trainable_variables, still)
         assign_all(self.model.optimizer.variables, optimizer)
         if averaged:
-            self._average.values = [np.array(value) for value in averaged]
+            self._average.values = list(averaged)
 
     def _weights(self, moving: Any, still: Any) -> list[Any]:
         """Values in the order of ``model.weights``."""
@@ -196,7 +210,7 @@ class DeviceRun(TrainingRun):
                 data, places = self._load(picked[by_place]), by_place.argsort()
             told = {name: values[begin:end] for name, values in plan.items()}
             told["rows"] = places.astype(np.int32).reshape(end - begin, batches.size)
-            length = 1 if _is_processor() else end - begin
+            length = 1 if is_processor() else end - begin
             for at in range(0, end - begin, length):
                 yield data, {name: values[at : at + length] for name, values in told.items()}
 
@@ -242,7 +256,7 @@ class DeviceRun(TrainingRun):
         batches = self.batches
         targets = batches.targets.rows(batches.rows[:1]).values()
         row = int(batches.crops[0].nbytes) + sum(int(value.nbytes) for value in targets)
-        room = int(_SHARE * _memory())
+        room = int(_SHARE * device_memory())
         if row * len(batches.rows) <= room:
             return batches.per_epoch
         return max(1, min(room // 2 // (row * batches.size), batches.per_epoch - 1))
@@ -253,11 +267,12 @@ def _place(variables: list[Any], one: Any) -> int:
     return next(i for i, variable in enumerate(variables) if variable is one)
 
 
-def _is_processor() -> bool:
+def is_processor() -> bool:
+    """Whether JAX has nothing better than a processor."""
     return str(jax.default_backend()) == "cpu"
 
 
-def _memory() -> int:
+def device_memory() -> int:
     """Bytes of the device's memory, or of the machine's where a processor trains."""
     stats: dict[str, int] = jax.local_devices()[0].memory_stats() or {}
     if "bytes_limit" in stats:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from facekit.errors import RecipeError
 from facekit.recipe.schema import PretrainRecipe
 from facekit.recipe.transfer import TransferRecipe
+from facekit.system.home import cache_folder
 from facekit.system.terminal import silent_stderr, tell
 from facekit.training.backend import require_backend, start_keras
 
 if TYPE_CHECKING:
     from facekit.training.loop import TrainingRun
+    from facekit.training.outputs import Predict
 
 Recipe = PretrainRecipe | TransferRecipe
 
@@ -73,11 +75,28 @@ def start_training(recipe: Recipe) -> str:
     Raises:
         FacekitError: As for ``training.backend.start_keras``.
     """
+    if has_accelerator():
+        _keep_programs()
     precision = recipe.training.precision
     if precision == "auto":
         half = on_device(recipe) and has_accelerator()
         precision = "mixed_bfloat16" if half else "float32"
     return start_keras(seed=recipe.training.seed, precision=precision)
+
+
+def _keep_programs() -> None:
+    """Let JAX keep on disk what it compiles, unless the user has said where (or not to)."""
+    import jax
+
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
+
+
+def predictor(recipe: Recipe) -> Predict:
+    """What validates, again and again, a run of ``run_type``."""
+    from facekit.training.outputs import DeviceOutputs, predict_rows
+
+    return DeviceOutputs() if on_device(recipe) else predict_rows
 
 
 def run_type(recipe: Recipe) -> type[TrainingRun]:

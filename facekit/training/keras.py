@@ -30,7 +30,12 @@ def to_numpy(variable: Any) -> AnyArray:
     return np.array(value.numpy() if hasattr(value, "numpy") else value)
 
 
-def assign_all(variables: Sequence[Any], values: Sequence[AnyArray]) -> None:
+def copies(variables: Sequence[Any]) -> list[Any]:
+    """Copies of variables or arrays as tensors: none leaves the device."""
+    return [keras.ops.copy(variable) for variable in variables]
+
+
+def assign_all(variables: Sequence[Any], values: Sequence[Any]) -> None:
     """Give every variable its value.
 
     Raises:

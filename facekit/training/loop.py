@@ -21,7 +21,7 @@ from facekit.report.record import read_history
 from facekit.system.files import write_atomically
 from facekit.training.batches import Batches
 from facekit.training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
-from facekit.training.keras import assign_all, to_numpy
+from facekit.training.keras import assign_all, copies, to_numpy
 from facekit.training.schedule import Plateau, learning_rate
 
 Report = Callable[[dict[str, Any]], None]
@@ -69,6 +69,7 @@ class TrainingRun:
     _plateau: Plateau = field(default_factory=Plateau)
     _epoch: int = 0
     _step: int = 0  # within the epoch
+    _better: list[Any] = field(default_factory=list)  # best weights that no file has yet
     _spent: float = 0.0  # seconds in the epoch, earlier sittings included
     _aside: dict[str, float] = field(default_factory=dict)  # of them for other than steps
     _sums: dict[str, float] = field(default_factory=dict)
@@ -122,8 +123,15 @@ class TrainingRun:
         history = []
         while self._epoch < last and not self._stopped_early():
             history.append(self._train_epoch())
+            if self._due() or self._epoch >= last or self._stopped_early():
+                self._save()
+            self.report(history[-1])
         done = self._epoch >= self.recipe.training.epochs or self._stopped_early()
         return Sitting(self._epoch, done, history)
+
+    def _due(self) -> bool:
+        """Whether an epoch that ends now is saved; the last one of a sitting always is."""
+        return True
 
     def restore_best(self) -> None:
         """Put the weights of the best epoch into the model."""
@@ -174,12 +182,12 @@ class TrainingRun:
     def _finish_epoch(self) -> dict[str, Any]:
         rate = float(to_numpy(self.model.optimizer.learning_rate))
         with self._average.applied(self.model.weights):
-            measured = self.measure()
+            measured = self._measured()
             self._require_finite(measured["val_loss"])
             watched = measured[self.watch]
             cost = watched if self.watch.endswith("loss") else 1 - watched
             if self._plateau.observe(cost, self.recipe.schedule):
-                save_weights(self.best, [to_numpy(w) for w in self.model.weights])
+                self._better = copies(self.model.weights)
         seconds, made = self._spent, self._step * self.batches.size
         means = {name: value / self._step for name, value in self._sums.items()}
         row = {"epoch": self._epoch + 1, "lr": rate, **means, **measured}
@@ -190,9 +198,10 @@ class TrainingRun:
         self._aside = {}
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(row) + "\n")
-        self._save()
-        self.report(row)
         return row
+
+    def _measured(self) -> dict[str, float]:
+        return self.measure()
 
     def _require_finite(self, loss: float) -> None:
         if not math.isfinite(loss):
@@ -202,6 +211,10 @@ class TrainingRun:
             )
 
     def _save(self) -> None:
+        """Write the state, and before it the best weights that it knows of."""
+        if self._better:
+            save_weights(self.best, [keras.ops.convert_to_numpy(w) for w in self._better])
+            self._better = []
         note = {
             "epoch": self._epoch,
             "step": self._step,
@@ -261,8 +274,8 @@ class Average:
         if not self.decay or not self.values:  # a resumed run may have switched it off
             yield
             return
-        kept = [to_numpy(w) for w in weights]
-        assign_all(weights, self.values)
+        kept = copies(weights)
+        assign_all(weights, copies(self.values))  # Keras on JAX gives its own away
         try:
             yield
         finally:

@@ -14,6 +14,7 @@ from facekit.arrays import Float32, Int8, Int64, UInt8
 from facekit.backbones.layers import PixelMean
 from facekit.recipe.schema import PretrainRecipe
 from facekit.training.distill import TAUGHT_IDENTITY, add_teaching
+from facekit.training.outputs import BLOCK, Predict, predict_rows
 from facekit.training.schedule import build_optimizer, use_jit
 
 #: Parts of the embedding that the attribute head reads.
@@ -137,11 +138,14 @@ def identity_loss(relation_weight: float = 0.0) -> Loss:
 
 # Measure a trainer on rows that it does not learn from.
 
-_BLOCK = 256  # crops at once; bounds the memory
-
 
 def validate(
-    model: keras.Model, recipe: PretrainRecipe, crops: UInt8, targets: Targets, rows: Int64
+    model: keras.Model,
+    recipe: PretrainRecipe,
+    crops: UInt8,
+    targets: Targets,
+    rows: Int64,
+    predict: Predict = predict_rows,
 ) -> dict[str, float]:
     """Losses and headline numbers on rows, without augmentation.
 
@@ -151,13 +155,14 @@ def validate(
         crops: uint8 RGB array of shape (n, side, side, 3).
         targets: Rows beside ``crops``.
         rows: Positions to use.
+        predict: Gives the outputs.
 
     Returns:
         ``val_loss`` (weighted), the loss of each target, ``mean_accuracy`` at
         threshold 0.5 in [0, 1] and, where a teacher knows any of the rows,
         ``identity_cosine`` in [-1, 1].
     """
-    predicted = _predict(model, crops, rows)
+    predicted = predict(model, crops, rows)
     wanted = targets.rows(rows)
     losses = {
         name: _mean_loss(loss, wanted[name], predicted[name])
@@ -178,19 +183,11 @@ def validate(
 def _mean_loss(loss: Any, wanted: Float32, predicted: Float32) -> float:
     """Mean over rows, block by block: a loss may compare all rows of a block."""
     total = 0.0
-    for start in range(0, len(wanted), _BLOCK):
-        rows = slice(start, start + _BLOCK)
+    for start in range(0, len(wanted), BLOCK):
+        rows = slice(start, start + BLOCK)
         values = loss(ops.convert_to_tensor(wanted[rows]), ops.convert_to_tensor(predicted[rows]))
         total += float(ops.convert_to_numpy(ops.sum(values)))
     return total / len(wanted)
-
-
-def _predict(model: keras.Model, crops: UInt8, rows: Int64) -> dict[str, Float32]:
-    """Outputs of a model for some rows."""
-    blocks = [
-        model.predict_on_batch(crops[rows[i : i + _BLOCK]]) for i in range(0, len(rows), _BLOCK)
-    ]
-    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
 def _cosine(predicted: Float32, teacher: Float32) -> dict[str, float]:

@@ -40,6 +40,7 @@ from facekit.training.batches import Batches
 from facekit.training.classifier import ClassTargets, build_classifier, validate_classes
 from facekit.training.device import DeviceRun
 from facekit.training.loop import TrainingRun
+from facekit.training.outputs import DeviceOutputs, predict_rows
 from facekit.training.trunk import Targets, build_trainer, validate
 
 rng = np.random.default_rng(0)
@@ -65,7 +66,8 @@ def trunk(kind, name, dropout=0.0, augment=STILL, teach=None, labels=LABELS, mix
     model = build_trainer(build_backbone(recipe.backbone, 32), recipe, targets)
     mixer = Mixer(recipe.mix, recipe.training.seed)
     batches = Batches(CROPS, TRAIN, targets, recipe.augment, 8, recipe.training.seed, mixer)
-    measure = lambda: validate(model, recipe, CROPS, targets, VAL)
+    predict = DeviceOutputs() if kind is DeviceRun else predict_rows
+    measure = lambda: validate(model, recipe, CROPS, targets, VAL, predict)
     return open_run(kind, name, recipe, model, batches, measure, teach)
 
 def classes(kind, name, mix={}, augment=STILL, chance=None, stronger=None, **recipe):
@@ -99,7 +101,7 @@ ALL = dict(dropout=0.3, augment=MOVING)
 """
 
 
-TIMES = {"seconds", "images_per_second", "compile_seconds", "input_seconds"}
+TIMES = {"seconds", "images_per_second", "compile_seconds", "input_seconds", "validation_seconds"}
 
 
 def histories(code: str, folder: Path) -> dict[str, Any]:
@@ -133,7 +135,7 @@ def test_a_step_is_that_of_the_host(tmp_path: Path) -> None:
 for kind in (TrainingRun, DeviceRun):
     sit("trunk " + kind.__name__, trunk(kind, kind.__name__))
     sit("last " + kind.__name__, classes(kind, "last " + kind.__name__))
-device._is_processor = lambda: False  # a whole epoch in one program
+device.is_processor = lambda: False  # a whole epoch in one program
 sit("trunk scan", trunk(DeviceRun, "scan"))
 """
     rows = histories(code, tmp_path)
@@ -141,7 +143,7 @@ sit("trunk scan", trunk(DeviceRun, "scan"))
         host, made = rows[f"{name} TrainingRun"], rows[f"{name} DeviceRun"]
         assert len(host) == 3 and host[0]["loss"] != host[2]["loss"]
         assert same(host, made, 2e-4), name
-        assert set(made[2]) - {"input_seconds"} == set(host[2])
+        assert set(made[2]) - TIMES == set(host[2]) - TIMES and "validation_seconds" in made[2]
     assert same(rows["trunk DeviceRun"], rows["trunk scan"], 2e-4)
     assert rows["trunk DeviceRun"][0]["compile_seconds"] > 0
 
@@ -172,7 +174,7 @@ assert run.resume() == 1 and run._step == 2
 sit("halted", run)
 sit("whole", trunk(TrainingRun, "whole"))
 
-device._memory = lambda: 8 * 2 * 2 * 2 * (32 * 32 * 3 + 4 * 48)  # two blocks of two steps
+device.device_memory = lambda: 8 * 2 * 2 * 2 * (32 * 32 * 3 + 4 * 48)  # two blocks of two steps
 run = trunk(DeviceRun, "blocks", **ALL)
 assert run._steps_per_block() == 2
 sit("blocks", run)
@@ -193,7 +195,7 @@ sit("plain", classes(DeviceRun, "plain", rung="full"))
 chance = np.r_[np.full(8, 1 / 8), np.zeros(40)]
 few = classes(DeviceRun, "few", augment=MOVING, chance=chance, stronger=np.linspace(1, 2, 60))
 sit("few", few)
-device._memory = lambda: 8 * 2 * 2 * 2 * (32 * 32 * 3 + 12)
+device.device_memory = lambda: 8 * 2 * 2 * 2 * (32 * 32 * 3 + 12)
 again = {"augment": MOVING, "chance": chance, "stronger": np.linspace(1, 2, 60)}
 sit("few blocks", classes(DeviceRun, "few blocks", **again))
 """
@@ -242,3 +244,64 @@ sit("plain", trunk(DeviceRun, "plain", **ALL))
     for taught, told, plain in zip(rows["taught"], rows["told"], rows["plain"], strict=True):
         assert taught["loss"] == pytest.approx(told["loss"], rel=1e-5)
         assert taught["loss"] != pytest.approx(plain["loss"], rel=1e-3)
+
+
+def test_a_checkpoint_is_not_written_at_every_epoch(tmp_path: Path) -> None:
+    """And a run killed between two goes on from the last one, its best weights with it."""
+    code = """
+saved = []
+def open_trunk(name, **training):
+    run = trunk(DeviceRun, name, **training)
+    run.measure = lambda: {"val_loss": [3.0, 1.0, 2.0][run._epoch]}
+    save = run._save
+    run._save = lambda: (saved.append(run._epoch), save())
+    return run
+
+sit("whole", open_trunk("whole"))
+rare = open_trunk("rare")
+rare.sit(1)
+first = rare.checkpoint.read_bytes(), rare.best.read_bytes()
+rare._train_epoch()  # and is killed
+assert (rare.checkpoint.read_bytes(), rare.best.read_bytes()) == first and rare._better
+assert len((rare.folder / "metrics.jsonl").read_text().splitlines()) == 2
+run = open_trunk("rare", checkpoint_minutes=0)
+assert run.resume() == 1
+sit("rare", run)
+one, other = (Path(sys.argv[1]) / name / "best.npz" for name in ("whole", "rare"))
+with np.load(one) as a, np.load(other) as b:
+    assert all(np.array_equal(a[k], b[k]) for k in a) and len(a.files) == len(b.files)
+out["kept"] = [json.loads(line) for line in (run.folder / "metrics.jsonl").open()]
+out["saved"] = saved
+"""
+    rows = histories(code, tmp_path)
+    assert numbers(rows["whole"][1:]) == numbers(rows["rare"])
+    assert numbers(rows["kept"]) == numbers(rows["whole"])
+    assert rows["saved"] == [1, 3, 1, 2, 3]  # the whole run, the first sitting, the resumed one
+
+
+def test_validation_on_the_device_gives_the_numbers_of_the_host(tmp_path: Path) -> None:
+    """As one program and block by block, with a remainder, mirrored, of new weights."""
+    code = """
+from facekit.training import outputs
+outputs.BLOCK = 16
+seen = []
+run = classes(DeviceRun, "outputs", rung="full")
+rows = rng.permutation(60)[:37]
+for processor in (True, False):
+    device.is_processor = lambda: processor
+    for mirror in (False, True):
+        kept = DeviceOutputs()
+        for _ in range(2):
+            host = predict_rows(run.model, CROPS, rows, mirror=mirror)["classes"]
+            made = kept(run.model, CROPS, rows, mirror=mirror)["classes"]
+            assert made.shape == (37, 3) and np.allclose(made, host, 1e-5, 1e-5)
+            seen.append(host)
+            run.model.set_weights([1.1 * w for w in run.model.get_weights()])
+        few = kept(run.model, CROPS, rows[:5], mirror=mirror)["classes"]
+        host = predict_rows(run.model, CROPS, rows[:5], mirror=mirror)["classes"]
+        assert np.allclose(few, host, 1e-5, 1e-5)
+assert all(np.abs(one - two).max() > 0.01 for one, two in zip(seen, seen[1:]))
+device.device_memory = lambda: 1  # no room: the host's way
+assert DeviceOutputs()(run.model, CROPS, rows)["classes"].shape == (37, 3)
+"""
+    assert histories(code, tmp_path) == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,8 +30,11 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
         started: list[Any] = []
         monkeypatch.setattr(engine, "require_backend", lambda: backend)
         monkeypatch.setattr(engine, "start_keras", lambda **given: started.append(given))
-        jax = SimpleNamespace(default_backend=lambda: "gpu" if accelerator else "cpu")
-        monkeypatch.setitem(__import__("sys").modules, "jax", jax)
+        config = SimpleNamespace(jax_compilation_cache_dir=None)
+        config.update = lambda name, value: setattr(config, name, value)
+        kind = "gpu" if accelerator else "cpu"
+        jax = SimpleNamespace(default_backend=lambda: kind, config=config)
+        monkeypatch.setitem(sys.modules, "jax", jax)
         return started
 
     return have
@@ -76,3 +81,19 @@ def test_randaugment_stays_on_the_host(machine: Any) -> None:
     assert not on_device(PretrainRecipe.model_validate(rand))
     with pytest.raises(RecipeError, match=r"--set mix.randaugment=0"):
         require_engine(PretrainRecipe.model_validate({**rand, "training": {"engine": "device"}}))
+
+
+def test_what_jax_compiles_is_kept_for_an_accelerator_alone(
+    machine: Any, facekit_home: Path
+) -> None:
+    def place(accelerator: bool, chosen: str | None = None) -> str | None:
+        machine("jax", accelerator)
+        config = sys.modules["jax"].config
+        config.jax_compilation_cache_dir = chosen
+        start_training(recipe("auto"))
+        kept: str | None = config.jax_compilation_cache_dir
+        return kept
+
+    assert place(False) is None
+    assert place(True) == str(facekit_home / "cache" / "jax")
+    assert place(True, "/elsewhere") == "/elsewhere"

@@ -19,7 +19,7 @@ from facekit.errors import RecipeError, UsageError
 from facekit.labels import ATTRIBUTES
 from facekit.recipe.schema import PretrainRecipe
 from facekit.training.backend import require_backend
-from facekit.training.engine import require_engine, run_type, start_training
+from facekit.training.engine import predictor, require_engine, run_type, start_training
 from facekit.workflows.pretrain.identity import (
     identity_spec,
     learns_identity,
@@ -235,15 +235,14 @@ def _train(
         Mixer(recipe.mix, recipe.training.seed),
         teach=teach,
     )
+    predict, val = predictor(recipe), source.places("val")
     with Journal(run, recipe.training.epochs) as journal:
         training = run_type(recipe)(
             run,
             recipe,
             build_trainer(backbone, recipe, targets),
             batches,
-            lambda: validate(
-                training.model, recipe, source.cache.crops, targets, source.places("val")
-            ),
+            lambda: validate(training.model, recipe, source.cache.crops, targets, val, predict),
             report=journal.report,
             progress=journal.progress,
         )

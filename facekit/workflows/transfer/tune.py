@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +108,7 @@ def finetune(
         FacekitError: The backbone cannot be rebuilt, the run cannot be resumed.
     """
     from facekit.training.classifier import CLASSIFIER_PART, build_classifier, validate_classes
-    from facekit.training.engine import run_type
+    from facekit.training.engine import predictor, run_type
     from facekit.training.journal import Journal
     from facekit.training.keras import count_trainable
     from facekit.training.trunk import measure_pixel_mean
@@ -122,13 +123,14 @@ def finetune(
         start = choose_start(bundle, data, recipe, CLASSIFIER_PART, size)
     model = build_classifier(network.backbone, recipe, len(data.names), start)
     labels, frame = data.labels[data.val], data.source.cache.frame
+    measure = partial(validate_classes, mirror=recipe.mirror, predict=predictor(recipe))
     with Journal(run, recipe.training.epochs) as journal:
         training = run_type(recipe)(
             run,
             recipe,
             model,
             _batches(recipe, data, teaching(recipe.distill, teachers, frame, data.names)),
-            lambda: validate_classes(model, data.crops, data.val, labels, mirror=recipe.mirror),
+            lambda: measure(model, data.crops, data.val, labels),
             f"val_{recipe.best}",
             journal.report,
             journal.progress,
