@@ -256,7 +256,7 @@ def _report(
     told = {"backbone sha256": backbone.sha256, **{k: str(v) for k, v in provenance.items()}}
     origin = Origin(command_line(), told, read_history(run / "metrics.jsonl"))
     flips = {}
-    if not learned.base:  # on a frozen backbone `evaluate` says it: a fit takes less time
+    if recipe.rung != "frozen":  # there `evaluate` says it: a fit takes less time
         flips = flip_rates(bundle, answers.names, data.crops, results.rows)
     latency = _latency(bundle, data.crops[results.rows[:_TIMED]], list(bundle.manifest.heads))
     report = RunReport(
