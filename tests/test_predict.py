@@ -226,20 +226,33 @@ class Square:
         return [Detection((float(columns[0]), float(rows[0]), side, side), 1.0)]
 
 
-@pytest.mark.parametrize(("side", "shapes"), [(200, [(240, 320)]), (60, [(240, 320), (480, 640)])])
+@pytest.mark.parametrize(
+    ("side", "enough", "most", "shapes"),
+    [
+        (200, 4, 1, [(240, 320)]),
+        (60, 4, 1, [(240, 320), (480, 640)]),
+        (60, 16, 4, [(120, 160), (240, 320)]),  # too large to be read as a whole
+    ],
+)
 def test_a_large_jpeg_is_decoded_whole_only_where_a_face_would_be_enlarged(
-    model: FaceModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int, shapes: list
+    model: FaceModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    side: int,
+    enough: int,
+    most: int,
+    shapes: list,
 ) -> None:
     rgb = np.full((480, 640, 3), (40, 60, 80), np.uint8)
     rgb[100 : 100 + side, 300 : 300 + side] = (250, 220, 190)
     path, decoded = save(tmp_path / "large.jpg", rgb), []
 
     def remembered(*args: object, **named: int) -> Picture:
-        decoded.append(read_picture(*args, **named))
+        decoded.append(read_picture(*args, max_pixels=640 * 480 // most, **named))
         return decoded[-1]
 
     monkeypatch.setattr(faces, "read_picture", remembered)
-    monkeypatch.setattr(faces, "_ENOUGH", 640 * 480 // 4)
+    monkeypatch.setattr(faces, "_ENOUGH", 640 * 480 // enough)
     reduced = replace_detector(model, Square()).analyze(path)
     assert [one.rgb.shape[:2] for one in decoded] == shapes
     assert (reduced.width, reduced.height) == (640, 480)

@@ -1,7 +1,7 @@
 """What was made of features, kept so that the next fit on them begins at once.
 
     <features of a backbone>/made/<key>/<number>.npy   arrays
-                                        kept.json      their names, and a CRC-32 of each
+                                        kept.json      names, a CRC-32 of each and its array
 
 The key says all that the arrays depend on. A folder appears whole or not at all;
 arrays that are damaged or were altered are made again.
@@ -87,7 +87,7 @@ def _read(folder: Path) -> Made:
     checks: Mapping[str, int] = json.loads(read_regular(folder / "kept.json"))
     found = {name: open_array(folder / f"{i}.npy") for i, name in enumerate(checks)}
     with ThreadPoolExecutor(cores()) as pool:
-        if list(pool.map(_check, found.values())) != list(checks.values()):
+        if not found or list(pool.map(_check, found, found.values())) != list(checks.values()):
             raise ValueError("altered")
     os.utime(folder)  # the last used ones stay
     return {name: np.asarray(array) for name, array in found.items()}
@@ -107,9 +107,11 @@ def _write(folder: Path, made: Made) -> None:
     with draft_folder(folder) as draft:
         for i, array in enumerate(made.values()):
             np.save(draft / f"{i}.npy", array, allow_pickle=False)
-        checks = {name: _check(array) for name, array in made.items()}
+        checks = {name: _check(name, array) for name, array in made.items()}
         (draft / "kept.json").write_text(json.dumps(checks) + "\n", encoding="utf-8")
 
 
-def _check(array: AnyArray) -> int:
-    return zlib.crc32(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data)
+def _check(name: str, array: AnyArray) -> int:
+    """CRC-32 of the name, the type and the shape, then of the numbers."""
+    begun = zlib.crc32(repr((name, array.dtype.str, array.shape)).encode())
+    return zlib.crc32(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data, begun)

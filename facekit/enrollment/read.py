@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -237,15 +237,14 @@ def open_gallery(bundle: Bundle, wanted: str | Sequence[str] = "auto") -> Galler
         The gallery.
 
     Raises:
-        UsageError: A name that nobody has.
+        UsageError: A name that nobody has, or what is no name.
         DataError: A named enrolment is damaged, or the folder is a link.
         BundleError: A named enrolment was made with another backbone, which is not there.
     """
-    if wanted == "none":
+    if isinstance(wanted, str) and wanted == "none":
         return Gallery()
-    if wanted not in _EVERYBODY:
-        names = (wanted,) if isinstance(wanted, str) else tuple(dict.fromkeys(wanted))
-        found = [read_enrollment(name) for name in names]
+    if not isinstance(wanted, str) or wanted not in _EVERYBODY:
+        found = [read_enrollment(name) for name in _names(wanted)]
         return _gallery(bundle, [(one, _reader(one, bundle)) for one in found], {})
     fitting, left_out = [], {}
     for entry in list_enrolled():
@@ -258,6 +257,16 @@ def open_gallery(bundle: Bundle, wanted: str | Sequence[str] = "auto") -> Galler
             left_out[entry.name] = str(error)
     matches = wanted == "matches" or (wanted == "auto" and len(fitting) > FEW)
     return _gallery(bundle, fitting, left_out, matches)
+
+
+def _names(wanted: object) -> Iterable[str]:
+    """The names that are wanted, each once."""
+    names = [wanted] if isinstance(wanted, str) else wanted
+    if isinstance(names, Iterable) and all(isinstance(name, str) for name in names):
+        return dict.fromkeys(names)
+    raise UsageError(
+        f"identities={wanted!r}: give {', '.join(_EVERYBODY)} or none, a name, or names"
+    )
 
 
 def _reader(one: Enrollment, bundle: Bundle) -> Bundle:

@@ -79,6 +79,8 @@ _TILE, _MOST_TILE = (322, 323), 1 << 24
 #: and DateTimeDigitized (36868) are left out: programs write there when they saved,
 #: scanners when they scanned.
 _ORIENTATION, _DIRECTORY, _TAKEN = 274, 34665, 36867
+#: Orientations that swap the axes.
+_ON_THE_SIDE: Final = (5, 6, 7, 8)
 #: EXIF 2.3: model and program; what made the file, 1 and 2 being scanners.
 _MAKERS, _SOURCE, _SCANNERS = (272, 305), 41728, (b"\x01", b"\x02", 1, 2)
 #: Where a clock begins that was never set, or lost its battery.
@@ -292,7 +294,7 @@ def _decode(data: bytes, max_pixels: int, enough: int) -> Picture:
             raise ImageError("the JPEG is cut short")
     if factor == 1:
         return Picture(first, first.shape[1], first.shape[0])
-    if (first.shape[1] > first.shape[0]) != (width > height):
+    if _exif(image).get(_ORIENTATION, 1) in _ON_THE_SIDE:
         width, height = height, width
     return Picture(first, width, height)
 
@@ -438,7 +440,7 @@ def _upright(rgb: UInt8, orientation: object) -> UInt8:
     """Turn by the EXIF orientation: 5 to 8 swap the axes, then both may be mirrored."""
     if orientation not in range(2, 9):
         return rgb
-    if orientation in (5, 6, 7, 8):
+    if orientation in _ON_THE_SIDE:
         rgb = rgb.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):
         rgb = rgb[::-1]

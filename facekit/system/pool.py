@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, TypeVar
+from weakref import WeakSet
 
 import cv2
 
@@ -49,35 +50,70 @@ def map_in_order(function: Callable[[T], R], items: Iterable[T], workers: int) -
         pool.shutdown(cancel_futures=True)
 
 
-class _OneThread:
-    """How many callers want it now; the settings are those of the process."""
+class _Caller:
+    """Somebody who wants one thread; gone with the block that wanted it, however that ended."""
 
     def __init__(self) -> None:
-        self.lock, self.callers, self.limits = threading.Lock(), 0, contextlib.ExitStack()
-        if hasattr(os, "register_at_fork"):  # a child must not find it locked
-            free = self.lock.release
-            os.register_at_fork(before=self.lock.acquire, after_in_parent=free, after_in_child=free)
+        self.thread = threading.get_ident()
 
-    def enter(self) -> None:
+
+class _OneThread:
+    """Who wants it now; the settings are those of the process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.callers: WeakSet[_Caller] = WeakSet()
+        self.limits: contextlib.ExitStack | None = None
+        if hasattr(os, "register_at_fork"):  # a child must not find it locked
+            os.register_at_fork(
+                before=self.lock.acquire,
+                after_in_parent=self.lock.release,
+                after_in_child=self._go_on_alone,
+            )
+
+    def _go_on_alone(self) -> None:
+        """In a child: of the parent's threads it has only the one that forked."""
+        mine = threading.get_ident()
+        self.callers = WeakSet(one for one in self.callers if one.thread == mine)
+        self.lock.release()
+
+    def enter(self, caller: _Caller) -> None:
         with self.lock:
-            self.callers += 1
-            if self.callers == 1:
+            self.callers.add(caller)
+            limited = self.limits is not None
+        if not limited:
+            _apart(self._settle)
+
+    def leave(self, caller: _Caller) -> None:
+        with self.lock:
+            self.callers.discard(caller)
+            wanted = bool(self.callers)
+        if not wanted:
+            _apart(self._settle)
+
+    def _settle(self) -> None:
+        """Bring the settings to what is wanted now; done twice it changes nothing."""
+        with self.lock:
+            if self.callers and self.limits is None:
+                self.limits = contextlib.ExitStack()
                 self.limits.callback(cv2.setNumThreads, cv2.getNumThreads())
                 cv2.setNumThreads(1)
-                _apart(self._limit_blas)
-
-    def leave(self) -> None:
-        with self.lock:
-            self.callers -= 1
-            if not self.callers:
-                _apart(self.limits.close)
-
-    def _limit_blas(self) -> None:
-        self.limits.enter_context(_libraries().limit(limits=1, user_api="blas"))
+                self.limits.enter_context(_libraries().limit(limits=1, user_api="blas"))
+            elif not self.callers and self.limits is not None:
+                self.limits.close()
+                self.limits = None
 
 
 def _apart(function: Callable[[], None]) -> None:
     """In a thread of its own: while the one that limited BLAS lives, no other may end that."""
+    try:
+        _run_apart(function)
+    except KeyboardInterrupt:  # perhaps before it had begun
+        _run_apart(function)
+        raise
+
+
+def _run_apart(function: Callable[[], None]) -> None:
     thread = threading.Thread(target=function)
     thread.start()
     thread.join()
@@ -100,8 +136,9 @@ def one_library_thread() -> Iterator[None]:
     Their own threads would only compete, and BLAS's spin while they wait. What was set
     before comes back when the last of those that are inside, in any thread, leaves.
     """
-    _ONE_THREAD.enter()
+    caller = _Caller()
     try:
+        _ONE_THREAD.enter(caller)
         yield
     finally:
-        _ONE_THREAD.leave()
+        _ONE_THREAD.leave(caller)

@@ -72,6 +72,29 @@ def alter(path: Path) -> None:
     path.write_bytes(data)
 
 
+def rename(folder: Path) -> None:
+    path = folder / "kept.json"
+    path.write_text(path.read_text().replace("mean", "main"))
+
+
+def forget(folder: Path) -> None:
+    (folder / "kept.json").write_text("{}")
+
+
+def retype(folder: Path) -> None:
+    path = folder / "1.npy"
+    path.write_bytes(path.read_bytes().replace(b"<f2", b"<i2"))
+
+
+@pytest.mark.parametrize("damage", [rename, forget, retype])
+def test_names_and_types_are_checked_too(tmp_path: Path, damage: Callable[[Path], object]) -> None:
+    make = Maker()
+    Kept(tmp_path, "a").arrays(make)
+    damage(next((tmp_path / "made").iterdir()))
+    same(Kept(tmp_path, "a").arrays(make), Maker()())
+    assert make.made == 2
+
+
 @pytest.mark.parametrize("name", ["0.npy", "1.npy", "kept.json"])
 @pytest.mark.parametrize("damage", [cut, alter, Path.unlink, lambda path: path.write_bytes(b"[1]")])
 def test_what_was_damaged_is_made_again(

@@ -89,6 +89,17 @@ def test_one_pass_a_view_gives_what_two_calls_give(crowd: Bundle) -> None:
             assert row[one.name].score == pytest.approx(verdict.score, abs=1e-5)
 
 
+@pytest.mark.parametrize("wanted", [None, 5, b"me", ["me", 1]])
+def test_what_is_no_name_is_one_line(crowd: Bundle, wanted: object) -> None:
+    with pytest.raises(UsageError, match="give auto, all, matches or none, a name, or names"):
+        open_gallery(crowd, wanted)  # type: ignore[arg-type]
+
+
+def test_names_may_lie_in_an_array(crowd: Bundle) -> None:
+    names = np.array(["me", "anna", "me"])
+    assert [one.name for one in open_gallery(crowd, names).enrolled] == ["me", "anna"]  # type: ignore[arg-type]
+
+
 def test_nobody_costs_nothing(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[object] = []
     embed = bundle.backbone.embed

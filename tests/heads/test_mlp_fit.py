@@ -191,9 +191,11 @@ def test_halves_are_the_whole_within_rounding_on_any_machine(
 ) -> None:
     x, y = corners(203)
     spec = SPEC.model_copy(update={"dropout": 0.5, "input_dropout": 0.2, "epochs": 4})
-    whole = fit_mlp([x], one_hot(y), spec)
+    lost: list[float] = []
+    whole = fit_mlp([x], one_hot(y), spec, report=lambda _, loss, __: lost.append(loss))
     monkeypatch.setattr(mlp_fit, "_LARGE", 0)
-    halves = fit_mlp([x], one_hot(y), spec)
+    halves = fit_mlp([x], one_hot(y), spec, report=lambda _, loss, __: lost.append(loss))
+    assert lost[:4] == pytest.approx(lost[4:], abs=1e-4)
     monkeypatch.setattr(mlp_fit, "cores", lambda: processors)
     elsewhere = fit_mlp([x], one_hot(y), spec)
     for one, two, other in zip(whole.layers, halves.layers, elsewhere.layers, strict=True):

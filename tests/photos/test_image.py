@@ -340,6 +340,16 @@ def test_jpegs_keep_as_many_pixels_as_are_enough(enough: int, factor: int) -> No
     assert read_picture(encode(".png"), enough=1).rgb.shape == (60, 90, 3)
 
 
+@pytest.mark.parametrize("way", [1, 3, 6, 8])
+@pytest.mark.parametrize("size", [(90, 89), (89, 90), (90, 90)])
+def test_nearly_square_jpegs_keep_their_sides(size: tuple[int, int], way: int) -> None:
+    data, exif_block = io.BytesIO(), Image.Exif()
+    exif_block[274] = way
+    Image.new("RGB", size).save(data, "JPEG", exif=exif_block)
+    picture = read_picture(data.getvalue(), enough=1)  # 12 x 12
+    assert (picture.width, picture.height) == (size if way < 5 else size[::-1])
+
+
 def test_memory_counts_where_more_pixels_would_be_enough() -> None:
     assert read_picture(turned_jpeg(1), max_pixels=1350, enough=5400).rgb.shape == (30, 45, 3)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +13,7 @@ import cv2
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from facekit.system import pool
 from facekit.system.pool import map_in_order, one_library_thread
 
 
@@ -94,3 +98,71 @@ def test_they_come_back_with_the_last_of_several_threads(three_threads: list[int
         worker.join()
         assert cv2.getNumThreads() == now
     assert blas() == three_threads
+
+
+@pytest.mark.parametrize("stopped", [0, 1])
+def test_who_is_stopped_at_either_end_holds_nothing(
+    three_threads: list[int], monkeypatch: pytest.MonkeyPatch, stopped: int
+) -> None:
+    real, calls = pool._run_apart, 0
+
+    def interrupted(function: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == stopped + 1:
+            raise KeyboardInterrupt
+        real(function)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pool, "_run_apart", interrupted)
+    with pytest.raises(KeyboardInterrupt), one_library_thread():
+        pass
+    assert cv2.getNumThreads() == 3
+    assert blas() == three_threads
+    with one_library_thread():
+        assert cv2.getNumThreads() == 1
+    assert cv2.getNumThreads() == 3
+
+
+def test_who_is_stopped_at_the_lock_holds_nothing(
+    three_threads: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt), one_library_thread():
+        patch.setattr(pool._OneThread, "leave", interrupted)
+    with one_library_thread():
+        pass
+    assert cv2.getNumThreads() == 3
+    assert blas() == three_threads
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX forks")
+def test_a_child_does_not_wait_for_threads_of_its_parent() -> None:
+    code = """
+import os, threading, warnings, cv2
+from facekit.system.pool import one_library_thread
+warnings.simplefilter("ignore")
+cv2.setNumThreads(3)
+inside, done = threading.Event(), threading.Event()
+
+def other():
+    with one_library_thread():
+        inside.set()
+        done.wait()
+
+thread = threading.Thread(target=other)
+thread.start()
+inside.wait()
+with one_library_thread():
+    child = os.fork()
+if not child:
+    print(cv2.getNumThreads(), flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+done.set()
+thread.join()
+print(cv2.getNumThreads())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["3", "3"], done.stderr

@@ -154,6 +154,21 @@ def test_where_nobody_can_be_told_apart_it_is_no_default(
     ]
 
 
+@pytest.mark.parametrize("worst", [0.09, 0.1])
+def test_the_worst_loss_decides_what_predicts(
+    tiny_bundle: Path, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worst: float
+) -> None:
+    copy = Path(shutil.copytree(tiny_bundle, tmp_path / "copy"))
+    monkeypatch.setattr(room, "FEWEST", 8)
+    monkeypatch.setattr(room, "to_int8", lambda graph, crops: graph.read_bytes())
+    for loss in ((0.0, worst), (worst, -0.5)):
+        found = dict(zip(("attributes", "fnmr_at_fmr_1pct"), loss, strict=True))
+        monkeypatch.setattr(room, "measure_loss", lambda *_, found=found: (found, {}))
+        made = quantize_bundle(copy, source, source.places("train"), source.places("val"))
+        assert made.manifest.int8 is not None
+        assert made.manifest.int8.default == (worst < 0.1), loss
+
+
 def test_a_training_is_not_lost_by_it(
     tiny_bundle: Path, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,16 @@ def test_a_teacher_that_lacks_a_label_is_refused_in_one_line() -> None:
         BOTH.model_copy(update={"weight": 0.0}), bundles, names, "softmax", 128
     )
     assert head is None
+
+
+def test_a_bundles_own_head_comes_before_its_bases() -> None:
+    spec = DistillSpec(teachers=("fer-full",))
+    (fer,) = open_teachers(spec)
+    base = fer.heads["emotions"]
+    own = replace(base, calibration=None)
+    both = replace(fer, heads={"emotions": base, "classes": own})
+    ((_, head),) = choose_heads(spec, [both], EMOTIONS, "softmax")
+    assert head is own
 
 
 @pytest.mark.parametrize(
