@@ -174,9 +174,10 @@ def _load(folder: Path, threads: int, precision: str, above: tuple[Path, ...] = 
 def _choose(manifest: Manifest, precision: str) -> Precision:
     there = manifest.int8
     if precision == "int8" and there is None:
+        source = " --source fer" if manifest.training.get("data") == "fer" else ""
         raise BundleError(
             f"the model {manifest.name} has no int8 graph: use --precision float, or make one with "
-            f"`facekit models quantize {manifest.name} --data DIR`"
+            f"`facekit models quantize {manifest.name} --data DIR{source}`"
         )
     wanted = precision == "int8" or (precision == "auto" and there is not None and there.default)
     return "int8" if wanted else "float"

@@ -156,7 +156,7 @@ def resolve_recipe(
         if getattr(before, part) != getattr(resolved, part):
             raise RecipeError(
                 f"--set changes {part} of the run in {run}, which has been trained with another: "
-                "a resumed run may change augment, optimizer, schedule and training; "
+                "a resumed run may change augment, mix, optimizer, schedule and training; "
                 "start a new run for the rest"
             )
     return resolved

@@ -42,3 +42,5 @@ def test_precision_of_predict(run, copy: Path, tmp_path: Path) -> None:
     for given, words in (("int8", "tiny has no int8 graph"), ("int9", "did you mean int8")):
         answer = run("predict", photo, "--model", copy, "--precision", given)
         assert (answer.code, answer.out) == (2, "") and words in answer.err
+    answer = run("predict", photo, "--model", "fer-full", "--precision", "int8")
+    assert "facekit models quantize fer-full --data DIR --source fer" in answer.err
