@@ -19,17 +19,20 @@ if TYPE_CHECKING:
     from facekit.heads.head import Head
 
 ROOT = Path(__file__).resolve().parents[1]
-#: What the tests marked ``tf`` need; JAX beside it needs the same of Keras.
-NEEDED = ("tensorflow", "keras")
+#: What tests with a mark need, and where it comes from.
+NEEDED = {
+    "tf": (("tensorflow", "keras"), "it comes with the extra train"),
+    "jax": (("jax", "keras", "onnx"), "pip install 'facekit-transfer[jax]'"),
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked ``tf`` are skipped, with the reason, where TensorFlow is missing."""
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        reason = f"{missing[0]} is not installed: it comes with the extra train"
-        for item in items:
-            if item.get_closest_marker("tf"):
+    """Tests with a mark are skipped, with the reason, where what they need is missing."""
+    for mark, (names, source) in NEEDED.items():
+        missing = [name for name in names if importlib.util.find_spec(name) is None]
+        for item in items if missing else ():
+            if item.get_closest_marker(mark):
+                reason = f"{missing[0]} is not installed: {source}"
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 

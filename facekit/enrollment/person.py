@@ -27,8 +27,9 @@ from facekit.results import Face
 from facekit.system import home
 
 Answer = Literal["yes", "no", "unsure"]
-#: Scores may differ so much between one neuron and many at once; rounding is below 1e-4.
-_SLACK: Final = 1e-2
+#: Scores may differ so much between one neuron and many at once, of the size of what a
+#: neuron adds up: float32 rounds sums of some hundred numbers by less than a tenth of it.
+_SLACK: Final = 1e-4
 #: What a head may read: who somebody is, or what stands in for it.
 _PARTS: Final = (IDENTITY, "pooled")
 
@@ -264,7 +265,8 @@ class Gallery:
             )
             if len(places):
                 reject = np.array([self.enrolled[i].reject for i in places])
-                stacks.append((part, places, weight.astype(np.float32), bias, reject - _SLACK))
+                reject -= _SLACK * (1 + np.linalg.norm(weight, axis=0) + np.abs(bias))
+                stacks.append((part, places, weight.astype(np.float32), bias, reject))
         return stacks
 
 

@@ -191,8 +191,8 @@ class TrainingRun:
         seconds, made = self._spent, self._step * self.batches.size
         means = {name: value / self._step for name, value in self._sums.items()}
         row = {"epoch": self._epoch + 1, "lr": rate, **means, **measured}
-        rate = made / max(seconds - self._aside.get("compile_seconds", 0.0), 1e-9)
-        row |= {"seconds": round(seconds, 2), "images_per_second": round(rate, 1)}
+        speed = made / max(seconds - self._aside.get("compile_seconds", 0.0), 1e-9)
+        row |= {"seconds": round(seconds, 2), "images_per_second": round(speed, 1)}
         row |= {name: round(value, 2) for name, value in self._aside.items()}
         self._epoch, self._step, self._spent, self._sums = self._epoch + 1, 0, 0.0, {}
         self._aside = {}

@@ -109,11 +109,11 @@ def test_the_host_mixes_all_outputs_by_one_draw(kind: str) -> None:
     assert Batches(CROPS, np.arange(SIZE), Rows(), OFF, SIZE, 0, Mixer(MixSpec(), 0)).mixer is None
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("kind", [0, 1, 2])
 def test_the_device_mixes_all_outputs_by_one_draw(kind: int) -> None:
-    jax = pytest.importorskip(
-        "jax", reason="JAX is not installed: pip install 'facekit-transfer[jax]'"
-    )
+    import jax
+
     from facekit.augment.device import mix
 
     def call(images: Any, wanted: Any, told: Any) -> Any:

@@ -157,6 +157,22 @@ def test_matches_are_what_each_neuron_says_alone(bundle: Bundle, thousand: Galle
     assert [list(row) for row in found] == [list(row) for row in wanted]
 
 
+def test_nobody_is_lost_where_rounding_is_large(bundle: Bundle, thousand: Gallery) -> None:
+    """Inputs of a tiny spread: scores in the thousands, and thresholds at them."""
+    crops = np.random.default_rng(2).integers(0, 256, (30, 40, 40, 3), np.uint8)
+    reading = bundle.read_views(crops, [], ("identity",))
+    rng, people = np.random.default_rng(6), []
+    for one in thousand.enrolled[:100]:
+        head = replace(
+            one.head, mean=rng.normal(size=8), scale=rng.uniform(1e-5, 1e-4, 8), calibration=None
+        )
+        fine = replace(one, head=head, threshold=1e9, reject=-1e9)
+        score = Gallery((fine,)).identify(reading, len(crops))[0][one.name].score
+        people.append(replace(fine, reject=score))  # the first face is just not a "no"
+    found = Gallery(tuple(people), matches=True).identify(reading, len(crops))
+    assert len(found[0]) == 100
+
+
 def test_few_are_judged_one_by_one(
     bundle: Bundle, thousand: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -195,10 +194,7 @@ def test_every_stage_is_a_command_of_a_recipe(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in ("jax", "keras", "onnx")),
-    reason="JAX is not installed: pip install 'facekit-transfer[jax]'",
-)
+@pytest.mark.jax
 def test_the_commands_of_the_product_make_models(
     cartoon_celeba: Path, cartoon_fer: Path, tmp_path: Path
 ) -> None:

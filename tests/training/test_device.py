@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -13,13 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        any(importlib.util.find_spec(name) is None for name in ("jax", "keras", "onnx")),
-        reason="JAX is not installed: pip install 'facekit-transfer[jax]'",
-    ),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.jax]
 
 #: Trains small networks and prints the rows of each run as one JSON object.
 RUNS = """

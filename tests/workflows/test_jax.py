@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -10,13 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        any(importlib.util.find_spec(name) is None for name in ("jax", "keras", "onnx")),
-        reason="JAX is not installed: pip install 'facekit-transfer[jax]'",
-    ),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.jax]
 
 #: Runs commands of the command line in one process in which nothing can import
 #: TensorFlow; each line of standard input is the JSON list of a command's words.

@@ -7,7 +7,6 @@ it back.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import signal
@@ -401,10 +400,7 @@ def test_what_cannot_be_trained_is_said_before_the_images_are_read(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in ("jax", "keras", "onnx")),
-    reason="JAX is not installed: pip install 'facekit-transfer[jax]'",
-)
+@pytest.mark.jax
 def test_cutmix_has_its_limit_on_jax(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     recipe = load_recipe("fer-full", ["mix.cutmix=1.5"], TransferRecipe)
